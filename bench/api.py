@@ -1,0 +1,357 @@
+"""All that a plugin author imports: markers, specs, protocols and types.
+
+Importing this module is cheap: it brings neither torch nor pandas.
+
+Conventions, everywhere:
+
+* Audio is ``torch.float32`` (evaluation works in float64), shape ``(2, samples)``, left then
+  right, full scale 1.0. Stems are ``(4, 2, samples)`` in the order of :data:`STEMS`. Batches put
+  a dimension in front.
+* Audiograms are dB HL, as tensors ``(2, 8)`` at :data:`AUDIOGRAM_FREQUENCIES`, left then right,
+  never scaled by the caller.
+* Gains are dB, ``(4,)`` or per ear ``(2, 4)``, stems in the order of :data:`STEMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
+
+import pluggy
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+    from torch import Tensor
+
+API_VERSION: Final = 1
+STEMS: Final = ("vocals", "drums", "bass", "other")
+EARS: Final = ("left", "right")
+SAMPLE_RATE: Final = 44_100
+"""Hz; the rate of scenes in the Cadenza layout."""
+AUDIOGRAM_FREQUENCIES: Final = (250, 500, 1000, 2000, 3000, 4000, 6000, 8000)
+"""Hz; the frequencies of an audiogram tensor."""
+
+hookspec = pluggy.HookspecMarker("bench")
+hookimpl = pluggy.HookimplMarker("bench")
+
+T = TypeVar("T")
+
+
+def option(default: T, help: str, *, unit: str = "") -> T:
+    """A documented field of an options dataclass.
+
+    Example:
+        >>> @dataclass(frozen=True)
+        ... class MyOptions:
+        ...     overlap: float = option(0.1, "overlap of two chunks", unit="s")
+        >>> MyOptions().overlap
+        0.1
+    """
+    result: T = field(default=default, metadata={"help": help, "unit": unit})
+    return result
+
+
+# --- specs: what a register_* hook returns -----------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginSpec:
+    """What the harness knows of a plugin before it imports it.
+
+    Attributes:
+        name: lower-case name used on the command line.
+        target: ``"package.module:Class"``, imported only when the plugin is used. It is called
+            with one argument, an instance of `options` (with none where `options` is None).
+        summary: one line for ``bench plugins list``.
+        options: a frozen dataclass whose fields are made by :func:`option`; defined in a module
+            that imports nothing heavy. It may have a property ``trained_on`` that overrides the
+            spec's, where what a model has seen depends on an option.
+        needs: what must be there to use it: ``"weights"``, ``"gpu"`` or an extra's name.
+        trained_on: names of the data that its weights have seen, such as ``"musdb18-train"``,
+            ``"musdb18-test"`` or ``"private"``; decides whether a row is ranked in a suite.
+        licence: of the weights or code, where it is not the project's.
+        citation: what to cite.
+    """
+
+    kind: ClassVar[str] = ""
+    name: str
+    target: str
+    summary: str
+    options: type[Any] | None = None
+    needs: tuple[str, ...] = ()
+    trained_on: tuple[str, ...] = ()
+    licence: str = ""
+    citation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeparatorSpec(PluginSpec):
+    """A separator. `reads_stems` marks an oracle: handed the clean stems, and never ranked."""
+
+    kind: ClassVar[str] = "separator"
+    trainable: bool = False
+    reads_stems: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class GainsSpec(PluginSpec):
+    """A gain strategy."""
+
+    kind: ClassVar[str] = "gains"
+    trainable: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrescriptionSpec(PluginSpec):
+    """A hearing-aid prescription."""
+
+    kind: ClassVar[str] = "prescription"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSpec(PluginSpec):
+    """A loss term. `default_place` is where it acts unless the expression says ``name@place``."""
+
+    kind: ClassVar[str] = "loss"
+    default_place: str = "stems"
+    """One of "stems", "remix" (before the prescription) and "output" (after it)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec(PluginSpec):
+    """A metric. `parts` names the values it returns, the first being its headline."""
+
+    kind: ClassVar[str] = "metric"
+    parts: tuple[str, ...] = ("mean",)
+    unit: str = ""
+    higher_is_better: bool | None = True
+    """None where neither direction is better in itself (a level difference)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(PluginSpec):
+    """A dataset."""
+
+    kind: ClassVar[str] = "dataset"
+
+
+# --- data --------------------------------------------------------------------------------------
+
+
+class SceneAudio(Protocol):
+    """Lazily read audio of one at-mic sample; only what is asked for is read from disk."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+
+    @property
+    def frames(self) -> int:
+        """Samples a channel."""
+
+    def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:
+        """Read ``"mixture"`` or a stem, float32 ``(2, frames)``; to the end where frames is None.
+
+        Raises:
+            BenchError: the file is missing, damaged, or breaks the data contract.
+        """
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene: a song at a head position, with the requested gains and its listeners."""
+
+    id: str
+    song: str
+    head_position: str
+    gains: tuple[float, float, float, float]
+    """Requested gains in dB, in the order of STEMS."""
+    listeners: tuple[str, ...]
+    audio: SceneAudio = field(repr=False, compare=False)
+    genre: str = ""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.audio.sample_rate
+
+    @property
+    def frames(self) -> int:
+        """Samples a channel."""
+        return self.audio.frames
+
+    def mixture(self, start: int = 0, frames: int | None = None) -> Tensor:
+        """The mixture at the hearing-aid microphones, float32 ``(2, frames)``."""
+        return self.audio.read("mixture", start, frames)
+
+    def stems(self, start: int = 0, frames: int | None = None) -> Tensor:
+        """The clean stems at the microphones, float32 ``(4, 2, frames)``.
+
+        They need not sum to the mixture: each file is loudness-normalised on its own.
+        """
+        import torch
+
+        return torch.stack([self.audio.read(stem, start, frames) for stem in STEMS])
+
+    def segment(self, start: int, frames: int) -> Segment:
+        """The scene cut in time, `start` and `frames` in samples."""
+        return Segment(self, start, frames)
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A scene cut in time."""
+
+    scene: Scene
+    start: int
+    frames: int
+
+    def mixture(self) -> Tensor:
+        """float32 ``(2, frames)``."""
+        return self.scene.mixture(self.start, self.frames)
+
+    def stems(self) -> Tensor:
+        """float32 ``(4, 2, frames)``."""
+        return self.scene.stems(self.start, self.frames)
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Scenes and listeners, by split. None of its methods reads audio or imports torch."""
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that are there, such as ``("train", "valid")``."""
+
+    def scenes(self, split: str) -> Sequence[Scene]:
+        """The scenes of a split, in the metadata's order."""
+
+    def listeners(self, split: str) -> Mapping[str, Listener]:
+        """pyclarity Listeners by id."""
+
+    def fingerprint(self, split: str) -> str:
+        """A hash that changes whenever a score on this split could."""
+
+
+# --- the boxes of the flow ---------------------------------------------------------------------
+
+
+@runtime_checkable
+class Separator(Protocol):
+    """Mixture in, four stems out.
+
+    A trainable one is also a ``torch.nn.Module`` whose trainable parameters have
+    ``requires_grad`` set; `separate` must then carry gradients when they are enabled.
+    """
+
+    def separate(self, mixture: Tensor) -> Tensor:
+        """``(B, 2, N)`` at 44.1 kHz -> stems ``(B, 4, 2, N)`` in the order of STEMS.
+
+        A separator whose spec says `reads_stems` is called as ``separate(mixture, stems)`` with
+        the clean stems ``(B, 4, 2, N)``.
+        """
+
+
+@dataclass(frozen=True)
+class GainQuery:
+    """What a gain strategy may know.
+
+    Attributes:
+        requested: the scene's requested gains, dB, ``(B, 4)``.
+        audiograms: dB HL, ``(B, 2, 8)``.
+        stems: the separated stems ``(B, 4, 2, N)``.
+        listeners: ids, for strategies that keep something per listener.
+    """
+
+    requested: Tensor
+    audiograms: Tensor
+    stems: Tensor
+    listeners: tuple[str, ...]
+
+
+@runtime_checkable
+class GainStrategy(Protocol):
+    """Says by how much each stem is raised or lowered."""
+
+    def gains(self, query: GainQuery) -> Tensor:
+        """dB, ``(B, 4)``, or ``(B, 2, 4)`` where the ears differ."""
+
+
+@runtime_checkable
+class Prescription(Protocol):
+    """Amplifies for the ears of a listener; differentiable in the signal."""
+
+    def amplify(self, signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> Tensor:
+        """``(B, 2, N)`` -> ``(B, 2, N + tail)``, each ear by its own audiogram."""
+
+
+@dataclass(frozen=True)
+class LossInput:
+    """What a loss term is given.
+
+    Attributes:
+        estimate: ``(B, 4, 2, N)`` on stems, ``(B, 2, N)`` on remix and output.
+        reference: the same shape.
+        audiograms: dB HL, ``(B, 2, 8)``.
+        level1: dB SPL that an RMS of 1.0 stands for, per ear, ``(B, 2)`` (FACTS: 65 minus the
+            RMS level in dB of that ear's reference remix before the prescription).
+        sample_rate: Hz.
+        place: "stems", "remix" or "output".
+    """
+
+    estimate: Tensor
+    reference: Tensor
+    audiograms: Tensor
+    level1: Tensor
+    sample_rate: int
+    place: str
+
+
+@runtime_checkable
+class Loss(Protocol):
+    """A differentiable term to be made small; finite in value and gradient for silence."""
+
+    def __call__(self, data: LossInput) -> Tensor:
+        """A scalar."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """One (scene, listener) pair of one system, as a metric sees it.
+
+    Attributes:
+        scene: the scene.
+        listener: pyclarity's Listener.
+        stems: separated stems before any gain, float32 ``(4, 2, N)``, at `sample_rate`.
+        stems_reference: clean stems, the same shape.
+        remix: after gains, sum and loudness match, before the prescription, float64 ``(2, N)``.
+        remix_reference: the reference remix, the same shape.
+        output: what the system hands in: amplified, at `output_rate`, clipped, quantised to
+            16 bit and read back, float64 ``(2, M)``.
+        output_reference: the amplified reference at `sample_rate`, never clipped, float64
+            ``(2, N + tail)``.
+        gains: the gains that the system applied, dB, ``(4,)`` or ``(2, 4)``.
+        sample_rate: Hz.
+        output_rate: Hz.
+    """
+
+    scene: Scene
+    listener: Listener
+    stems: Tensor
+    stems_reference: Tensor
+    remix: Tensor
+    remix_reference: Tensor
+    output: Tensor
+    output_reference: Tensor
+    gains: Tensor
+    sample_rate: int
+    output_rate: int
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """Scores a rendering."""
+
+    def score(self, rendering: Rendering) -> Mapping[str, float]:
+        """A value for each of the spec's parts. Raises where none can be given: never a zero."""

@@ -1,0 +1,40 @@
+"""The one error class that a user sees: what is wrong, where, and what to do next."""
+
+from __future__ import annotations
+
+
+class BenchError(Exception):
+    """A mistake in what the user handed in; shown in one or two lines, exit code 2.
+
+    Args:
+        what: what is wrong, in plain words, without a final full stop.
+        where: the file, option, plugin or scene that it is about.
+        hint: what to do next, best a command to type.
+    """
+
+    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        super().__init__(what, where, hint)
+
+    def __str__(self) -> str:
+        first = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{first}\n{self.hint}" if self.hint else first
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.where, self.hint)
+
+
+def _rebuild(cls: type[BenchError], what: str, where: str, hint: str) -> BenchError:
+    return cls(what, where=where, hint=hint)
+
+
+def near_match(name: str, known: list[str] | tuple[str, ...]) -> str:
+    """A hint that names the closest known name, or lists what is known."""
+    import difflib
+
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"Did you mean '{close[0]}'?"
+    return "Known: " + ", ".join(sorted(known)) if known else ""

@@ -1,0 +1,74 @@
+"""Every extension point of bench, on one page.
+
+A plugin is a module or object with some of these hooks, marked ``@bench.api.hookimpl`` and named by
+an entry point in the group ``bench``. The ``register_*`` hooks return specs and import nothing
+heavy; the observer hooks are called while a run goes on and must not change what they are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bench.api import (
+    DatasetSpec,
+    GainsSpec,
+    LossSpec,
+    MetricSpec,
+    PrescriptionSpec,
+    SeparatorSpec,
+    hookspec,
+)
+
+if TYPE_CHECKING:
+    from bench.spec import RunSpec
+
+
+@hookspec
+def register_separators() -> Iterable[SeparatorSpec]:  # type: ignore[empty-body]
+    """Separators: mixture in, four stems out."""
+
+
+@hookspec
+def register_gains() -> Iterable[GainsSpec]:  # type: ignore[empty-body]
+    """Gain strategies: how much each stem is raised or lowered, in dB."""
+
+
+@hookspec
+def register_prescriptions() -> Iterable[PrescriptionSpec]:  # type: ignore[empty-body]
+    """Prescriptions: what amplifies the remix for the ears of a listener."""
+
+
+@hookspec
+def register_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
+    """Loss terms, to be used by name in ``--loss`` expressions."""
+
+
+@hookspec
+def register_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
+    """Metrics: what a rendering is worth."""
+
+
+@hookspec
+def register_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
+    """Datasets: scenes and listeners by split."""
+
+
+@hookspec
+def run_started(run_id: str, spec: RunSpec, total: int) -> None:
+    """Observer: a run begins; `total` is its number of (scene, listener) pairs."""
+
+
+@hookspec
+def epoch_finished(run_id: str, epoch: int, row: Mapping[str, Any]) -> None:
+    """Observer: an epoch of training ended; `row` is what the training table keeps of it."""
+
+
+@hookspec
+def scene_scored(run_id: str, scene: str, rows: list[Mapping[str, Any]]) -> None:
+    """Observer: a scene was scored (or failed); `rows` are its rows of the scores table."""
+
+
+@hookspec
+def run_finished(run_id: str, spec: RunSpec, summary: Mapping[str, Any]) -> None:
+    """Observer: a run ended; `summary` is its row of the runs table."""
