@@ -1,0 +1,130 @@
+"""Scores a rendering with every metric of a run, into rows of the scores table."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bench.api import EARS, STEMS, Metric, MetricSpec, Rendering, Scene
+from bench.hearing.audiograms import pure_tone_average
+from bench.leaderboard.schema import GAINS_METRIC, TIME_METRIC
+from bench.plugins import Plugins
+from bench.spec import Choice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clarity.utils.audiogram import Listener
+
+Row = dict[str, Any]
+
+
+class Stopwatch:
+    """Wall-clock seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time of the block to a stage."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self.seconds[name] = self.seconds.get(name, 0.0) + spent
+
+
+def reason_of(error: BaseException) -> str:
+    """An error as the one line that a board keeps."""
+    text = " ".join(str(error).split())
+    kind = type(error).__name__
+    return text if kind == "BenchError" else f"{kind}: {text}"
+
+
+class Scorer:
+    """The metrics of a run, made once."""
+
+    def __init__(self, choices: Sequence[Choice], plugins: Plugins) -> None:
+        self.metrics: list[tuple[MetricSpec, Metric]] = []
+        for choice in choices:
+            registered = plugins.get("metric", choice.name)
+            assert isinstance(registered.spec, MetricSpec)
+            self.metrics.append((registered.spec, registered.build(choice.options)))
+
+    def score(self, rendering: Rendering, watch: Stopwatch) -> list[Row]:
+        """Rows of one pair; a metric that fails gives a failed row and never stops the others."""
+        rows: list[Row] = []
+        about = identity_of(rendering.scene, rendering.listener)
+        for spec, metric in self.metrics:
+            try:
+                with watch.stage(spec.name):
+                    values = metric.score(rendering)
+                rows += [_row(about, spec.name, part, value) for part, value in values.items()]
+            # A metric may come from a stranger: whatever it raises is that metric's failed row.
+            except Exception as error:
+                rows.append(failed_row(about, spec, reason_of(error)))
+        return rows + [_row(about, GAINS_METRIC, k, v) for k, v in _gains(rendering).items()]
+
+    def failed(self, scene: Scene, listener: Listener, reason: str) -> list[Row]:
+        """The rows of a pair that could not even be rendered."""
+        about = identity_of(scene, listener)
+        return [failed_row(about, spec, reason) for spec, _ in self.metrics]
+
+
+def seconds_rows(scene: Scene, listener: Listener, watch: Stopwatch) -> list[Row]:
+    """Where the time of one pair went."""
+    about = identity_of(scene, listener)
+    return [_row(about, TIME_METRIC, stage, value) for stage, value in watch.seconds.items()]
+
+
+def _gains(rendering: Rendering) -> dict[str, float]:
+    """The applied gains, dB, by stem, or by ear and stem."""
+    if rendering.gains.ndim == 1:
+        return dict(zip(STEMS, rendering.gains.tolist(), strict=True))
+    return {
+        f"{ear}-{stem}": value
+        for ear, row in zip(EARS, rendering.gains.tolist(), strict=True)
+        for stem, value in zip(STEMS, row, strict=True)
+    }
+
+
+def identity_of(scene: Scene, listener: Listener) -> Row:
+    """The columns that say which pair a row is about."""
+    return {
+        "scene": scene.id,
+        "song": scene.song,
+        "genre": scene.genre,
+        "listener": listener.id,
+        "pta_left": pure_tone_average(listener.audiogram_left),
+        "pta_right": pure_tone_average(listener.audiogram_right),
+    }
+
+
+def failed_row(about: Mapping[str, Any], spec: MetricSpec, reason: str) -> Row:
+    """A score that could not be had: no value, and the reason."""
+    return {
+        **about,
+        "metric": spec.name,
+        "part": spec.parts[0],
+        "value": None,
+        "status": "failed",
+        "reason": reason,
+    }
+
+
+def _row(about: Mapping[str, Any], metric: str, part: str, value: float) -> Row:
+    if not math.isfinite(value):
+        raise ValueError(f"{metric} returned {value} for '{part}'")
+    return {
+        **about,
+        "metric": metric,
+        "part": part,
+        "value": float(value),
+        "status": "ok",
+        "reason": "",
+    }

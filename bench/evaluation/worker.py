@@ -1,0 +1,157 @@
+"""Evaluates scenes: what each worker process does, and the whole of it where there is but one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import torch
+
+from bench.api import Dataset, Scene
+from bench.evaluation.protocol import Excerpt, render, separate
+from bench.evaluation.scoring import Row, Scorer, Stopwatch, reason_of, seconds_rows
+from bench.plugins import Plugins, installed
+from bench.spec import RunSpec
+from bench.system import System, build_system
+from bench.training.checkpoint import load_weights
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+
+
+@dataclass(frozen=True)
+class RunToScore:
+    """A run whose system is ready: `weights` is the checkpoint of its training, if it trained."""
+
+    run_id: str
+    spec: RunSpec
+    weights: Path | None = None
+
+
+def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
+    """The dataset of a run.
+
+    Raises:
+        BenchError: it is not there, or its metadata are wrong.
+    """
+    registered = plugins.get("dataset", spec.dataset.name)
+    return cast(Dataset, registered.build(spec.dataset.options))
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Evaluator:
+    """Scores scenes with several runs of one suite; each scene is read once for all of them."""
+
+    def __init__(self, runs: Sequence[RunToScore], plugins: Plugins | None = None) -> None:
+        self.plugins = plugins or installed()
+        self.runs = {run.run_id: run for run in runs}
+        first = runs[0].spec
+        dataset = open_dataset(first, self.plugins)
+        self.scenes: Mapping[str, Scene] = {s.id: s for s in dataset.scenes(first.split)}
+        self.listeners: Mapping[str, Listener] = dataset.listeners(first.split)
+        self._systems: dict[str, System] = {}
+        self._scorers: dict[str, Scorer] = {}
+
+    def evaluate(self, scene_id: str, pairs: Mapping[str, Sequence[str]]) -> dict[str, list[Row]]:
+        """Rows by run id; `pairs` says which listeners of the scene each run is scored for.
+
+        Whatever goes wrong becomes failed rows with the reason: it never raises for a scene.
+        One thread computes, so that scores do not depend on the number of workers.
+        """
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return self._evaluate(self.scenes[scene_id], pairs)
+        finally:
+            torch.set_num_threads(threads)
+
+    def _evaluate(self, scene: Scene, pairs: Mapping[str, Sequence[str]]) -> dict[str, list[Row]]:
+        watch = Stopwatch()
+        try:
+            with watch.stage("read"):
+                excerpt = Excerpt.read(scene)
+        except Exception as error:
+            return self.all_failed(scene.id, pairs, reason_of(error))
+        return {
+            run: self._evaluate_run(run, excerpt, who, watch.seconds["read"])
+            for run, who in pairs.items()
+        }
+
+    def _evaluate_run(
+        self, run_id: str, excerpt: Excerpt, listeners: Sequence[str], read_seconds: float
+    ) -> list[Row]:
+        spec = self.runs[run_id].spec
+        watch = Stopwatch()
+        try:
+            system = self._system(run_id)
+            with watch.stage("separate"):
+                separated = separate(system, excerpt)
+        except Exception as error:
+            return self._all_failed(run_id, excerpt.scene, listeners, reason_of(error))
+        shared = {"read": read_seconds, "separate": watch.seconds["separate"]}
+        rows: list[Row] = []
+        for name in listeners:
+            listener = self.listeners[name]
+            watch = Stopwatch()
+            # What all listeners of a scene share is told once, with its first.
+            watch.seconds.update(shared)
+            shared = {}
+            try:
+                with watch.stage("render"):
+                    rendering = render(system, excerpt, separated, listener, spec.protocol)
+                rows += self._scorer(run_id).score(rendering, watch)
+            except Exception as error:
+                rows += self._all_failed(run_id, excerpt.scene, [name], reason_of(error))
+            rows += seconds_rows(excerpt.scene, listener, watch)
+        return rows
+
+    def all_failed(
+        self, scene_id: str, pairs: Mapping[str, Sequence[str]], reason: str
+    ) -> dict[str, list[Row]]:
+        """Failed rows for a whole scene."""
+        scene = self.scenes[scene_id]
+        return {run: self._all_failed(run, scene, who, reason) for run, who in pairs.items()}
+
+    def _all_failed(
+        self, run_id: str, scene: Scene, listeners: Sequence[str], reason: str
+    ) -> list[Row]:
+        scorer = self._scorer(run_id)
+        return [
+            row for name in listeners for row in scorer.failed(scene, self.listeners[name], reason)
+        ]
+
+    def _scorer(self, run_id: str) -> Scorer:
+        if run_id not in self._scorers:
+            self._scorers[run_id] = Scorer(self.runs[run_id].spec.metrics, self.plugins)
+        return self._scorers[run_id]
+
+    def _system(self, run_id: str) -> System:
+        if run_id not in self._systems:
+            run = self.runs[run_id]
+            system = build_system(run.spec, self.plugins)
+            if run.weights is not None:
+                system.load_state(load_weights(run.weights))
+            system.train(False)
+            self._systems[run_id] = system.to(device())
+        return self._systems[run_id]
+
+
+_evaluator: Evaluator | None = None
+
+
+def start(runs: Sequence[RunToScore]) -> None:
+    """Prepare this worker process."""
+    global _evaluator
+    _evaluator = Evaluator(runs)
+
+
+def evaluate(scene_id: str, pairs: Mapping[str, Sequence[str]]) -> dict[str, list[Row]]:
+    """Evaluate one scene in this worker process."""
+    assert _evaluator is not None
+    return _evaluator.evaluate(scene_id, pairs)

@@ -1,0 +1,134 @@
+"""A system: demix -> gains -> remix -> amplify. Training and evaluation run this same code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from bench.api import GainQuery, GainStrategy, Prescription, Separator, SeparatorSpec
+from bench.hearing.audiograms import audiogram_tensor
+from bench.hearing.loudness import match_loudness
+from bench.seeds import derive
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+
+    from bench.plugins import Plugins
+    from bench.spec import RunSpec
+
+
+def scale_stems(stems: Tensor, gains: Tensor) -> Tensor:
+    """Stems ``(B, 4, 2, N)`` changed by gains in dB, ``(B, 4)`` or per ear ``(B, 2, 4)``."""
+    factors = 10.0 ** (gains.to(stems.dtype) / 20.0)
+    if factors.ndim == 2:
+        return stems * factors[:, :, None, None]
+    return stems * factors.transpose(1, 2)[:, :, :, None]
+
+
+def remix(stems: Tensor, mixture: Tensor, sample_rate: int) -> Tensor:
+    """The sum of scaled stems ``(B, 4, 2, N)``, brought to the mixture's loudness: ``(B, 2, N)``.
+
+    Source: the challenge's ``remix_stems``; a loudness of minus infinity counts as -80 LUFS.
+    """
+    return match_loudness(stems.sum(dim=1), mixture, sample_rate)
+
+
+@dataclass
+class System:
+    """Separator, gain strategy and prescription, made ready to run."""
+
+    separator: Separator
+    gain_strategy: GainStrategy
+    prescription: Prescription
+    reads_stems: bool
+    sample_rate: int = 44_100
+
+    def separate(self, mixture: Tensor, stems: Tensor) -> Tensor:
+        """``(B, 2, N)`` -> ``(B, 4, 2, N)``; only an oracle is handed the clean stems."""
+        if self.reads_stems:
+            return cast(Any, self.separator).separate(mixture, stems)  # type: ignore[no-any-return]
+        return self.separator.separate(mixture)
+
+    def gains(self, stems: Tensor, requested: Tensor, listeners: Sequence[Listener]) -> Tensor:
+        """The gains that the system applies, dB, ``(B, 4)`` or ``(B, 2, 4)``."""
+        audiograms = torch.stack([audiogram_tensor(listener) for listener in listeners])
+        ids = tuple(listener.id for listener in listeners)
+        query = GainQuery(requested, audiograms.to(stems.device), stems, ids)
+        return self.gain_strategy.gains(query)
+
+    def amplify(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
+        """The prescription for each ear, ``(B, 2, N)`` -> ``(B, 2, N + tail)``."""
+        return self.prescription.amplify(signal, listeners, self.sample_rate)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Those parts that are torch modules, by name."""
+        parts = {"separator": self.separator, "gains": self.gain_strategy}
+        return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
+
+    def trainable(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters to be trained, by part; parts without any are left out."""
+        found = {
+            name: [p for p in module.parameters() if p.requires_grad]
+            for name, module in self.modules().items()
+        }
+        return {name: parameters for name, parameters in found.items() if parameters}
+
+    def state(self) -> dict[str, Tensor]:
+        """The state of all modules, ``part.name`` -> tensor."""
+        return {
+            f"{part}.{key}": value.detach().cpu().clone()
+            for part, module in self.modules().items()
+            for key, value in module.state_dict().items()
+        }
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Put back what :meth:`state` returned."""
+        for part, module in self.modules().items():
+            prefix = f"{part}."
+            own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            module.load_state_dict(own)
+
+    def to(self, device: torch.device) -> System:
+        """Move the modules to a device."""
+        for module in self.modules().values():
+            module.to(device)
+        return self
+
+    def train(self, mode: bool) -> None:
+        """Set the modules' mode."""
+        for module in self.modules().values():
+            module.train(mode)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's global generator seeded inside the block, and as it was after it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed % 2**63)
+        yield
+
+
+def build_system(spec: RunSpec, plugins: Plugins) -> System:
+    """The system of a run as it is before training; new parts start from the run's seed.
+
+    Raises:
+        BenchError: weights are missing, or a plugin cannot be imported.
+    """
+    separator = plugins.get("separator", spec.separator.name)
+    assert isinstance(separator.spec, SeparatorSpec)
+    parts = []
+    for kind, choice in (("separator", spec.separator), ("gains", spec.gains)):
+        with seeded(derive(spec.seed, "init", kind, choice.name)):
+            parts.append(plugins.get(kind, choice.name).build(choice.options))
+    prescription = plugins.get("prescription", spec.prescription.name)
+    return System(
+        separator=parts[0],
+        gain_strategy=parts[1],
+        prescription=prescription.build(spec.prescription.options),
+        reads_stems=separator.spec.reads_stems,
+    )

@@ -1,0 +1,90 @@
+"""Checkpoints: written whole or not at all, loaded without running anything that is in them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bench.errors import BenchError
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training stands after an epoch.
+
+    Attributes:
+        epoch: epochs done; 0 before the first.
+        state: the system's state.
+        optimizer: the optimiser's state dict.
+        best_epoch: the epoch with the best true HAAQI so far.
+        best_score: that HAAQI, on the validation pairs.
+    """
+
+    epoch: int
+    state: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    best_epoch: int
+    best_score: float
+
+
+def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write it atomically: a killed run finds the one before it, never half of one."""
+    _save(path, {**checkpoint.__dict__})
+
+
+def load_checkpoint(path: Path) -> Checkpoint | None:
+    """The checkpoint, or None where there is none.
+
+    Raises:
+        BenchError: the file is damaged.
+    """
+    return Checkpoint(**_load(path)) if path.exists() else None
+
+
+def save_weights(path: Path, state: dict[str, Tensor]) -> None:
+    """Write a system's state as safetensors, atomically."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file({key: value.contiguous() for key, value in state.items()}, temporary)
+    os.replace(temporary, path)
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """A system's state.
+
+    Raises:
+        BenchError: the file is missing or damaged.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except Exception as error:
+        hint = "Run it again with --fresh to train it anew."
+        raise BenchError(f"cannot be read: {error}", where=str(path), hint=hint) from error
+
+
+def _save(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(temporary, "wb") as file:
+        torch.save(content, file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:
+        hint = "Run it again with --fresh to train it anew."
+        raise BenchError(f"cannot be read: {error}", where=str(path), hint=hint) from error
+    return content

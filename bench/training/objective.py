@@ -1,0 +1,56 @@
+"""The loss of a batch: the system's own code, with each term where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+from bench.api import LossInput
+from bench.evaluation.protocol import reference_gains
+from bench.hearing.audiograms import audiogram_tensor
+from bench.system import System, remix, scale_stems
+from bench.training.segments import Batch
+
+PRESENTATION_LEVEL = 65.0
+"""dB SPL of the reference remix at each ear, before the prescription."""
+
+
+def level1(reference: Tensor) -> Tensor:
+    """dB SPL that an RMS of 1.0 stands for, ``(B, 2, N)`` -> ``(B, 2)``, as the metric has it."""
+    rms = reference.square().mean(dim=-1).sqrt().clamp_min(1e-8)
+    return PRESENTATION_LEVEL - 20.0 * torch.log10(rms)
+
+
+def loss_inputs(
+    system: System, batch: Batch, protocol: str, places: Collection[str]
+) -> dict[str, LossInput]:
+    """What the loss terms at `places` compare.
+
+    On stems, both sides carry their gains. On output, the estimate is clipped to [-1, 1] as the
+    file that a system hands in would be; the reference never is.
+    """
+    separated = system.separate(batch.mixture, batch.stems)
+    applied = system.gains(separated, batch.requested, batch.listeners)
+    wanted = reference_gains(protocol, batch.requested, applied)
+    own, clean = scale_stems(separated, applied), scale_stems(batch.stems, wanted)
+    rate = system.sample_rate
+    own_remix, clean_remix = remix(own, batch.mixture, rate), remix(clean, batch.mixture, rate)
+    pairs = {"stems": (own, clean), "remix": (own_remix, clean_remix)}
+    if "output" in places:
+        amplified = system.amplify(own_remix, batch.listeners).clamp(-1.0, 1.0)
+        pairs["output"] = (amplified, system.amplify(clean_remix, batch.listeners))
+    audiograms = torch.stack([audiogram_tensor(who) for who in batch.listeners])
+    calibration = level1(clean_remix.detach())
+    return {
+        place: LossInput(
+            estimate=pairs[place][0],
+            reference=pairs[place][1],
+            audiograms=audiograms.to(batch.mixture.device),
+            level1=calibration,
+            sample_rate=rate,
+            place=place,
+        )
+        for place in places
+    }

@@ -1,0 +1,117 @@
+"""Random training segments: seeded by name, near-silent ones skipped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.api import Scene
+from bench.errors import BenchError
+from bench.seeds import derive
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+
+SILENCE_RMS = 0.01
+SILENCE_PEAK = 0.01
+"""A segment is near-silent if its RMS and the 95th percentile of its |x| are both below these
+(full scale 1.0; the seed paper's values)."""
+TRIES = 50
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Segments of one step.
+
+    Attributes:
+        mixture: ``(B, 2, N)``.
+        stems: clean stems ``(B, 4, 2, N)``.
+        requested: the scenes' gains, dB, ``(B, 4)``.
+        listeners: one an item.
+        names: which segments these are, for messages.
+    """
+
+    mixture: Tensor
+    stems: Tensor
+    requested: Tensor
+    listeners: tuple[Listener, ...]
+    names: tuple[str, ...]
+
+
+def near_silent(mixture: Tensor) -> bool:
+    """Whether a segment ``(2, N)`` has too little in it to learn from."""
+    loud = mixture.abs().flatten()
+    rms = float(loud.square().mean().sqrt())
+    # kthvalue, since torch.quantile refuses more than 16 million samples.
+    percentile = float(loud.kthvalue(max(1, int(0.95 * loud.numel()))).values)
+    return rms < SILENCE_RMS and percentile < SILENCE_PEAK
+
+
+def hold_out(scenes: Sequence[Scene], songs: int, seed: int) -> tuple[list[Scene], list[Scene]]:
+    """Split scenes by song into those to train on and those to validate on.
+
+    Raises:
+        BenchError: no song would be left to train on.
+    """
+    names = sorted({scene.song for scene in scenes})
+    if songs >= len(names):
+        hint = f"Lower it: -o training.validation_songs={max(0, len(names) - 1)}"
+        message = f"{songs} songs cannot be held out of {len(names)}"
+        raise BenchError(message, where="training.validation_songs", hint=hint)
+    chosen = np.random.default_rng(derive(seed, "hold-out")).permutation(len(names))[:songs]
+    held = {names[i] for i in chosen}
+    return [s for s in scenes if s.song not in held], [s for s in scenes if s.song in held]
+
+
+def draw_epoch(
+    scenes: Sequence[Scene],
+    listeners: Mapping[str, Listener],
+    *,
+    segments: int,
+    batch: int,
+    seconds: float,
+    seed: int,
+    epoch: int,
+) -> list[list[tuple[Scene, int, int, Listener]]]:
+    """The segments of an epoch, in batches: (scene, start, frames, listener).
+
+    Songs shorter than a segment are taken whole; all items of a batch are as long as its shortest.
+
+    Raises:
+        BenchError: nothing but silence was found.
+    """
+    rng = np.random.default_rng(derive(seed, "segments", epoch))
+    drawn: list[tuple[Scene, int, int, Listener]] = []
+    for _ in range(segments):
+        for _ in range(TRIES):
+            scene = scenes[int(rng.integers(len(scenes)))]
+            frames = min(round(seconds * scene.sample_rate), scene.frames)
+            start = int(rng.integers(scene.frames - frames + 1))
+            listener = listeners[scene.listeners[int(rng.integers(len(scene.listeners)))]]
+            if not near_silent(scene.mixture(start, frames)):
+                drawn.append((scene, start, frames, listener))
+                break
+        else:
+            hint = "Check its level: bench data info"
+            raise BenchError(f"{TRIES} segments in a row were near-silent", hint=hint)
+    return [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
+
+
+def read_batch(items: Sequence[tuple[Scene, int, int, Listener]]) -> Batch:
+    """Read the audio of one step."""
+    frames = min(item[2] for item in items)
+    return Batch(
+        mixture=torch.stack([scene.mixture(start, frames) for scene, start, _, _ in items]),
+        stems=torch.stack([scene.stems(start, frames) for scene, start, _, _ in items]),
+        requested=torch.tensor([scene.gains for scene, _, _, _ in items]),
+        listeners=tuple(listener for _, _, _, listener in items),
+        names=tuple(
+            f"{scene.id} ({scene.song}) from {start / scene.sample_rate:.2f} s"
+            for scene, start, _, _ in items
+        ),
+    )

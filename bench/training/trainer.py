@@ -1,0 +1,228 @@
+"""Trains a system: epochs, validation with true HAAQI, checkpoints, resume."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from bench.api import Dataset
+from bench.leaderboard.store import Board
+from bench.losses.compose import ComposedLoss
+from bench.plugins import Plugins
+from bench.spec import RunSpec
+from bench.system import System
+from bench.training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    save_checkpoint,
+    save_weights,
+)
+from bench.training.guard import GoodhartGuard
+from bench.training.objective import loss_inputs
+from bench.training.segments import Batch, draw_epoch, hold_out, read_batch
+from bench.training.validation import Validation
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+log = logging.getLogger(__name__)
+
+TRUTH = "valid/haaqi/mean"
+PROXY = "valid/haaqi-net/mean"
+
+
+class TrainingStopped(Exception):
+    """A training that cannot go on, such as a loss that is not finite."""
+
+
+@dataclass
+class Trainer:
+    """One training; :meth:`train` goes on from where an earlier process stopped.
+
+    Args:
+        run_id: of the run.
+        spec: of the run.
+        system: to be trained, in place.
+        dataset: that has the training split.
+        loss: what to make small.
+        board: gets a row an epoch.
+        folder: of the checkpoints.
+        plugins: whose observers are told of each epoch.
+        on_step: called after each step with the epoch and the steps done and in all.
+    """
+
+    run_id: str
+    spec: RunSpec
+    system: System
+    dataset: Dataset
+    loss: ComposedLoss
+    board: Board
+    folder: Path
+    plugins: Plugins
+    on_step: Callable[[int, int, int], None] | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def train(self) -> Path:
+        """Train to the last epoch and return the weights of the best one by true HAAQI.
+
+        Raises:
+            TrainingStopped: the loss is not finite; the message names the batch.
+            BenchError: the data are wrong.
+        """
+        settings = self.spec.training
+        scenes = self.dataset.scenes(settings.split)
+        self._listeners = self.dataset.listeners(settings.split)
+        self._scenes, held = hold_out(scenes, settings.validation_songs, self.spec.seed)
+        self.system.to(self.device)
+        self._parameters = self.system.trainable()
+        optimizer = self._optimizer()
+        validation = Validation(held, self._listeners, self.spec, self.plugins)
+        state = load_checkpoint(self._last)
+        if state is None:
+            state = self._start(validation)
+        else:
+            self.system.load_state(state.state)
+            optimizer.load_state_dict(state.optimizer)
+        guard = GoodhartGuard(self.board.training(self.run_id), truth=TRUTH, proxy=PROXY)
+        while state.epoch < settings.epochs and not self._out_of_patience(state):
+            row = self._epoch(state.epoch + 1, optimizer, validation)
+            state = self._keep(state, row, optimizer)
+            self._report(row)
+            if warning := guard.add(row):
+                log.warning(warning)
+        return self._best
+
+    @property
+    def _last(self) -> Path:
+        return self.folder / "last.pt"
+
+    @property
+    def _best(self) -> Path:
+        return self.folder / "best.safetensors"
+
+    def _optimizer(self) -> torch.optim.Adam:
+        settings = self.spec.training
+        rates = {"gains": settings.gains_learning_rate}
+        return torch.optim.Adam(
+            [
+                {"params": parameters, "lr": rates.get(part, settings.learning_rate)}
+                for part, parameters in self._parameters.items()
+            ]
+        )
+
+    def _start(self, validation: Validation) -> Checkpoint:
+        """Epoch 0: the system before any training, which is the first best one."""
+        started = time.perf_counter()
+        row = {"epoch": 0, **validation.score(self.system)}
+        row["seconds"] = time.perf_counter() - started
+        state = Checkpoint(0, self.system.state(), {}, 0, row.get(TRUTH, float("-inf")))
+        save_weights(self._best, state.state)
+        self._report(row)
+        return state
+
+    def _epoch(
+        self, epoch: int, optimizer: torch.optim.Optimizer, validation: Validation
+    ) -> dict[str, Any]:
+        settings = self.spec.training
+        started = time.perf_counter()
+        batches = draw_epoch(
+            self._scenes,
+            self._listeners,
+            segments=settings.segments,
+            batch=settings.batch,
+            seconds=settings.segment_seconds,
+            seed=self.spec.seed,
+            epoch=epoch,
+        )
+        self.system.train(True)
+        values: dict[str, list[float]] = {}
+        for step, items in enumerate(batches, start=1):
+            batch = read_batch(items)
+            for name, value in self._step(epoch, step, batch, optimizer).items():
+                values.setdefault(name, []).append(value)
+            if self.on_step is not None:
+                self.on_step(epoch, step, len(batches))
+        trained = time.perf_counter() - started
+        row: dict[str, Any] = {"epoch": epoch, **{k: fmean(v) for k, v in values.items()}}
+        row["lr"] = settings.learning_rate
+        row["seconds/train"] = trained
+        row.update(validation.score(self.system))
+        row["seconds"] = time.perf_counter() - started
+        return row
+
+    def _step(
+        self, epoch: int, step: int, batch: Batch, optimizer: torch.optim.Optimizer
+    ) -> dict[str, float]:
+        optimizer.zero_grad(set_to_none=True)
+        inputs = loss_inputs(self.system, batch, self.spec.protocol, self.loss.places)
+        total, terms = self.loss(inputs)
+        where = f"epoch {epoch}, step {step}: {'; '.join(batch.names)}"
+        self._check_finite(total, terms, where)
+        total.backward()  # type: ignore[no-untyped-call]
+        everything = [p for parameters in self._parameters.values() for p in parameters]
+        limit = self.spec.training.clip_norm or float("inf")
+        norm = nn.utils.clip_grad_norm_(everything, limit)
+        if not bool(torch.isfinite(norm)):
+            raise TrainingStopped(f"the gradient is not finite ({where})")
+        optimizer.step()
+        named = {f"loss/{name}": float(value) for name, value in terms.items()}
+        return {"loss": float(total), "grad_norm": float(norm), **named}
+
+    def _check_finite(self, total: Tensor, terms: Mapping[str, Tensor], where: str) -> None:
+        if bool(torch.isfinite(total)):
+            return
+        broken = [name for name, value in terms.items() if not bool(torch.isfinite(value))]
+        named = f": {', '.join(broken)}" if broken else ""
+        raise TrainingStopped(f"the loss is not finite{named} ({where})")
+
+    def _keep(
+        self, state: Checkpoint, row: Mapping[str, Any], optimizer: torch.optim.Optimizer
+    ) -> Checkpoint:
+        """Write the checkpoint of an epoch, and the weights where it is the best so far."""
+        epoch, current = int(row["epoch"]), self.system.state()
+        score = float(row.get(TRUTH, float("-inf")))
+        best_epoch, best_score = state.best_epoch, state.best_score
+        # Without a validation score the last epoch is as good a choice as there is.
+        if score > best_score or TRUTH not in row:
+            best_epoch, best_score = epoch, score
+            save_weights(self._best, current)
+        kept = Checkpoint(epoch, current, optimizer.state_dict(), best_epoch, best_score)
+        save_checkpoint(self._last, kept)
+        return kept
+
+    def _out_of_patience(self, state: Checkpoint) -> bool:
+        patience = self.spec.training.patience
+        return bool(patience) and state.epoch - state.best_epoch >= patience
+
+    def _report(self, row: dict[str, Any]) -> None:
+        self.board.append_epoch(self.run_id, row)
+        self.plugins.notify("epoch_finished", run_id=self.run_id, epoch=row["epoch"], row=row)
+
+
+def losses_of(spec: RunSpec, plugins: Plugins) -> ComposedLoss:
+    """The loss of a run.
+
+    Raises:
+        BenchError: a term's plugin cannot be made.
+    """
+    from bench.api import LossSpec
+    from bench.losses.expression import parse_loss
+
+    known: Sequence[str] = [item.spec.name for item in plugins.all("loss")]
+    made = {}
+    for choice in spec.losses:
+        registered = plugins.get("loss", choice.name)
+        assert isinstance(registered.spec, LossSpec)
+        made[choice.name] = (registered.build(choice.options), registered.spec.default_place)
+    terms = parse_loss(spec.loss, known)
+    return ComposedLoss(
+        [(term, made[term.name][0], term.place or made[term.name][1]) for term in terms]
+    )
