@@ -1,0 +1,1 @@
+"""HAAQI, the Hearing-Aid Audio Quality Index: exact, fast, and differentiable."""
