@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bench import __version__
 from bench.api import Dataset, GainsSpec, SeparatorSpec
@@ -32,6 +32,19 @@ class Choice:
 
     name: str
     options: Any = None
+
+    @property
+    def label(self) -> str:
+        """The name, and those options that are not at their defaults."""
+        if self.options is None:
+            return self.name
+        usual = type(self.options)()
+        changed = [
+            f"{f.name}={Path(str(getattr(self.options, f.name))).name}"
+            for f in dataclasses.fields(self.options)
+            if getattr(self.options, f.name) != getattr(usual, f.name)
+        ]
+        return f"{self.name}[{','.join(changed)}]" if changed else self.name
 
     def canonical(self) -> dict[str, Any]:
         """For the run id: a file given as an option counts by its content, not by its path."""
@@ -58,11 +71,23 @@ class RunSpec:
     trains: bool
     trained_on: tuple[str, ...]
     unranked_reason: str
+    usual_loss: str = ""
+    """The suite's loss: a label names the loss only where it is another."""
+    limit: int = 0
+    """Score only so many pairs, spread evenly over the split; 0 for all."""
 
     @property
     def label(self) -> str:
-        """``separator + gains``, as on a board."""
-        return f"{self.separator.name} + {self.gains.name}"
+        """``separator + gains`` and what of the options is out of the ordinary."""
+        extra = []
+        if self.trains and self.loss != self.usual_loss:
+            extra.append(self.loss.replace(" ", ""))
+        if self.trains and self.seed:
+            extra.append(f"seed {self.seed}")
+        if self.limit:
+            extra.append(f"{self.limit} pairs")
+        text = f"{self.separator.label} + {self.gains.label}"
+        return f"{text} ({', '.join(extra)})" if extra else text
 
     def canonical(self) -> dict[str, Any]:
         """All that a score depends on, in one form; what is not used is left out.
@@ -85,6 +110,8 @@ class RunSpec:
             form["losses"] = [choice.canonical() for choice in self.losses]
             form["training"] = dataclasses.asdict(self.training)
             form["seed"] = self.seed
+        if self.limit:
+            form["limit"] = self.limit
         return form
 
     def identity(self, plugins: Plugins, fingerprints: Mapping[str, str]) -> dict[str, Any]:
@@ -122,7 +149,7 @@ class RunSpec:
 def parse_options(texts: Iterable[str]) -> dict[str, dict[str, str]]:
     """``["separator.weights=x", "loss.sdr.scale_invariant=false"]`` by section.
 
-    For losses and metrics the key keeps the plugin's name, ``{"loss": {"sdr.scale_invariant": ...}}``.
+    For losses and metrics the key keeps the plugin's name: ``{"loss": {"sdr.x": ...}}``.
 
     Raises:
         BenchError: a text is not ``section.name=value``.
@@ -152,6 +179,7 @@ def make_run_spec(
     protocol: str = "",
     split: str = "",
     seed: int = 0,
+    limit: int = 0,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> RunSpec:
     """A complete, checked RunSpec; what is left empty is the suite's.
@@ -190,7 +218,50 @@ def make_run_spec(
         trains=trains,
         trained_on=trained_on,
         unranked_reason=_unranked_reason(sep, trained_on, suite),
+        usual_loss=format_loss(parse_loss(suite.loss, known_losses)),
+        limit=limit,
     )
+
+
+def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpec]:
+    """The rows that every board carries beside a run: its protocol, split, limit and weights."""
+    own = dataclasses.asdict(spec.separator.options) if spec.separator.options else {}
+    found = []
+    for separator, gains in suite.baselines:
+        cls = plugins.get("separator", separator).spec.options
+        known = {f.name for f in dataclasses.fields(cls)} if cls else set()
+        # The fair baseline of a fine-tuned separator is the one that it started from.
+        shared = {key: value for key, value in own.items() if key in known and key == "weights"}
+        options = dataclasses.asdict(spec.dataset.options) if spec.dataset.options else {}
+        found.append(
+            make_run_spec(
+                plugins,
+                suite,
+                separator=separator,
+                gains=gains,
+                prescription=spec.prescription.name,
+                protocol=spec.protocol,
+                split=spec.split,
+                limit=spec.limit,
+                options={"separator": shared, "dataset": options},
+            )
+        )
+    return found
+
+
+def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
+    """The dataset of a run, checked to have the splits that it reads.
+
+    Raises:
+        BenchError: it is not there, its metadata are wrong, or a split is missing.
+    """
+    registered = plugins.get("dataset", spec.dataset.name)
+    dataset = cast(Dataset, registered.build(spec.dataset.options))
+    for split in spec.splits():
+        if split not in dataset.splits:
+            known = ", ".join(dataset.splits) or "none"
+            raise BenchError(f"the dataset has no split '{split}'", hint=f"It has: {known}")
+    return dataset
 
 
 def _named(

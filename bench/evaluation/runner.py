@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import Protocol
 
 from bench.api import Scene
 from bench.evaluation import worker
@@ -20,13 +19,6 @@ log = logging.getLogger(__name__)
 
 Pairs = Mapping[str, Sequence[str]]
 """Run id -> listeners of one scene that the run is to be scored for."""
-
-
-class Progress(Protocol):
-    """What shows how far the work is."""
-
-    def advance(self, scene: str, done: int) -> None:
-        """`done` more pairs are scored."""
 
 
 def pairs_to_score(
@@ -58,17 +50,20 @@ def evaluate_runs(
     plugins: Plugins,
     *,
     workers: int,
-    progress: Progress | None = None,
+    advance: Callable[[str, int], None] | None = None,
 ) -> None:
-    """Score what `todo` says and write each scene's rows as soon as they are there."""
+    """Score what `todo` says and write each scene's rows as soon as they are there.
+
+    `advance` is called after each scene with its id and the pairs that were scored.
+    """
     if not todo:
         return
     for scene_id, by_run in _results(runs, todo, plugins, workers):
         for run_id, rows in by_run.items():
             board.append_scores(run_id, scene_id, rows)
             plugins.notify("scene_scored", run_id=run_id, scene=scene_id, rows=rows)
-        if progress is not None:
-            progress.advance(scene_id, sum(len(who) for who in todo[scene_id].values()))
+        if advance is not None:
+            advance(scene_id, sum(len(who) for who in todo[scene_id].values()))
     for run in runs:
         board.consolidate(run.run_id)
 

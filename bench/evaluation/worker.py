@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import torch
 
-from bench.api import Dataset, Scene
+from bench.api import Scene
 from bench.evaluation.protocol import Excerpt, render, separate
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, reason_of, seconds_rows
 from bench.plugins import Plugins, installed
-from bench.spec import RunSpec
+from bench.spec import RunSpec, open_dataset
 from bench.system import System, build_system
 from bench.training.checkpoint import load_weights
 
@@ -28,16 +28,6 @@ class RunToScore:
     run_id: str
     spec: RunSpec
     weights: Path | None = None
-
-
-def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
-    """The dataset of a run.
-
-    Raises:
-        BenchError: it is not there, or its metadata are wrong.
-    """
-    registered = plugins.get("dataset", spec.dataset.name)
-    return cast(Dataset, registered.build(spec.dataset.options))
 
 
 def device() -> torch.device:

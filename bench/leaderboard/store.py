@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -61,6 +62,32 @@ class Board:
         frame = self._read("runs", sorted((self.path / "runs").glob("run_id=*.parquet")))
         return frame.sort_values(["created", "run_id"], ignore_index=True, na_position="first")
 
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """The row of one run, or None where there is none that can be read."""
+        path = self.path / "runs" / f"run_id={_checked_id(run_id)}.parquet"
+        rows = self._read("runs", [path]).to_dict("records") if path.exists() else []
+        return {str(k): None if pd.isna(v) else v for k, v in rows[0].items()} if rows else None
+
+    def forget(self, run_id: str) -> None:
+        """Remove a run with its scores and training log."""
+        name = f"run_id={_checked_id(run_id)}"
+        (self.path / "runs" / f"{name}.parquet").unlink(missing_ok=True)
+        for table in ("scores", "training"):
+            shutil.rmtree(self.path / table / name, ignore_errors=True)
+
+    def run(self, run_id: str) -> dict[str, Any] | None:
+        """A run's row as plain Python values, null as None; None where there is no such run."""
+        path = self.path / "runs" / f"run_id={_checked_id(run_id)}.parquet"
+        table = self._table("runs", [path] if path.exists() else [])
+        rows: list[dict[str, Any]] = table.to_pylist()
+        return rows[0] if rows else None
+
+    def forget(self, run_id: str) -> None:
+        """Remove all that the board has of a run."""
+        for table in ("scores", "training"):
+            shutil.rmtree(self.path / table / f"run_id={_checked_id(run_id)}", ignore_errors=True)
+        (self.path / "runs" / f"run_id={run_id}.parquet").unlink(missing_ok=True)
+
     # --- scores --------------------------------------------------------------------------------
 
     def append_scores(self, run_id: str, scene: str, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -95,7 +122,7 @@ class Board:
         for name in self._run_ids("scores", run_id):
             frame = self._run_scores(name)
             frames.append(frame[frame.metric == metric] if metric is not None else frame)
-        return pd.concat(frames, ignore_index=True) if frames else _empty("scores", run_id=True)
+        return pd.concat(frames, ignore_index=True) if frames else _empty("scores")
 
     def consolidate(self, run_id: str) -> None:
         """Bring the parts of a finished run into one file.
@@ -138,7 +165,7 @@ class Board:
             frame = self._read("training", sorted(folder.glob("*.parquet")))
             frame.insert(0, "run_id", name)
             frames.append(frame)
-        return pd.concat(frames, ignore_index=True) if frames else _empty("training", run_id=True)
+        return pd.concat(frames, ignore_index=True) if frames else _empty("training")
 
     # --- files ---------------------------------------------------------------------------------
 
@@ -168,6 +195,10 @@ class Board:
         return frame
 
     def _read(self, table: str, files: Sequence[Path]) -> pd.DataFrame:
+        frame: pd.DataFrame = self._table(table, files).to_pandas()
+        return frame
+
+    def _table(self, table: str, files: Sequence[Path]) -> pa.Table:
         tables = []
         for path in files:
             try:
@@ -177,10 +208,7 @@ class Board:
                 raise
             except (OSError, pa.ArrowException, _UnusableError) as error:
                 self.damaged[path] = " ".join(str(error).split())
-        if not tables:
-            return _empty(table)
-        frame: pd.DataFrame = pa.concat_tables(tables).to_pandas()
-        return frame
+        return pa.concat_tables(tables) if tables else arrow_schema(table).empty_table()
 
 
 class _UnusableError(Exception):
@@ -202,10 +230,9 @@ def _part_name(scene: str) -> str:
     return f"{readable}.{hashlib.sha256(scene.encode()).hexdigest()[:12]}.parquet"
 
 
-def _empty(table: str, *, run_id: bool = False) -> pd.DataFrame:
+def _empty(table: str) -> pd.DataFrame:
     frame: pd.DataFrame = arrow_schema(table).empty_table().to_pandas()
-    if run_id:
-        frame.insert(0, "run_id", pd.Series(dtype=object))
+    frame.insert(0, "run_id", pd.Series(dtype="str"))
     return frame
 
 

@@ -94,8 +94,9 @@ class Trainer:
         guard = GoodhartGuard(self.board.training(self.run_id), truth=TRUTH, proxy=PROXY)
         while state.epoch < settings.epochs and not self._out_of_patience(state):
             row = self._epoch(state.epoch + 1, optimizer, validation)
-            state = self._keep(state, row, optimizer)
+            # The log before the checkpoint: killed in between, the epoch is done and logged again.
             self._report(row)
+            state = self._keep(state, row, optimizer)
             if warning := guard.add(row):
                 log.warning(warning)
         return self._best

@@ -1,0 +1,82 @@
+"""The command line. Each command is a file here, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from bench import __version__
+from bench.errors import BenchError, near_match
+
+COMMANDS = {
+    "run": "Train a system, score it beside the baselines, show the leaderboard.",
+    "plan": "Say what a run would do, and what of it is there already.",
+    "leaderboard": "Show a leaderboard as text, CSV, JSON or Markdown.",
+    "report": "Write a report to open in a browser.",
+    "plugins": "List and show separators, gains, losses, metrics, ...",
+    "data": "Make and look at datasets.",
+    "proxy": "Train and evaluate HAAQI-Net, the differentiable predictor of HAAQI.",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module only when that command is called: ``--help`` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import ``bench.cli.<name>`` and take its ``command``."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"bench.cli.{cmd_name}").command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """As click does, with a near match for a misspelt command."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = near_match(args[0], list(COMMANDS))
+            raise BenchError(f"there is no command '{args[0]}'", hint=hint)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bench")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def group(debug: bool) -> None:
+    """Train and benchmark music enhancement for people with hearing aids.
+
+    The main job:  bench run --separator hdemucs-ft --gains cnn
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; exit code 0 done, 1 failed scenes, 2 wrong input."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = group.main(args=arguments, prog_name="bench", standalone_mode=False)
+    except BenchError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; the same command goes on where it stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: nothing is wrong.
+        sys.stderr.close()
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,64 @@
+"""``bench run``: the main job."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench.cli.options import board_folder, format_option, run_options, spec_from
+
+
+@click.command(short_help="Train a system, score it beside the baselines, show the leaderboard.")
+@run_options
+@format_option
+@click.option("--workers", type=int, default=0, help="Scoring processes.  [default: one a core]")
+@click.option("--fresh", is_flag=True, help="Do it anew, whatever the board has of it.")
+@click.option("--report/--no-report", default=True, help="Write a report beside the board.")
+def command(
+    out: Path | None,
+    baselines: bool,
+    format: str,
+    workers: int,
+    fresh: bool,
+    report: bool,
+    **choices: Any,
+) -> int:
+    """Train a system, score it beside the baselines, and show the leaderboard.
+
+    What the board has already is not done again; an interrupted run goes on where it stopped.
+    """
+    plugins, suite, spec = spec_from(**choices)
+
+    from bench.cli.progress import ConsoleShow
+    from bench.execute import execute, plan_runs
+    from bench.leaderboard.store import Board
+    from bench.leaderboard.table import leaderboard, show
+    from bench.spec import open_dataset
+
+    for failure in plugins.failures:
+        click.echo(f"warning: {failure}", err=True)
+    dataset = open_dataset(spec, plugins)
+    board = Board(board_folder(out, suite.name))
+    runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
+    outcome = execute(
+        runs, board, plugins, dataset, workers=workers, fresh=fresh, show=ConsoleShow()
+    )
+    table = leaderboard(board, suite.name, spec.split, spec.protocol, baseline=suite.baseline)
+    show(table, format)
+    for run in runs:
+        if run.run_id in outcome.stopped:
+            click.echo(f"failed: {run.spec.label}: {outcome.stopped[run.run_id]}", err=True)
+        elif outcome.failed_pairs.get(run.run_id):
+            count = outcome.failed_pairs[run.run_id]
+            click.echo(f"failed: {run.spec.label}: {count} pairs, see the report", err=True)
+    if report:
+        from bench.report.page import write_report
+
+        page = write_report(board, board.path / "report", suite.name, spec.split, spec.protocol)
+        click.echo(f"Report: {page}", err=True)
+    click.echo(f"Board:  {board.path}", err=True)
+    sys.stdout.flush()
+    return 0 if outcome.ok else 1

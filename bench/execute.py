@@ -1,0 +1,272 @@
+"""Executes runs: plan, train, score, keep. It is what ``bench run`` does, for Python too."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import platform
+import shutil
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from bench import __version__
+from bench.api import Dataset
+from bench.plugins import Plugins
+from bench.spec import RunSpec, baseline_specs, code_hash
+from bench.suites import Suite
+
+if TYPE_CHECKING:
+    from bench.leaderboard.store import Board
+
+log = logging.getLogger(__name__)
+
+
+class Show(Protocol):
+    """Shows how far the work is; see ``bench.cli.progress``."""
+
+    def stage(self, title: str, total: int) -> AbstractContextManager[Callable[[str, int], None]]:
+        """A stage of `total` steps; the function given is called with a note and steps done."""
+
+
+class Quiet:
+    """Shows nothing."""
+
+    def stage(self, title: str, total: int) -> AbstractContextManager[Callable[[str, int], None]]:
+        """A stage that nobody sees."""
+        return nullcontext(lambda note, done: None)
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run with its id and what of it is there already."""
+
+    run_id: str
+    spec: RunSpec
+    is_baseline: bool
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the runs: pairs that failed, by run id, and runs whose training stopped."""
+
+    failed_pairs: Mapping[str, int]
+    stopped: Mapping[str, str]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.stopped and not any(self.failed_pairs.values())
+
+
+def plan_runs(
+    spec: RunSpec, suite: Suite, plugins: Plugins, dataset: Dataset, *, baselines: bool = True
+) -> list[PlannedRun]:
+    """The run and its baselines, each once, with their ids. Runs nothing, imports no torch."""
+    planned: dict[str, PlannedRun] = {}
+    if baselines:
+        for other in baseline_specs(plugins, suite, spec):
+            run_id = other.run_id(plugins, other.fingerprints(dataset))
+            planned[run_id] = PlannedRun(run_id, other, True)
+    run_id = spec.run_id(plugins, spec.fingerprints(dataset))
+    planned[run_id] = PlannedRun(run_id, spec, False)
+    return list(planned.values())
+
+
+def execute(
+    runs: Sequence[PlannedRun],
+    board: Board,
+    plugins: Plugins,
+    dataset: Dataset,
+    *,
+    workers: int = 0,
+    fresh: bool = False,
+    show: Show | None = None,
+) -> Outcome:
+    """Train what trains, score what the board lacks, and keep every row.
+
+    Args:
+        runs: of one suite, split and protocol, from :func:`plan_runs`.
+        board: where everything is kept; what it has already is not done again.
+        plugins: the installed plugins.
+        dataset: from :func:`bench.spec.open_dataset`.
+        workers: scoring processes; 0 for one a core.
+        fresh: forget what the board has of these runs.
+        show: progress.
+
+    Raises:
+        BenchError: the user's input is wrong; what was done so far is kept.
+    """
+    from bench.evaluation.runner import evaluate_runs, pairs_to_score
+    from bench.evaluation.worker import RunToScore
+
+    show = show or Quiet()
+    scenes = dataset.scenes(runs[0].spec.split)
+    started = {run.run_id: time.monotonic() for run in runs}
+    stopped: dict[str, str] = {}
+    to_score: list[RunToScore] = []
+    for run in runs:
+        if fresh:
+            board.forget(run.run_id)
+            shutil.rmtree(checkpoint_folder(board, run.run_id), ignore_errors=True)
+        _keep_run(board, run, plugins, dataset, status="running")
+        weights = None
+        if run.spec.trains:
+            try:
+                weights = _train(run, board, plugins, dataset, show)
+            except _stopping_error() as error:
+                stopped[run.run_id] = str(error)
+                _keep_run(board, run, plugins, dataset, status="failed")
+                continue
+        to_score.append(RunToScore(run.run_id, run.spec, weights))
+    limit = runs[0].spec.limit or None
+    todo = pairs_to_score(scenes, to_score, board, limit)
+    for run in to_score:
+        total = sum(len(by_run.get(run.run_id, ())) for by_run in todo.values())
+        plugins.notify("run_started", run_id=run.run_id, spec=run.spec, total=total)
+    pairs = sum(len(who) for by_run in todo.values() for who in by_run.values())
+    with show.stage("scoring", pairs) as step:
+        evaluate_runs(
+            to_score, todo, board, plugins, workers=workers or os.cpu_count() or 1, advance=step
+        )
+    return _finish(runs, stopped, board, plugins, dataset, started)
+
+
+def checkpoint_folder(board: Board, run_id: str) -> Path:
+    """Where the weights of a run's training are kept."""
+    return board.path / "checkpoints" / f"run_id={run_id}"
+
+
+def _stopping_error() -> type[Exception]:
+    from bench.training.trainer import TrainingStopped
+
+    return TrainingStopped
+
+
+def _train(run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset, show: Show) -> Path:
+    import torch
+
+    from bench.evaluation.worker import device
+    from bench.system import build_system
+    from bench.training.trainer import Trainer, losses_of
+
+    settings = run.spec.training
+    batches = -(-settings.segments // settings.batch)
+    with show.stage(f"training {run.spec.label}", settings.epochs * batches) as step:
+        trainer = Trainer(
+            run_id=run.run_id,
+            spec=run.spec,
+            system=build_system(run.spec, plugins),
+            dataset=dataset,
+            loss=losses_of(run.spec, plugins),
+            board=board,
+            folder=checkpoint_folder(board, run.run_id),
+            plugins=plugins,
+            device=device(),
+            on_step=lambda epoch, done, total: step(f"epoch {epoch}/{settings.epochs}", 1),
+        )
+        # Checked after each step, so that an interrupt never leaves a half-written file.
+        with torch.enable_grad():
+            return trainer.train()
+
+
+def _finish(
+    runs: Sequence[PlannedRun],
+    stopped: Mapping[str, str],
+    board: Board,
+    plugins: Plugins,
+    dataset: Dataset,
+    started: Mapping[str, float],
+) -> Outcome:
+    failed: dict[str, int] = {}
+    for run in runs:
+        if run.run_id in stopped:
+            continue
+        scores = board.scores(run.run_id)
+        bad = scores[scores["status"] != "ok"]
+        failed[run.run_id] = len(bad[["scene", "listener"]].drop_duplicates())
+        status = "failed-scenes" if failed[run.run_id] else "done"
+        seconds = time.monotonic() - started[run.run_id]
+        row = _keep_run(
+            board,
+            run,
+            plugins,
+            dataset,
+            status=status,
+            seconds=seconds,
+            n_pairs=len(scores[["scene", "listener"]].drop_duplicates()),
+            n_failed=failed[run.run_id],
+        )
+        plugins.notify("run_finished", run_id=run.run_id, spec=run.spec, summary=row)
+    return Outcome(failed, stopped)
+
+
+def _keep_run(
+    board: Board,
+    run: PlannedRun,
+    plugins: Plugins,
+    dataset: Dataset,
+    *,
+    status: str,
+    seconds: float = 0.0,
+    **counts: int,
+) -> dict[str, Any]:
+    """Write a run's row; what an earlier attempt took is added to its time."""
+    earlier = board.run(run.run_id) or {}
+    spec = run.spec
+    identity = spec.identity(plugins, spec.fingerprints(dataset))
+    now = datetime.now(UTC)
+    row = {
+        "run_id": run.run_id,
+        "status": status,
+        "created": earlier.get("created") or now,
+        "finished": None if status == "running" else now,
+        "seconds": (earlier.get("seconds") or 0.0) + seconds,
+        "suite": spec.suite,
+        "split": spec.split,
+        "protocol": spec.protocol,
+        "separator": spec.separator.name,
+        "gains": spec.gains.name,
+        "prescription": spec.prescription.name,
+        "loss": spec.loss if spec.trains else "",
+        "epochs": spec.training.epochs if spec.trains else 0,
+        "seed": spec.seed,
+        "label": spec.label,
+        "spec_json": json.dumps(spec.canonical(), sort_keys=True),
+        "bench_version": __version__,
+        "code_hash": code_hash(),
+        "plugin_versions_json": json.dumps(identity["plugins"], sort_keys=True),
+        "dataset_fingerprint": json.dumps(identity["data"], sort_keys=True),
+        "ranked": not spec.unranked_reason,
+        "unranked_reason": spec.unranked_reason,
+        "trained_on": ", ".join(spec.trained_on),
+        **environment(),
+        **counts,
+    }
+    board.write_run(row)
+    return row
+
+
+def environment() -> dict[str, str]:
+    """What the run was computed on; never a host's name."""
+    import torch
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        model = platform.machine()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    parts = [model, f"{os.cpu_count()} cores", f"{memory:.0f} GiB"]
+    if torch.cuda.is_available():
+        parts.append(torch.cuda.get_device_name())
+    return {
+        "hardware": ", ".join(parts),
+        "python_version": platform.python_version(),
+        "torch_version": str(torch.__version__),
+    }
