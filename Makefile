@@ -1,0 +1,34 @@
+# `make demo` and `make test` do all the set-up on a fresh machine with Python 3.11 and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO ?= demo-board
+
+.PHONY: demo test test-all benchmark lint install clean
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bench needs Python 3.11 or newer: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+install: $(VENV)/.installed
+
+demo: install
+	$(BIN)/bench run --separator hdemucs-ft --gains cnn --out $(DEMO) --no-report
+	$(BIN)/bench run --separator hdemucs-ft --gains cnn-residual --out $(DEMO)
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+test-all: test
+	$(BIN)/python -m pytest -m slow
+
+benchmark: install
+	$(BIN)/python -m pytest -m benchmark --benchmark-columns=min,median,rounds tests/benchmarks
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist
