@@ -57,6 +57,7 @@ RUNS: Final = (
     Column("run_id", "string", "hash of spec, code, plugins and data", required=True),
     Column("schema_version", "int64", "version of this schema"),
     Column("status", "string", "running, done, failed-scenes or failed", required=True),
+    Column("failure", "string", "why the run as a whole failed; null where it did not"),
     Column("created", "timestamp", "when the run began", "UTC"),
     Column("finished", "timestamp", "when it ended; null while it runs", "UTC"),
     Column("seconds", "float64", "computing time, all attempts together", "s"),
@@ -106,7 +107,7 @@ TRAINING: Final = (
         "name",
         "string",
         "loss (the whole objective), loss/<term> (each term, unweighted), lr, grad_norm, seconds, "
-        "train/<metric>/<part> or valid/<metric>/<part>",
+        "seconds/<stage>, train/<metric>/<part> or valid/<metric>/<part>",
         required=True,
     ),
     Column("value", "float64", "its value; of a loss, the mean over the epoch's batches"),

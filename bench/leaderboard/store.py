@@ -63,19 +63,6 @@ class Board:
         return frame.sort_values(["created", "run_id"], ignore_index=True, na_position="first")
 
     def run(self, run_id: str) -> dict[str, Any] | None:
-        """The row of one run, or None where there is none that can be read."""
-        path = self.path / "runs" / f"run_id={_checked_id(run_id)}.parquet"
-        rows = self._read("runs", [path]).to_dict("records") if path.exists() else []
-        return {str(k): None if pd.isna(v) else v for k, v in rows[0].items()} if rows else None
-
-    def forget(self, run_id: str) -> None:
-        """Remove a run with its scores and training log."""
-        name = f"run_id={_checked_id(run_id)}"
-        (self.path / "runs" / f"{name}.parquet").unlink(missing_ok=True)
-        for table in ("scores", "training"):
-            shutil.rmtree(self.path / table / name, ignore_errors=True)
-
-    def run(self, run_id: str) -> dict[str, Any] | None:
         """A run's row as plain Python values, null as None; None where there is no such run."""
         path = self.path / "runs" / f"run_id={_checked_id(run_id)}.parquet"
         table = self._table("runs", [path] if path.exists() else [])

@@ -55,6 +55,31 @@ def test_run_round_trip_and_replacement(tmp_path: Path) -> None:
     assert pd.isna(row.label)
 
 
+def test_one_run_as_plain_values(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    assert board.run("rabc") is None
+    board.write_run(run_row())
+    row = board.run("rabc")
+    assert row is not None
+    assert row["created"] == datetime(2024, 5, 1, 12, tzinfo=UTC)
+    assert row["seconds"] is None
+    board.write_run(row | {"status": "done"})
+    assert board.runs().status.tolist() == ["done"]
+
+
+def test_a_forgotten_run_leaves_nothing_and_others_stay(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    for run_id in ("rabc", "rdef"):
+        board.write_run(run_row(run_id))
+        board.append_scores(run_id, "s1", [score_row()])
+        board.append_epoch(run_id, {"epoch": 1, "loss": 1.0})
+    board.forget("rabc")
+    board.forget("rnever")
+    assert board.run("rabc") is None
+    assert set(board.scores().run_id) == set(board.training().run_id) == {"rdef"}
+    assert board.runs().run_id.tolist() == ["rdef"]
+
+
 def test_runs_are_oldest_first(tmp_path: Path) -> None:
     board = Board(tmp_path)
     board.write_run(run_row("ra", created=datetime(2024, 2, 1, tzinfo=UTC)))
