@@ -1,0 +1,196 @@
+"""A cochlea in torch: what HAAQI's ear model hears, a thousand times a second.
+
+The light HAAQI-Net's spectral front end. It follows the ear model of HAAQI (Kates and Arehart,
+2010, 2016): 32 gammatone bands from 80 Hz to 8 kHz on an ERB scale, widened by hearing loss and
+level, outer-hair-cell compression steered by a wide control path, inner-hair-cell attenuation, and
+levels in dB above the listener's threshold (dB SL). Where HAAQI filters in the time domain at
+24 kHz, every band is here cut out of one FFT of the whole signal and brought to baseband at 1 kHz,
+so that any sample rate will do and a band costs one short inverse FFT. It is an approximation:
+zero-phase filters, no 800 Hz smoothing of the compression gain, no fast adaptation.
+
+Conventions: signals ``(B, N)``, audiograms ``(B, 8)`` in dB HL, level1 ``(B,)`` in dB SPL for an
+RMS of 1.0, bands low to high.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from bench.api import AUDIOGRAM_FREQUENCIES
+
+BANDS: Final = 32
+RATE: Final = 1000
+"""Hz; the rate of the band signals."""
+GRID: Final = 10
+"""The FFT's length is a multiple of 1 / GRID seconds, so that RATE divides the spectrum evenly."""
+
+_EAR_Q: Final = 9.26449
+_MIN_BANDWIDTH: Final = 24.7
+_FLOOR: Final = 0.01
+"""Added to band powers, in units of the reference pressure squared: -20 dB SPL."""
+_DB: Final = 10 / math.log(10)
+
+
+def centre_frequencies() -> np.ndarray:
+    """The bands' centre frequencies in Hz, equally spaced on the ERB scale from 80 to 8000 Hz."""
+    offset = _EAR_Q * _MIN_BANDWIDTH
+    return np.geomspace(80 + offset, 8000 + offset, BANDS) - offset
+
+
+@dataclass(frozen=True)
+class Excitation:
+    """What the cochlea makes of one signal.
+
+    Attributes:
+        level: compressed envelope, dB SL floored at 0, ``(B, 32, T)`` at RATE.
+        real: real part of the band signals' unit phasors, ``(B, 32, T)``.
+        imag: imaginary part.
+        spectrum: long-term level of each band, dB SL floored at 0, ``(B, 32)``.
+    """
+
+    level: Tensor
+    real: Tensor
+    imag: Tensor
+    spectrum: Tensor
+
+
+@dataclass(frozen=True)
+class _Loss:
+    """An audiogram as the cochlea's parameters, each ``(B, 32, 1)``."""
+
+    outer: Tensor
+    inner: Tensor
+    bandwidth: Tensor
+    knee: Tensor
+    slope: Tensor
+
+
+class Cochlea(nn.Module):
+    """The front end; no trainable parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        centres = centre_frequencies()
+        ratio = 1.25 + 2.25 * np.arange(BANDS) / (BANDS - 1)
+        erb = _MIN_BANDWIDTH + centres / _EAR_Q
+        widest = self._bandwidth(torch.from_numpy(0.8 * 1.25 * 70 * (1 - 1 / ratio)))
+        for name, values in {
+            "centres": torch.from_numpy(centres),
+            "erb": torch.from_numpy(1.019 * erb),
+            "ratio": torch.from_numpy(ratio),
+            "widest": widest,
+        }.items():
+            self.register_buffer(name, values.float()[:, None], persistent=False)
+        self.register_buffer(
+            "interpolation", torch.from_numpy(_interpolation(centres)).float(), persistent=False
+        )
+
+    centres: Tensor
+    erb: Tensor
+    ratio: Tensor
+    widest: Tensor
+    interpolation: Tensor
+
+    def forward(
+        self, signal: Tensor, audiogram: Tensor, level1: Tensor, sample_rate: int
+    ) -> Excitation:
+        """See the module's conventions; `sample_rate` in Hz, a multiple of 10."""
+        loss = self._loss(audiogram)
+        spectrum, frequencies = self._bands(signal, sample_rate)
+        # Powers in units of the reference pressure squared, so that 0 dB SPL is 1.
+        calibration = 10 ** (level1 / 20)[:, None, None]
+        offset = (frequencies - self.centres) / self.erb
+        control = self._envelope(spectrum, (1 + (offset / self.widest) ** 2) ** -2) * calibration
+        control_power = control.real**2 + control.imag**2 + _FLOOR
+        bandwidth = self._widened(control_power, loss)
+        band = self._envelope(spectrum, (1 + (offset / bandwidth) ** 2) ** -2) * calibration
+        real, imag = band.real, band.imag
+        power = real**2 + imag**2 + _FLOOR
+        frames = round(signal.shape[-1] * RATE / sample_rate)
+        level = _DB * torch.log(power) + self._gain(_DB * torch.log(control_power), loss)
+        phase = torch.rsqrt(power)
+        long_term = _DB * torch.log(power[..., :frames].mean(-1, keepdim=True)) + self._gain(
+            _DB * torch.log(control_power[..., :frames].mean(-1, keepdim=True)), loss
+        )
+        return Excitation(
+            level=torch.relu(level)[..., :frames],
+            real=(real * phase)[..., :frames],
+            imag=(imag * phase)[..., :frames],
+            spectrum=torch.relu(long_term)[..., 0],
+        )
+
+    def _bands(self, signal: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
+        """The spectrum around each band's centre, ``(B, 32, M)``, and its frequencies in Hz."""
+        unit = sample_rate // GRID
+        # At least half a unit of zeros keeps the filters' tails from wrapping onto the start.
+        length = (signal.shape[-1] + unit // 2 + unit - 1) // unit * unit
+        width = RATE * length // sample_rate
+        resolution = sample_rate / length
+        spectrum = torch.fft.rfft(signal, length) * (2 * width / length)
+        shift = torch.fft.ifftshift(torch.arange(-(width // 2), width - width // 2))
+        index = torch.round(self.centres / resolution).long() + shift.to(signal.device)
+        frequencies = index * resolution
+        top = spectrum.shape[-1] - 1
+        inside = ((index > 0) & (index < top)).to(signal.dtype)
+        middle_ear = inside * _middle_ear(frequencies)
+        flat = index.clamp(0, top).reshape(-1)
+        bands = spectrum.index_select(-1, flat).reshape(-1, BANDS, width)
+        return bands * middle_ear, frequencies
+
+    @staticmethod
+    def _envelope(bands: Tensor, weight: Tensor) -> Tensor:
+        envelope: Tensor = torch.fft.ifft(bands * weight)
+        return envelope
+
+    def _widened(self, control_power: Tensor, loss: _Loss) -> Tensor:
+        """Filter bandwidths re normal: wider with outer-hair-cell loss and above 50 dB SPL."""
+        level = _DB * torch.log(control_power.mean(-1, keepdim=True))
+        return loss.bandwidth + ((level - 50) / 50).clamp(0, 1) * (self.widest - loss.bandwidth)
+
+    @staticmethod
+    def _gain(control: Tensor, loss: _Loss) -> Tensor:
+        """Compression and inner-hair-cell attenuation in dB for a control level in dB SPL."""
+        above = control.clamp(max=100).maximum(loss.knee) - loss.knee
+        return -loss.outer - loss.inner - above * loss.slope
+
+    @staticmethod
+    def _bandwidth(outer: Tensor) -> Tensor:
+        return 1 + outer / 50 + 2 * (outer / 50) ** 6
+
+    def _loss(self, audiogram: Tensor) -> _Loss:
+        loss = (audiogram.to(self.interpolation.dtype) @ self.interpolation.T).clamp(min=0)[
+            ..., None
+        ]
+        limit = 1.25 * 70 * (1 - 1 / self.ratio)
+        hearing = torch.minimum(loss, limit)
+        outer = 0.8 * hearing
+        inner = loss - outer
+        knee = outer + 30
+        compression = (100 - knee) / (30 + 70 / self.ratio + outer - knee)
+        return _Loss(outer, inner, self._bandwidth(outer), knee, 1 - 1 / compression)
+
+
+def _middle_ear(frequencies: Tensor) -> Tensor:
+    """Magnitude of a 2-pole high-pass at 350 Hz and a 1-pole low-pass at 5 kHz."""
+    low = (frequencies / 350) ** 2
+    return low / torch.sqrt(1 + low**2) / torch.sqrt(1 + (frequencies / 5000) ** 2)
+
+
+def _interpolation(centres: np.ndarray) -> np.ndarray:
+    """Linear interpolation from the audiogram's frequencies to the bands, ``(32, 8)``.
+
+    HAAQI knows 250, 500, 1000, 2000, 4000 and 6000 Hz only: what lies between is interpolated from
+    these, what lies outside keeps the nearest.
+    """
+    known = [250, 500, 1000, 2000, 4000, 6000]
+    columns = [AUDIOGRAM_FREQUENCIES.index(frequency) for frequency in known]
+    matrix = np.zeros((len(centres), len(AUDIOGRAM_FREQUENCIES)))
+    for column, unit in zip(columns, np.eye(len(known)), strict=True):
+        matrix[:, column] = np.interp(centres, known, unit)
+    return matrix

@@ -1,0 +1,183 @@
+"""The light HAAQI-Net: an intrusive one, small enough to be bundled and quick enough for a loss.
+
+The processed signal and its reference pass a cochlea in torch that knows the audiogram and the
+level (:mod:`.cochlea`), are compared as HAAQI compares them (:mod:`.features`), and a small network
+(convolutions over time with the audiogram and the summary at every frame, self-attention, a score
+a frame, their mean) corrects what HAAQI's formula gives on these approximate quantities. The
+correction is bounded, so that a system trained to please the network must still please the
+formula. Without training the network changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from bench.api import AUDIOGRAM_FREQUENCIES
+from bench.errors import BenchError
+from bench.hearing.haaqi_net import BUNDLED, check_shapes
+from bench.hearing.haaqi_net.cochlea import Cochlea, Excitation
+from bench.hearing.haaqi_net.features import (
+    FRAME_CHANNELS,
+    SUMMARY_CHANNELS,
+    Comparison,
+    Features,
+)
+
+BUNDLED_FILE: Final = Path(__file__).parent / "weights" / "haaqi_net_light.safetensors"
+CORRECTION: Final = 1.5
+"""The most, in logits, that the network may move a frame's score from the formula's."""
+_LEVEL1_RANGE: Final = (0.0, 180.0)
+"""dB SPL; keeps the scores of a silent reference finite."""
+
+
+class FrameScorer(nn.Module):
+    """The trained part: features to a correction of each frame's score.
+
+    Args:
+        channels: width of the body.
+        layers: convolutions of the body, each over 3 frames; the first two halve the frame rate.
+        heads: heads of the self-attention.
+    """
+
+    def __init__(self, channels: int = 96, layers: int = 4, heads: int = 4) -> None:
+        super().__init__()
+        self.config = {"channels": channels, "layers": layers, "heads": heads}
+        context = SUMMARY_CHANNELS + len(AUDIOGRAM_FREQUENCIES)
+        self.context = nn.Sequential(nn.Linear(context, channels), nn.GELU())
+        self.body = nn.ModuleList(
+            nn.Conv1d(
+                FRAME_CHANNELS + channels if layer == 0 else channels,
+                channels,
+                3,
+                stride=2 if layer < 2 else 1,
+                padding=1,
+            )
+            for layer in range(layers)
+        )
+        self.norms = nn.ModuleList(nn.GroupNorm(1, channels) for _ in range(layers))
+        self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
+        self.frame_score = nn.Linear(2 * channels, 1)
+        nn.init.zeros_(self.frame_score.weight)
+        nn.init.zeros_(self.frame_score.bias)
+
+    def forward(self, features: Features, audiogram: Tensor) -> Tensor:
+        """Frame scores ``(B, T)``, 0 to 1."""
+        summary = torch.cat([features.summary, audiogram / 100], -1)
+        context = self.context(summary)
+        frames = features.frames.shape[-1]
+        x = torch.cat([features.frames, context[..., None].expand(-1, -1, frames)], 1)
+        for layer, (convolution, norm) in enumerate(zip(self.body, self.norms, strict=True)):
+            y = nn.functional.gelu(norm(convolution(x)))
+            x = y if layer < 2 else x + y
+        x = x.transpose(1, 2)
+        attended, _ = self.attention(x, x, x, need_weights=False)
+        both = torch.cat([x + attended, context[:, None].expand(-1, x.shape[1], -1)], -1)
+        correction = CORRECTION * torch.tanh(self.frame_score(both)[..., 0] / CORRECTION)
+        formula = torch.logit(features.estimate.clamp(1e-3, 1 - 1e-3))
+        return torch.sigmoid(formula[:, None] + correction)
+
+
+class LightHaaqiNet(nn.Module):
+    """The bundled predictor; see the module's text and :class:`bench.hearing.haaqi_net.Predictor`.
+
+    Args:
+        scorer: the trained part.
+    """
+
+    intrusive = True
+
+    def __init__(self, scorer: FrameScorer | None = None) -> None:
+        super().__init__()
+        self.cochlea = Cochlea()
+        self.comparison = Comparison()
+        self.scorer = scorer or FrameScorer()
+
+    def features(
+        self,
+        processed: Tensor,
+        audiogram: Tensor,
+        level1: Tensor,
+        sample_rate: int,
+        reference: Tensor,
+        reference_rate: int | None = None,
+    ) -> Features:
+        """What the trained part is given; arguments as in `score`."""
+        level1 = torch.nan_to_num(level1, nan=_LEVEL1_RANGE[1]).clamp(*_LEVEL1_RANGE)
+        clean = self.cochlea(reference, audiogram, level1, reference_rate or sample_rate)
+        heard = self.cochlea(processed, audiogram, level1, sample_rate)
+        frames = min(clean.level.shape[-1], heard.level.shape[-1])
+        features: Features = self.comparison(_cut(clean, frames), _cut(heard, frames))
+        return features
+
+    def frame_scores(self, features: Features, audiogram: Tensor) -> Tensor:
+        """Scores of the frames of 32 ms, ``(B, T)``."""
+        scores: Tensor = self.scorer(features, audiogram)
+        return scores
+
+    def score(
+        self,
+        processed: Tensor,
+        audiogram: Tensor,
+        level1: Tensor,
+        sample_rate: int,
+        reference: Tensor | None = None,
+        reference_rate: int | None = None,
+    ) -> Tensor:
+        """See :meth:`bench.hearing.haaqi_net.Predictor.score`."""
+        check_shapes(processed, audiogram, level1)
+        if reference is None or reference.dim() != 2 or len(reference) != len(processed):
+            raise ValueError("the light HAAQI-Net compares with a reference (B, M)")
+        features = self.features(
+            processed, audiogram, level1, sample_rate, reference, reference_rate
+        )
+        return self.frame_scores(features, audiogram).mean(-1)
+
+
+def _cut(excitation: Excitation, frames: int) -> Excitation:
+    return Excitation(
+        excitation.level[..., :frames],
+        excitation.real[..., :frames],
+        excitation.imag[..., :frames],
+        excitation.spectrum,
+    )
+
+
+def save_light(model: LightHaaqiNet, path: Path) -> None:
+    """Write the trained part in half precision, its sizes in the file's metadata."""
+    tensors = {name: value.half().contiguous() for name, value in model.scorer.state_dict().items()}
+    save_file(tensors, path, metadata={"config": json.dumps(model.scorer.config)})
+
+
+def load_light(weights: str = BUNDLED) -> LightHaaqiNet:
+    """The light model with bundled or own weights, in eval mode and frozen.
+
+    Args:
+        weights: "bundled", or a path to what ``bench proxy train`` wrote.
+
+    Raises:
+        BenchError: the file is missing, damaged or of another model.
+    """
+    path = BUNDLED_FILE if weights == BUNDLED else Path(weights).expanduser()
+    hint = "Use the bundled weights, or train some with: bench proxy train"
+    if not path.is_file():
+        raise BenchError("no such weights for HAAQI-Net", where=str(path), hint=hint)
+    try:
+        with safe_open(path, framework="pt") as file:
+            config = json.loads((file.metadata() or {})["config"])
+            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+        model = LightHaaqiNet(FrameScorer(**config))
+        model.scorer.load_state_dict(state)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BenchError(
+            f"not the weights of a light HAAQI-Net ({type(error).__name__})",
+            where=str(path),
+            hint=hint,
+        ) from error
+    return model.eval().requires_grad_(False)
