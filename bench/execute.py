@@ -121,14 +121,14 @@ def execute(
                 weights = _train(run, board, plugins, dataset, show)
             except _stopping_error() as error:
                 stopped[run.run_id] = str(error)
-                _keep_run(board, run, plugins, dataset, status="failed")
+                _keep_run(board, run, plugins, dataset, status="failed", failure=str(error))
                 continue
         to_score.append(RunToScore(run.run_id, run.spec, weights))
     limit = runs[0].spec.limit or None
     todo = pairs_to_score(scenes, to_score, board, limit)
-    for run in to_score:
-        total = sum(len(by_run.get(run.run_id, ())) for by_run in todo.values())
-        plugins.notify("run_started", run_id=run.run_id, spec=run.spec, total=total)
+    for ready in to_score:
+        total = sum(len(by_run.get(ready.run_id, ())) for by_run in todo.values())
+        plugins.notify("run_started", run_id=ready.run_id, spec=ready.spec, total=total)
     pairs = sum(len(who) for by_run in todo.values() for who in by_run.values())
     with show.stage("scoring", pairs) as step:
         evaluate_runs(
@@ -149,8 +149,6 @@ def _stopping_error() -> type[Exception]:
 
 
 def _train(run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset, show: Show) -> Path:
-    import torch
-
     from bench.evaluation.worker import device
     from bench.system import build_system
     from bench.training.trainer import Trainer, losses_of
@@ -170,9 +168,7 @@ def _train(run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset, sh
             device=device(),
             on_step=lambda epoch, done, total: step(f"epoch {epoch}/{settings.epochs}", 1),
         )
-        # Checked after each step, so that an interrupt never leaves a half-written file.
-        with torch.enable_grad():
-            return trainer.train()
+        return trainer.train()
 
 
 def _finish(
@@ -214,9 +210,9 @@ def _keep_run(
     *,
     status: str,
     seconds: float = 0.0,
-    **counts: int,
+    **more: Any,
 ) -> dict[str, Any]:
-    """Write a run's row; what an earlier attempt took is added to its time."""
+    """Write a run's row with `more` columns; what an earlier attempt took adds to its time."""
     earlier = board.run(run.run_id) or {}
     spec = run.spec
     identity = spec.identity(plugins, spec.fingerprints(dataset))
@@ -246,7 +242,7 @@ def _keep_run(
         "unranked_reason": spec.unranked_reason,
         "trained_on": ", ".join(spec.trained_on),
         **environment(),
-        **counts,
+        **more,
     }
     board.write_run(row)
     return row

@@ -133,9 +133,9 @@ class RunSpec:
         }
 
     def run_id(self, plugins: Plugins, fingerprints: Mapping[str, str]) -> str:
-        """12 hexadecimal digits; `fingerprints` by split."""
+        """``r`` (so that nothing takes it for a number) and 12 hexadecimal digits."""
         text = json.dumps(self.identity(plugins, fingerprints), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return "r" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def splits(self) -> tuple[str, ...]:
         """The splits that the run reads."""

@@ -1,0 +1,70 @@
+"""The command line: speed, help, errors and exit codes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "torchaudio", "pandas", "matplotlib", "scipy", "numba", "pyarrow")
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    code = (
+        "import sys\n"
+        "from bench.cli import main\n"
+        "try:\n"
+        f"    main({list(arguments)!r})\n"
+        "finally:\n"
+        f"    print('HEAVY', [m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr)\n"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "--help"],
+        ["plugins", "list"],
+        ["plugins", "show", "hdemucs-ft"],
+    ],
+)
+def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
+    done = bench(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "HEAVY []" in done.stderr
+    assert done.stdout
+
+
+def test_plugins_show_lists_options_with_types() -> None:
+    done = bench("plugins", "show", "hdemucs-ft")
+    assert "weights (str, default 'bundled')" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rum"], "Did you mean 'run'"),
+        (["run", "--separator", "hdemuks"], "Did you mean 'hdemucs"),
+        (["run", "--loss", "mse +"], "error:"),
+        (["run", "--suite", "nowhere"], "there is no suite 'nowhere'"),
+        (["run", "-o", "separator.weigths=x"], "Did you mean 'weights'"),
+        (["run", "--suite", "cadenza-icassp-2024", "-o", "dataset.root=/no/such"], "/no/such"),
+        (["run", "--split", "nosuch", "--separator", "mixture"], "no split 'nosuch'"),
+        (["leaderboard", "--out", "/no/such/board"], "there is no board here"),
+        (["plugins", "show", "nothing-like-it"], "there is no plugin"),
+        (["run", "--bogus"], "No such option"),
+    ],
+)
+def test_wrong_input_is_one_or_two_lines_and_exit_code_2(
+    arguments: list[str], message: str
+) -> None:
+    done = bench(*arguments)
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("HEAVY")]
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert 1 <= len(lines) <= 4

@@ -1,0 +1,165 @@
+"""Discovery, conflicts and lookup of plugins."""
+
+from __future__ import annotations
+
+import sys
+import types
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from bench.api import SeparatorSpec, hookimpl, option
+from bench.errors import BenchError
+from bench.plugins import Plugins, Registered, convert, load
+
+
+@dataclass(frozen=True)
+class Options:
+    overlap: float = option(0.1, "overlap of chunks", unit="s")
+    shifts: int = option(1, "random shifts")
+    clip: bool = option(False, "clip the result")
+
+
+def spec(name: str, **more: object) -> SeparatorSpec:
+    return SeparatorSpec(name=name, target="fractions:Fraction", summary="a test", **more)  # type: ignore[arg-type]
+
+
+class Distribution:
+    """What importlib.metadata knows of an installed package, as far as the loader looks."""
+
+    def __init__(self, name: str, version: str = "1.0") -> None:
+        self.name = name
+        self.version = version
+
+
+def entry(distribution: str, module: types.ModuleType | None, name: str = "x") -> EntryPoint:
+    target = f"bench_test_{distribution.replace('-', '_')}"
+    if module is not None:
+        sys.modules[target] = module
+    found = EntryPoint(name, target, "bench")
+    vars(found)["dist"] = Distribution(distribution)
+    return found
+
+
+def module_with(*specs: SeparatorSpec) -> types.ModuleType:
+    module = types.ModuleType("made_up")
+
+    @hookimpl
+    def register_separators() -> list[SeparatorSpec]:
+        return list(specs)
+
+    module.register_separators = register_separators  # type: ignore[attr-defined]
+    return module
+
+
+def test_one_failing_plugin_does_not_stop_the_others() -> None:
+    good = entry("good", module_with(spec("fine")))
+    missing = entry("missing", None)
+    plugins = load([missing, good])
+    assert [item.spec.name for item in plugins.all("separator")] == ["fine"]
+    (failure,) = plugins.failures
+    assert failure.distribution == "missing"
+    assert "ModuleNotFoundError" in failure.reason
+
+
+def test_strict_mode_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_STRICT_PLUGINS", "1")
+    with pytest.raises(ModuleNotFoundError):
+        load([entry("missing", None)])
+
+
+def test_misspelt_hook_is_a_failure() -> None:
+    module = types.ModuleType("typo")
+
+    @hookimpl
+    def register_seperators() -> list[SeparatorSpec]:
+        return []
+
+    module.register_seperators = register_seperators  # type: ignore[attr-defined]
+    plugins = load([entry("typo", module), entry("good", module_with(spec("fine")))])
+    assert [failure.distribution for failure in plugins.failures] == ["typo"]
+    assert "register_seperators" in plugins.failures[0].reason
+    assert plugins.get("separator", "fine").distribution == "good"
+
+
+def test_wrong_kind_of_spec_is_a_failure() -> None:
+    module = types.ModuleType("wrong")
+
+    @hookimpl
+    def register_losses() -> list[SeparatorSpec]:
+        return [spec("fine")]
+
+    module.register_losses = register_losses  # type: ignore[attr-defined]
+    plugins = load([entry("wrong", module)])
+    assert "register_losses" in plugins.failures[0].reason
+    assert plugins.all("separator") == []
+
+
+def test_two_distributions_of_one_name() -> None:
+    first, second = (
+        entry("dist-a", module_with(spec("same"))),
+        entry("dist-b", module_with(spec("same"))),
+    )
+    for order in ([first, second], [second, first]):
+        plugins = load(order)
+        with pytest.raises(BenchError) as caught:
+            plugins.get("separator", "same")
+        assert "dist-a" in str(caught.value)
+        assert "dist-b/same" in str(caught.value)
+        assert plugins.get("separator", "dist-b/same").distribution == "dist-b"
+
+
+def test_unknown_name_has_a_near_match() -> None:
+    plugins = Plugins([Registered(spec("hdemucs"), "d", "1")])
+    with pytest.raises(BenchError, match="Did you mean 'hdemucs'"):
+        plugins.get("separator", "hdemuks")
+
+
+def test_options_are_typed_and_checked() -> None:
+    registered = Registered(spec("a", options=Options), "d", "1")
+    assert registered.options({"overlap": "0.5", "shifts": "3", "clip": "yes"}) == Options(
+        0.5, 3, True
+    )
+    with pytest.raises(BenchError, match="Did you mean 'overlap'"):
+        registered.options({"overlp": "1"})
+    with pytest.raises(BenchError, match="not a valid int"):
+        registered.options({"shifts": "1.5"})
+    with pytest.raises(BenchError, match="has no options"):
+        Registered(spec("b"), "d", "1").options({"x": "1"})
+
+
+def test_convert_refuses_a_bool_for_a_number() -> None:
+    with pytest.raises(BenchError):
+        convert(True, int, where="here")
+
+
+def test_missing_import_names_what_is_needed() -> None:
+    bad = SeparatorSpec(name="a", target="no_such_module:X", summary="", needs=("extra:gpu",))
+    with pytest.raises(BenchError, match="extra:gpu"):
+        Registered(bad, "d", "1").build(None)
+
+
+def test_only_chosen_third_parties_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from bench import plugins as module
+
+    entries = [entry("other", module_with(spec("fine")))]
+    monkeypatch.setattr(module, "entry_points", lambda group: entries)
+    monkeypatch.setenv("BENCH_LOAD_PLUGINS", "")
+    assert load().all("separator") == []
+    monkeypatch.setenv("BENCH_LOAD_PLUGINS", "other")
+    assert [item.spec.name for item in load().all("separator")] == ["fine"]
+
+
+def test_built_ins_come_through_the_hooks() -> None:
+    plugins = load()
+    assert plugins.failures == ()
+    for kind, name in [
+        ("separator", "hdemucs-ft"),
+        ("gains", "cnn"),
+        ("prescription", "nalr"),
+        ("loss", "mse"),
+        ("metric", "haaqi"),
+        ("dataset", "demo"),
+    ]:
+        assert plugins.get(kind, name).distribution == "bench-hearing"
