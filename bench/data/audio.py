@@ -1,0 +1,194 @@
+"""Audio files of an at-mic sample: read in parts, checked against the data contract."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
+
+from bench.api import SAMPLE_RATE, STEMS
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PARTS: Final = ("mixture", *STEMS)
+_UNKNOWN_SIZE: Final = 0xFFFFFFFF
+"""What a data chunk of RF64, or of a stream whose end was not known, gives as its size."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a file says of itself: Hz, channels, samples a channel, and whether it holds floats."""
+
+    sample_rate: int
+    channels: int
+    frames: int
+    is_float: bool
+
+
+class SceneFiles:
+    """The five files of one at-mic sample; a :class:`bench.api.SceneAudio`.
+
+    Each header is read and checked once, samples only as they are asked for.
+
+    Args:
+        folder: holds ``mixture.wav`` and a file for each of STEMS.
+        root: of the dataset, with no symbolic link in it; no file may lie outside.
+    """
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self.folder = folder
+        self.root = root
+        self._headers: dict[str, Header] = {}
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self._header("mixture").sample_rate
+
+    @property
+    def frames(self) -> int:
+        """Samples a channel."""
+        return self._header("mixture").frames
+
+    def path(self, part: str) -> Path:
+        """The file of ``"mixture"`` or a stem."""
+        if part not in PARTS:
+            raise ValueError(f"no part of a scene: {part!r}")
+        return self.folder / f"{part}.wav"
+
+    def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:
+        """Read ``"mixture"`` or a stem, float32 ``(2, frames)``; to the end where frames is None.
+
+        Raises:
+            BenchError: the file is missing, damaged, or breaks the data contract.
+            ValueError: the scene has no such part or samples.
+        """
+        import numpy as np
+        import soundfile
+        import torch
+
+        header = self._header(part)
+        count = header.frames - start if frames is None else frames
+        if start < 0 or count < 0 or start + count > header.frames:
+            raise ValueError(f"samples {start} to {start + count} of {header.frames}")
+        path = self.path(part)
+        try:
+            samples, _ = soundfile.read(path, count, start, dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, OSError) as error:
+            raise _unreadable(path, error) from None
+        if len(samples) != count:
+            raise _truncated(path, f"only {len(samples)} of {count} samples could be read")
+        if header.is_float and not np.isfinite(samples).all():
+            first = start + int(np.argmin(np.isfinite(samples).all(axis=1)))
+            raise BenchError(
+                f"sample {first} is NaN or infinite",
+                where=str(path),
+                hint="Write the file again; silence is 0.",
+            )
+        return torch.from_numpy(np.ascontiguousarray(samples.T))
+
+    def _header(self, part: str) -> Header:
+        if part not in self._headers:
+            header = read_header(self._inside(self.path(part)))
+            self._check(part, header)
+            self._headers[part] = header
+        return self._headers[part]
+
+    def _inside(self, path: Path) -> Path:
+        if not path.resolve().is_relative_to(self.root):
+            raise outside(path, self.root)
+        return path
+
+    def _check(self, part: str, header: Header) -> None:
+        path = str(self.path(part))
+        if header.sample_rate != SAMPLE_RATE:
+            raise BenchError(
+                f"the sample rate is {header.sample_rate} Hz, expected {SAMPLE_RATE} Hz",
+                where=path,
+                hint="Resample the file; reading it at another rate would give wrong scores.",
+            )
+        if header.channels != 2:
+            kind = "mono" if header.channels == 1 else f"of {header.channels} channels"
+            hint = "Channels are the left and the right ear."
+            raise BenchError(f"the file is {kind}, expected 2 channels", where=path, hint=hint)
+        if header.frames == 0:
+            raise BenchError("the file has no samples", where=path)
+        if part != "mixture" and header.frames != self.frames:
+            raise BenchError(
+                f"the stem has {header.frames} samples, the mixture {self.frames}", where=path
+            )
+
+
+def read_header(path: Path) -> Header:
+    """Read the header of an audio file.
+
+    Raises:
+        BenchError: it is missing, no audio, or shorter than its header says.
+    """
+    import soundfile
+
+    try:
+        info = soundfile.info(path)
+        with path.open("rb") as file:
+            missing = _missing_bytes(file)
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (soundfile.LibsndfileError, OSError) as error:
+        if not path.exists():  # libsndfile has but one error for all that it cannot open
+            raise _missing(path) from None
+        raise _unreadable(path, error) from None
+    # libsndfile reads a truncated WAV without a word: its frames are those that are there.
+    if missing:
+        raise _truncated(path, f"{missing} bytes of samples are missing")
+    is_float = info.subtype in ("FLOAT", "DOUBLE")
+    return Header(info.samplerate, info.channels, info.frames, is_float)
+
+
+def outside(path: Path, root: Path) -> BenchError:
+    """The error for a path that leaves the dataset's root."""
+    return BenchError(
+        f"the path leaves the dataset's root {root}",
+        where=str(path),
+        hint="Files of a dataset lie under its root, links included.",
+    )
+
+
+def _missing_bytes(file: BinaryIO) -> int:
+    """Bytes by which a WAV file falls short of its data chunk; 0 for any other format."""
+    kind, _, form = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
+    if kind != b"RIFF" or form != b"WAVE":
+        return 0
+    end = file.seek(0, 2)
+    position = 12
+    while position + 8 <= end:
+        file.seek(position)
+        name, size = struct.unpack("<4sI", file.read(8))
+        position += 8
+        if name == b"data":
+            return 0 if size == _UNKNOWN_SIZE else max(0, position + size - end)
+        position += size + size % 2
+    return 0
+
+
+def _missing(path: Path) -> BenchError:
+    return BenchError(
+        "the audio file is missing",
+        where=str(path),
+        hint="Check dataset.root, or unpack the audio of this split.",
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> BenchError:
+    reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+    return BenchError(f"cannot be read as audio: {str(reason).rstrip('.')}", where=str(path))
+
+
+def _truncated(path: Path, detail: str) -> BenchError:
+    return BenchError(
+        f"the file is truncated: {detail}",
+        where=str(path),
+        hint="Copy or unpack it again.",
+    )

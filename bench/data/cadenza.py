@@ -1,0 +1,298 @@
+"""Reader of the ICASSP 2024 Cadenza layout: any split, full songs and excerpts.
+
+Under the root lie ``metadata/*.json`` and ``audio/at_mic_music/<Path>/{mixture,vocals,...}.wav``.
+Metadata are read and checked when a split is asked for; audio when a scene is read, so that one
+damaged file costs one scene.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.api import STEMS, Scene
+from bench.data import CadenzaOptions, DemoOptions
+from bench.data.audio import PARTS, SceneFiles, outside
+from bench.data.metadata import MetadataFile
+from bench.errors import BenchError, near_match
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+
+_USUAL_ORDER: Final = ("train", "valid", "eval")
+_PROBE_BYTES: Final = 8192
+
+
+@dataclass(frozen=True)
+class _Audiograms:
+    """A listener's audiograms: Hz, and dB HL of each ear."""
+
+    frequencies: tuple[float, ...]
+    left: tuple[float, ...]
+    right: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class _Split:
+    scenes: tuple[Scene, ...]
+    listeners: dict[str, _Audiograms]
+    listeners_file: MetadataFile
+
+
+class CadenzaDataset:
+    """A dataset in the Cadenza layout; a :class:`bench.api.Dataset`.
+
+    Raises:
+        BenchError: the root is not given, missing, or has no metadata folder.
+    """
+
+    def __init__(self, options: CadenzaOptions) -> None:
+        self.root = _checked_root(options.root)
+        self._splits: dict[str, _Split] = {}
+        self._fingerprints: dict[str, str] = {}
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits that have a ``scenes.<split>.json``."""
+        files = (self.root / "metadata").glob("scenes.*.json")
+        names = {path.name.removeprefix("scenes.").removesuffix(".json") for path in files}
+        usual = [name for name in _USUAL_ORDER if name in names]
+        return (*usual, *sorted(names - set(usual)))
+
+    def scenes(self, split: str) -> Sequence[Scene]:
+        """The scenes of a split, in the metadata's order.
+
+        Raises:
+            BenchError: a metadata file is missing or malformed, or refers to what is not there.
+        """
+        return self._split(split).scenes
+
+    def listeners(self, split: str) -> Mapping[str, Listener]:
+        """pyclarity Listeners by id, all of the split's file.
+
+        Raises:
+            BenchError: as :meth:`scenes`, or an audiogram that is none.
+        """
+        from clarity.utils.audiogram import Audiogram, Listener
+
+        from bench.hearing.audiograms import LEVEL_RANGE
+
+        data = self._split(split)
+        low, high = LEVEL_RANGE
+        listeners = {}
+        for name, given in data.listeners.items():
+            if not all(low <= level <= high for level in (*given.left, *given.right)):
+                data.listeners_file.fail(
+                    f"a level is outside {low:g} to {high:g} dB HL", at=f"listener {name}"
+                )
+            left = Audiogram(levels=given.left, frequencies=given.frequencies)
+            right = Audiogram(levels=given.right, frequencies=given.frequencies)
+            listeners[name] = Listener(left, right, name)
+        return listeners
+
+    def fingerprint(self, split: str) -> str:
+        """A hash that changes whenever a score on this split could, the same for every copy.
+
+        Of the audio it takes in each file's size and its first, middle and last 8 KiB: enough to
+        tell another recording, head or mix, in a time that does not grow with the songs' length.
+        A missing file counts as such.
+        """
+        if split not in self._fingerprints:
+            self._fingerprints[split] = self._hash(self._split(split))
+        return self._fingerprints[split]
+
+    def _split(self, split: str) -> _Split:
+        if split not in self._splits:
+            if split not in self.splits:
+                known = list(self.splits)
+                hint = near_match(split, known) or "There is no scenes.<split>.json at all."
+                raise BenchError(f"no split '{split}'", where=str(self.root), hint=hint)
+            self._splits[split] = _SplitReader(self.root, split).read()
+        return self._splits[split]
+
+    def _hash(self, data: _Split) -> str:
+        used = {name for scene in data.scenes for name in scene.listeners}
+        folders = {_folder(scene): None for scene in data.scenes}
+        scenes = [
+            [s.id, s.song, s.head_position, s.gains, s.listeners, s.genre, self._name(_folder(s))]
+            for s in data.scenes
+        ]
+        listeners = {
+            name: [given.frequencies, given.left, given.right]
+            for name, given in data.listeners.items()
+            if name in used
+        }
+        digest = hashlib.sha256(json.dumps([scenes, listeners], sort_keys=True).encode())
+        for folder in folders:
+            for part in PARTS:
+                digest.update(_probe(folder / f"{part}.wav"))
+        return digest.hexdigest()
+
+    def _name(self, folder: Path) -> str:
+        return folder.relative_to(self.root).as_posix()
+
+
+class DemoDataset(CadenzaDataset):
+    """The demo dataset, made on first use in the user's cache."""
+
+    def __init__(self, options: DemoOptions) -> None:
+        root = options.root
+        if not root:
+            from bench.data.demo import ensure_demo
+
+            root = str(ensure_demo())
+        super().__init__(CadenzaOptions(root=root))
+
+
+class _SplitReader:
+    """Reads the metadata of one split, with every check."""
+
+    def __init__(self, root: Path, split: str) -> None:
+        self.root = root
+        self.split = split
+        self.audio = root / "audio" / "at_mic_music"
+        prepare = "Make the signals at the microphones first: bench data prepare"
+        self.scenes = self._file(f"scenes.{split}.json")
+        self.scene_listeners = self._file(f"scene_listeners.{split}.json")
+        self.listeners = self._file(f"listeners.{split}.json")
+        self.at_mic = self._file(f"at_mic_music.{split}.json", prepare)
+        self.gains = self._file("gains.json")
+        self.head_positions = self._file("head_loudspeaker_positions.json")
+
+    def _file(self, name: str, hint: str = "") -> MetadataFile:
+        hint = hint or f"Check dataset.root and that split '{self.split}' was unpacked there."
+        return MetadataFile(self.root / "metadata" / name, hint=hint)
+
+    def read(self) -> _Split:
+        """The checked content."""
+        listeners = dict(self._read_listeners())
+        gains = dict(self._read_gains())
+        genres = dict(self._read_genres())
+        scenes = tuple(
+            self._scene(scene_id, value, gains, listeners, genres)
+            for scene_id, value in self.scenes.table().items()
+        )
+        return _Split(scenes, listeners, self.listeners)
+
+    def _scene(
+        self,
+        scene_id: str,
+        value: Any,
+        gains: Mapping[str, tuple[float, float, float, float]],
+        listeners: Mapping[str, _Audiograms],
+        genres: Mapping[str, str],
+    ) -> Scene:
+        file, at = self.scenes, f"scene {scene_id}"
+        entry = file.entry(value, at)
+        music = file.text(entry, "music", at)
+        gain = file.text(entry, "gain", at)
+        head = file.text(entry, "head_loudspeaker_positions", at)
+        self._known(file, at, "gain", gain, gains)
+        self._known(file, at, "head position", head, self.head_positions.table())
+        self._known(file, at, "music at the microphones", f"{music}-{head}", self.at_mic.table())
+        self._known(self.scene_listeners, at, "scene", scene_id, self.scene_listeners.table())
+        heard_by = self.scene_listeners.texts(self.scene_listeners.table()[scene_id], at)
+        for name in heard_by:
+            self._known(self.scene_listeners, at, "listener", name, listeners)
+        song, folder = self._sample(f"{music}-{head}", music)
+        return Scene(
+            id=scene_id,
+            song=song,
+            head_position=head,
+            gains=gains[gain],
+            listeners=heard_by,
+            audio=SceneFiles(folder, self.root),
+            genre=genres.get(song, genres.get(music, "")),
+        )
+
+    @staticmethod
+    def _known(file: MetadataFile, at: str, kind: str, name: str, known: Mapping[str, Any]) -> None:
+        if name not in known:
+            # Thousands of ids help nobody: without a near match there is no hint.
+            hint = near_match(name, list(known))
+            hint = hint if hint.startswith("Did") or len(known) <= 20 else ""
+            file.fail(f"unknown {kind} '{name}'", at=at, hint=hint)
+
+    def _sample(self, name: str, music: str) -> tuple[str, Path]:
+        """Song and folder of an at-mic sample."""
+        entry = self.at_mic.entry(self.at_mic.table()[name], name)
+        relative = self.at_mic.text(entry, "Path", name)
+        folder = self.audio / relative
+        if not folder.resolve().is_relative_to(self.root):
+            raise outside(folder, self.root)
+        song = entry.get("Original Track Name", music)
+        return (song if isinstance(song, str) and song else music), folder
+
+    def _read_gains(self) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
+        for name, value in self.gains.table().items():
+            entry = self.gains.entry(value, name)
+            vocals, drums, bass, other = (self.gains.number(entry, s, name) for s in STEMS)
+            yield name, (vocals, drums, bass, other)
+
+    def _read_listeners(self) -> Iterator[tuple[str, _Audiograms]]:
+        file = self.listeners
+        for name, value in file.table().items():
+            at = f"listener {name}"
+            entry = file.entry(value, at)
+            if entry.get("name", name) != name:
+                file.fail(f"it is named '{entry['name']}' inside", at=at)
+            frequencies = file.numbers(entry, "audiogram_cfs", at)
+            left = file.numbers(entry, "audiogram_levels_l", at)
+            right = file.numbers(entry, "audiogram_levels_r", at)
+            for ear, levels in (("left", left), ("right", right)):
+                if len(levels) != len(frequencies):
+                    file.fail(
+                        f"{len(levels)} levels of the {ear} ear at {len(frequencies)} frequencies",
+                        at=at,
+                    )
+            rising = all(low < high for low, high in pairwise(frequencies))
+            if len(frequencies) < 2 or frequencies[0] <= 0 or not rising:
+                file.fail("'audiogram_cfs' must be rising frequencies in Hz", at=at)
+            yield name, _Audiograms(frequencies, left, right)
+
+    def _read_genres(self) -> Iterator[tuple[str, str]]:
+        path = self.root / "metadata" / f"musdb18.{self.split}.json"
+        if not path.exists():
+            return
+        file = MetadataFile(path)
+        if not isinstance(file.content, list):
+            file.fail("expected a list of tracks")
+        for number, value in enumerate(file.content, start=1):
+            at = f"track {number}"
+            entry = file.entry(value, at)
+            yield file.text(entry, "Track Name", at), str(entry.get("Genre") or "")
+
+
+def _checked_root(text: str) -> Path:
+    hint = "Give the folder that holds metadata/ and audio/: -o dataset.root=DIR"
+    if not text:
+        raise BenchError("no folder is given", where="dataset.root", hint=hint)
+    root = Path(text).expanduser().resolve()
+    if not root.is_dir():
+        raise BenchError("there is no such folder", where=f"dataset.root {text}", hint=hint)
+    if not (root / "metadata").is_dir():
+        raise BenchError("it has no folder 'metadata'", where=f"dataset.root {text}", hint=hint)
+    return root
+
+
+def _folder(scene: Scene) -> Path:
+    assert isinstance(scene.audio, SceneFiles)
+    return scene.audio.folder
+
+
+def _probe(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            digest = hashlib.sha256(str(size).encode())
+            for start in (0, (size - _PROBE_BYTES) // 2, size - _PROBE_BYTES):
+                file.seek(max(0, start))
+                digest.update(file.read(_PROBE_BYTES))
+    except OSError:
+        return b"missing"
+    return digest.digest()

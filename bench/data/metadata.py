@@ -1,0 +1,114 @@
+"""Metadata files in JSON, checked at the border: every error names the file and the place in it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from bench.errors import BenchError
+
+
+class MetadataFile:
+    """A JSON file whose content is looked up with checks of presence and type.
+
+    Raises:
+        BenchError: the file is missing, unreadable, not UTF-8, malformed, or has an id twice.
+    """
+
+    def __init__(self, path: Path, *, hint: str = "") -> None:
+        self.path = path
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except FileNotFoundError:
+            raise BenchError("the metadata file is missing", where=str(path), hint=hint) from None
+        except UnicodeDecodeError:
+            raise BenchError("not a text file in UTF-8", where=str(path)) from None
+        except OSError as error:
+            raise BenchError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        try:
+            self.content: Any = json.loads(text, object_pairs_hook=self._unique)
+        except json.JSONDecodeError as error:
+            raise BenchError(
+                f"malformed JSON: {error.msg}",
+                where=f"{path}, line {error.lineno}, column {error.colno}",
+            ) from None
+        except RecursionError:
+            raise BenchError("malformed JSON: nested too deeply", where=str(path)) from None
+
+    def _unique(self, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                self.fail(f"'{key}' is there twice", hint="Ids must be unique: remove one of them.")
+            found[key] = value
+        return found
+
+    def fail(self, what: str, *, at: str = "", hint: str = "") -> NoReturn:
+        """Raise a BenchError about this file; `at` names the entry."""
+        raise BenchError(what, where=f"{self.path}, {at}" if at else str(self.path), hint=hint)
+
+    def table(self) -> Mapping[str, Any]:
+        """The content, which must be an object with at least one id, none of them empty."""
+        if not isinstance(self.content, dict):
+            self.fail(f"expected an object of ids, got {_kind(self.content)}")
+        if not self.content:
+            self.fail("it has no entries")
+        if "" in self.content:
+            self.fail("an id is empty")
+        return self.content
+
+    def entry(self, value: Any, at: str) -> Mapping[str, Any]:
+        """`value`, which must be an object."""
+        if not isinstance(value, dict):
+            self.fail(f"expected an object, got {_kind(value)}", at=at)
+        return value
+
+    def text(self, entry: Mapping[str, Any], key: str, at: str) -> str:
+        """``entry[key]``, which must be a text that is not empty."""
+        value = self._value(entry, key, at)
+        if not isinstance(value, str) or not value or "\0" in value:
+            self.fail(f"'{key}' must be a text, got {_kind(value)}", at=at)
+        return value
+
+    def number(self, entry: Mapping[str, Any], key: str, at: str) -> float:
+        """``entry[key]``, which must be a finite number."""
+        return self._number(self._value(entry, key, at), f"'{key}'", at)
+
+    def texts(self, value: Any, at: str) -> tuple[str, ...]:
+        """`value`, which must be a list of different texts, at least one."""
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            self.fail(f"expected a list of ids, got {_kind(value)}", at=at)
+        if not value:
+            self.fail("the list is empty", at=at)
+        if len(set(value)) < len(value):
+            self.fail("an id is in the list twice", at=at)
+        return tuple(value)
+
+    def numbers(self, entry: Mapping[str, Any], key: str, at: str) -> tuple[float, ...]:
+        """``entry[key]``, which must be a list of finite numbers."""
+        value = self._value(entry, key, at)
+        if not isinstance(value, list):
+            self.fail(f"'{key}' must be a list of numbers, got {_kind(value)}", at=at)
+        return tuple(self._number(item, f"'{key}'", at) for item in value)
+
+    def _value(self, entry: Mapping[str, Any], key: str, at: str) -> Any:
+        if key not in entry:
+            self.fail(f"'{key}' is missing", at=at)
+        return entry[key]
+
+    def _number(self, value: Any, name: str, at: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fail(f"{name} must be a number, got {_kind(value)}", at=at)
+        if not math.isfinite(value):
+            self.fail(f"{name} must be finite, got {value}", at=at)
+        return float(value)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str) and len(value) <= 40:
+        return f"the text '{value}'"
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+    return names.get(type(value), "null" if value is None else f"the number {value}")
