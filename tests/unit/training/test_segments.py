@@ -1,0 +1,97 @@
+"""Random training segments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+from clarity.utils.audiogram import Audiogram, Listener
+from torch import Tensor
+
+from bench.api import Scene
+from bench.errors import BenchError
+from bench.training.segments import draw_epoch, hold_out, near_silent, read_batch
+
+
+class Noise:
+    """Audio made when it is read; keeps what was asked of it."""
+
+    sample_rate = 1000
+
+    def __init__(self, frames: int, level: float = 0.1) -> None:
+        self.frames = frames
+        self.level = level
+        self.read_frames: list[int] = []
+
+    def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:
+        wanted = self.frames - start if frames is None else frames
+        self.read_frames.append(wanted)
+        rng = np.random.default_rng(start)
+        return torch.from_numpy(self.level * rng.standard_normal((2, wanted))).float()
+
+
+def scenes(count: int, frames: int = 10_000, level: float = 0.1) -> list[Scene]:
+    return [
+        Scene(f"s{i}", f"song {i % 4}", "hlp", (0, -3, 6, 0), ("L1", "L2"), Noise(frames, level))
+        for i in range(count)
+    ]
+
+
+LISTENERS = {
+    name: Listener(Audiogram(np.full(8, level)), Audiogram(np.full(8, level)), name)
+    for name, level in (("L1", 20.0), ("L2", 50.0))
+}
+
+
+def draw(found: Sequence[Scene], **changes: float) -> list[list[tuple[Scene, int, int, Listener]]]:
+    settings = {"segments": 7, "batch": 3, "seconds": 2.0, "seed": 0, "epoch": 1, **changes}
+    return draw_epoch(found, LISTENERS, **settings)  # type: ignore[arg-type]
+
+
+def test_only_the_segment_is_read() -> None:
+    found = scenes(2)
+    batch = read_batch(draw(found)[0])
+    assert batch.mixture.shape == (3, 2, 2000)
+    assert batch.stems.shape == (3, 4, 2, 2000)
+    assert batch.requested.tolist()[0] == [0, -3, 6, 0]
+    read = [n for scene in found for n in scene.audio.read_frames]  # type: ignore[attr-defined]
+    assert max(read) == 2000
+
+
+def test_batches_and_the_last_one() -> None:
+    assert [len(batch) for batch in draw(scenes(4))] == [3, 3, 1]
+
+
+def test_drawn_by_seed_and_epoch() -> None:
+    def starts(**changes: float) -> list[tuple[str, int, str]]:
+        return [(s.id, a, w.id) for b in draw(scenes(4), **changes) for s, a, _, w in b]
+
+    assert starts() == starts()
+    assert starts() != starts(epoch=2)
+    assert starts() != starts(seed=1)
+
+
+def test_short_songs_are_taken_whole() -> None:
+    batch = read_batch(draw([*scenes(1, frames=500), *scenes(1)])[0])
+    assert batch.mixture.shape[-1] == 500
+
+
+def test_silence_is_skipped_and_all_silence_is_an_error() -> None:
+    assert near_silent(torch.zeros(2, 100))
+    assert near_silent(torch.full((2, 100), 0.009))
+    assert not near_silent(torch.full((2, 100), 0.011))
+    mixed = [*scenes(1, level=0.0), *scenes(1)]
+    assert {s.audio.level for b in draw(mixed) for s, *_ in b} == {0.1}  # type: ignore[attr-defined]
+    with pytest.raises(BenchError, match="near-silent"):
+        draw(scenes(2, level=0.0))
+
+
+def test_songs_are_held_out_whole() -> None:
+    train, held = hold_out(scenes(12), 1, seed=3)
+    assert len({scene.song for scene in held}) == 1
+    assert not {scene.song for scene in held} & {scene.song for scene in train}
+    assert len(train) + len(held) == 12
+    with pytest.raises(BenchError, match="validation_songs"):
+        hold_out(scenes(12), 4, seed=0)
