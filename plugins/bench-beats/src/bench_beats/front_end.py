@@ -1,0 +1,68 @@
+"""SpeechBrain's BEATs, giving its twelve layers as HAAQI-Net's head wants them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from speechbrain.lobes.models.beats import BEATs
+from torch import Tensor
+
+from bench.errors import BenchError
+from bench.hearing.haaqi_net import BUNDLED
+from bench.hearing.haaqi_net.model import FrontEnd, HaaqiNet, load_checkpoint, read_checkpoint
+
+BEATS_FILE = "BEATs_iter3_plus_AS2M.pt"
+_GET_BEATS = (
+    f"Get {BEATS_FILE} from github.com/microsoft/unilm (folder beats) and put it beside the "
+    "HAAQI-Net checkpoint."
+)
+
+
+class BeatsFrontEnd(BEATs, FrontEnd):  # type: ignore[misc]
+    """BEATs with the configuration and weights of a checkpoint.
+
+    Its parameters keep the names of the original, but for the positional convolution's weight norm,
+    whose old names torch's parametrisation takes when it loads them.
+
+    Args:
+        checkpoint: path of a file with the entries "cfg" and "model".
+    """
+
+    def __init__(self, checkpoint: Path) -> None:
+        super().__init__(ckp_path=str(checkpoint), freeze=False, output_all_hiddens=True)
+
+    def layers(self, waveform: Tensor) -> Tensor:
+        """``(B, N)`` at 16 kHz, full scale 1.0 -> ``(12, B, patches, 768)``."""
+        # Without lengths SpeechBrain's extract_features fails on an unset padding mask.
+        lengths = torch.ones(len(waveform), device=waveform.device)
+        hidden = self.extract_features(waveform, lengths)[0]
+        # The first is the transformer's input; all have time before batch.
+        layers: Tensor = hidden[1:].transpose(1, 2)
+        return layers
+
+
+def load_full(weights: str) -> HaaqiNet:
+    """See :func:`bench_beats.load`."""
+    if weights == BUNDLED:
+        raise BenchError(
+            "the full HAAQI-Net comes without weights",
+            where="haaqi-net, front_end=beats",
+            hint="Give weights=PATH of its checkpoint (see github.com/dyahayumgw/HAAQI-Net). "
+            + _GET_BEATS,
+        )
+    path = Path(weights).expanduser()
+    read_checkpoint(path, "model")
+    beats = path.parent / BEATS_FILE
+    if not beats.is_file():
+        raise BenchError("no BEATs checkpoint", where=str(beats), hint=_GET_BEATS)
+    read_checkpoint(beats, "cfg", "model")
+    try:
+        front_end = BeatsFrontEnd(beats)
+    except (RuntimeError, KeyError, AttributeError, TypeError) as error:
+        raise BenchError(
+            f"not a BEATs checkpoint: {str(error).splitlines()[0][:200]}",
+            where=str(beats),
+            hint=_GET_BEATS,
+        ) from error
+    return load_checkpoint(HaaqiNet(front_end), path)
