@@ -1,1 +1,22 @@
-"""HAAQI, the Hearing-Aid Audio Quality Index: exact, fast, and differentiable."""
+"""HAAQI, the Hearing-Aid Audio Quality Index: exact, fast, and differentiable.
+
+`haaqi` scores a pair of signals in one ear, `HaaqiReference` keeps a reference for many. Both give
+pyclarity's numbers. Nothing heavy is imported before the first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.hearing.haaqi.model import HaaqiReference, HaaqiResult, haaqi
+
+__all__ = ["HaaqiReference", "HaaqiResult", "haaqi"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from bench.hearing.haaqi import model
+
+        return getattr(model, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -116,7 +116,7 @@ def cochlea(levels: ArrayLike) -> Cochlea:
     """The cochlea of a listener whose loss is `levels`, dB HL ``(6,)`` at AUDIOGRAM_FREQUENCIES."""
     levels = np.asarray(levels, dtype=np.float64)
     centres = centre_frequencies()
-    # pyclarity inserts the outer centre frequencies into an array of integers: they lose a fraction.
+    # pyclarity inserts the outer centres into an array of integers: they lose their fraction.
     frequencies = (int(centres[0]), *AUDIOGRAM_FREQUENCIES, int(centres[-1]))
     loss = np.interp(centres, frequencies, np.concatenate((levels[:1], levels, levels[-1:])))
     loss = np.maximum(loss, 0.0)
