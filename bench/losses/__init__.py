@@ -2,10 +2,65 @@
 
 from __future__ import annotations
 
-from bench.api import LossSpec, hookimpl
+from dataclasses import dataclass
+
+from bench.api import LossSpec, hookimpl, option
+
+
+@dataclass(frozen=True)
+class SdrLossOptions:
+    """Options of ``sdr``."""
+
+    scale_invariant: bool = option(True, "SI-SDR; false for plain SDR, which also minds the level")
+
+
+@dataclass(frozen=True)
+class HaaqiNetLossOptions:
+    """Options of ``haaqi-net``."""
+
+    front_end: str = option("light", "'light' (bundled), or 'beats': the published model, a plugin")
+    weights: str = option("bundled", "the predictor's weights: 'bundled' or a path")
+    variant: str = option(
+        "per-ear",
+        "'per-ear': each ear with its own audiogram; 'paper': the seed paper's ear average",
+    )
 
 
 @hookimpl
 def register_losses() -> list[LossSpec]:
     """The built-in losses."""
-    return []
+    return [
+        LossSpec(
+            name="mse",
+            target="bench.losses.mse:MseLoss",
+            summary="Mean squared error of the samples",
+        ),
+        LossSpec(
+            name="sdr",
+            target="bench.losses.sdr:SdrLoss",
+            summary="Negative signal-to-distortion ratio, scale-invariant or plain, dB",
+            options=SdrLossOptions,
+            citation="Le Roux et al. (2019), SDR - half-baked or well done?, ICASSP",
+        ),
+        LossSpec(
+            name="loudness",
+            target="bench.losses.loudness:LoudnessLoss",
+            summary="Squared difference of BS.1770 integrated loudness, LU squared",
+            citation="ITU-R BS.1770-4",
+        ),
+        LossSpec(
+            name="haaqi",
+            target="bench.losses.haaqi:HaaqiLoss",
+            summary="Negative true HAAQI, differentiated through the auditory model",
+            default_place="output",
+            citation="Kates and Arehart (2016), IEEE/ACM TASLP 24(2), 354-365",
+        ),
+        LossSpec(
+            name="haaqi-net",
+            target="bench.losses.haaqi_net:HaaqiNetLoss",
+            summary="Negative HAAQI as a neural network predicts it",
+            options=HaaqiNetLossOptions,
+            default_place="output",
+            citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",
+        ),
+    ]

@@ -1,0 +1,42 @@
+"""The weighted sum of loss terms, each where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from bench.api import Loss, LossInput
+from bench.losses.expression import Term
+
+
+class ComposedLoss:
+    """Several terms as one loss.
+
+    Args:
+        terms: each with its loss and the place where it acts.
+
+    Attributes:
+        places: the places that are needed, sorted.
+    """
+
+    def __init__(self, terms: Sequence[tuple[Term, Loss, str]]) -> None:
+        self._terms = tuple(terms)
+        self.places = tuple(sorted({place for _, _, place in terms}))
+
+    def __call__(self, inputs: Mapping[str, LossInput]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and each term's own value, unweighted and detached, by its label.
+
+        Args:
+            inputs: what the terms compare, by place.
+        """
+        weighted = []
+        values = {}
+        for term, loss, place in self._terms:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and term.weight != 0):
+                value = loss(inputs[place])
+            values[term.label] = value.detach()
+            if term.weight != 0:
+                weighted.append(term.weight * value)
+        return sum(weighted[1:], start=weighted[0]), values
