@@ -1,0 +1,199 @@
+"""The main job from end to end, on a small synthesised set."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from bench.cli import main
+from bench.leaderboard.store import Board
+from bench.training.trainer import Trainer
+
+SUITE = """
+name = "small"
+[dataset]
+name = "cadenza"
+root = '{root}'
+[evaluation]
+split = "valid"
+metrics = ["haaqi", "sdr", "lufs", "clipping"]
+[defaults]
+loss = "mse + 0.3*sdr@remix"
+[[baselines]]
+separator = "mixture"
+gains = "fixed"
+[[baselines]]
+separator = "oracle"
+gains = "fixed"
+[ranking]
+baseline = "mixture + fixed"
+[training]
+epochs = 2
+segments = 4
+batch = 2
+segment_seconds = 1.0
+learning_rate = 0.001
+gains_learning_rate = 0.01
+validation_songs = 1
+validation_pairs = 1
+validation_seconds = 1.0
+"""
+
+
+@pytest.fixture
+def suite(small_set: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "small.toml"
+    path.write_text(SUITE.format(root=small_set), encoding="utf-8")
+    return path
+
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def run(suite: Path, tmp_path: Path) -> Run:
+    def call(*arguments: str, out: str = "board", suite_file: Path = suite) -> int:
+        with pytest.raises(SystemExit) as caught:
+            main(
+                [
+                    *("run", "--suite", str(suite_file), "--out", str(tmp_path / out)),
+                    *("--workers", "1", "--no-report"),
+                    *arguments,
+                ]
+            )
+        return int(caught.value.code or 0)
+
+    return call
+
+
+TRAINED = ("--separator", "mixture", "--gains", "cnn-residual")
+
+
+def scores(board: Board) -> pd.DataFrame:
+    frame = board.scores()
+    frame = frame[frame.metric != "time"]
+    return frame.sort_values(["run_id", "scene", "listener", "metric", "part"], ignore_index=True)
+
+
+def test_trains_scores_and_shows(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*TRAINED) == 0
+    shown = capsys.readouterr().out
+    assert "mixture + cnn-residual" in shown
+    assert "oracle + fixed" in shown
+    board = Board(tmp_path / "board")
+    runs = board.runs()
+    assert set(runs.status) == {"done"}
+    assert set(runs.n_pairs) == {4}
+    haaqi = board.scores(metric="haaqi")
+    means = haaqi[haaqi.part == "mean"].merge(runs[["run_id", "label"]]).groupby("label").value
+    assert means.mean()["oracle + fixed"] > means.mean()["mixture + fixed"]
+    trained = runs[runs.label == "mixture + cnn-residual"].iloc[0]
+    log = board.training(trained.run_id)
+    assert sorted(set(log.epoch)) == [0, 1, 2]
+    assert {"loss", "loss/mse", "loss/0.3*sdr@remix", "valid/haaqi/mean"} & set(log.name)
+    assert "valid/haaqi/left" in set(log.name)
+
+    # The same command again finds everything done.
+    files = {p: p.stat().st_mtime_ns for p in (tmp_path / "board" / "scores").rglob("*.parquet")}
+    assert run(*TRAINED) == 0
+    assert files == {
+        p: p.stat().st_mtime_ns for p in (tmp_path / "board" / "scores").rglob("*.parquet")
+    }
+
+
+def test_a_killed_training_ends_as_if_never_killed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(*TRAINED, "--no-baselines", out="whole") == 0
+    epoch = Trainer._epoch
+
+    def killed(self: Trainer, number: int, *rest: object) -> dict[str, object]:
+        if number == 2:
+            raise KeyboardInterrupt
+        return epoch(self, number, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Trainer, "_epoch", killed)
+    assert run(*TRAINED, "--no-baselines", out="killed") == 130
+    monkeypatch.undo()
+    assert run(*TRAINED, "--no-baselines", out="killed") == 0
+    whole, resumed = Board(tmp_path / "whole"), Board(tmp_path / "killed")
+    pd.testing.assert_frame_equal(scores(whole), scores(resumed))
+    logs = [
+        b.training()[lambda f: ~f.name.str.startswith("seconds")].reset_index(drop=True)
+        for b in (whole, resumed)
+    ]
+    pd.testing.assert_frame_equal(*logs)
+
+
+def test_scores_do_not_depend_on_the_number_of_workers(run: Run, tmp_path: Path) -> None:
+    choice = ("--separator", "mixture", "--gains", "none")
+    assert run(*choice, out="one") == 0
+    assert run(*choice, "--workers", "2", out="two") == 0
+    pd.testing.assert_frame_equal(scores(Board(tmp_path / "one")), scores(Board(tmp_path / "two")))
+
+
+def test_a_failed_scene_is_a_row_and_stops_nothing(
+    run: Run,
+    small_set: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = tmp_path / "damaged"
+    shutil.copytree(small_set, root)
+    bad = sorted((root / "audio" / "at_mic_music" / "valid").glob("*/bass.wav"))[0]
+    bad.write_bytes(bad.read_bytes()[:2000])
+    suite = tmp_path / "damaged.toml"
+    suite.write_text(SUITE.format(root=root), encoding="utf-8")
+    assert run("--separator", "mixture", "--gains", "fixed", suite_file=suite) == 1
+    frame = Board(tmp_path / "board").scores(metric="haaqi")
+    failed = frame[frame.status == "failed"]
+    assert len(set(failed.scene)) == 1
+    assert failed.value.isna().all()
+    assert failed.reason.str.contains("bass.wav").all()
+    assert len(set(frame[frame.status == "ok"].scene)) == 1
+    assert "2 pairs" in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from bench.losses.mse import MseLoss
+
+    monkeypatch.setattr(MseLoss, "__call__", lambda self, data: data.estimate.sum() * float("nan"))
+    assert run(*TRAINED, "--no-baselines") == 1
+    said = capsys.readouterr().err
+    assert "not finite: mse" in said
+    assert "epoch 1, step 1" in said
+    row = Board(tmp_path / "board").runs().iloc[0]
+    assert row.status == "failed"
+    assert "scene_" in row.failure
+
+
+def test_oracle_is_handed_the_stems_and_others_are_not(run: Run, tmp_path: Path) -> None:
+    assert run("--separator", "oracle", "--gains", "none", "--limit", "2") == 0
+    board = Board(tmp_path / "board")
+    runs = board.runs().set_index("label")
+    assert not runs.loc["oracle + none (2 pairs)"].ranked
+    assert set(runs.n_pairs) == {2}
+
+
+def test_both_protocols_on_one_board_are_kept_apart(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choice = ("--separator", "oracle", "--gains", "none", "--no-baselines")
+    assert run(*choice) == 0
+    official = capsys.readouterr().out
+    assert run(*choice, "--protocol", "shared-gains", "--format", "json") == 0
+    shared = capsys.readouterr().out
+    assert "challenge" in official
+    assert "shared-gains" in shared
+    assert shared.count('"oracle + none"') == 1
