@@ -1,0 +1,86 @@
+"""NAL-R amplification in torch: pyclarity's filters, applied to batches and differentiable.
+
+NAL-R (Byrne and Dillon 1986, Ear and Hearing 7(4), 257-265) prescribes a linear gain for each
+frequency from an audiogram. pyclarity designs it as a linear-phase FIR filter of 220 + 1 taps; the
+output is 220 samples longer than the input and 110 samples late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import torch
+from clarity.enhancer.nalr import NALR
+from clarity.utils.audiogram import Audiogram, Listener
+from torch import Tensor
+
+ORDER: Final = 220
+"""Order of the filter in the official protocol: a tail of 220 samples, a delay of 110."""
+
+_FFT_SIZE: Final = 4096
+
+
+def nalr_filters(listener: Listener, sample_rate: int) -> Tensor:
+    """The NAL-R filters of both ears, float64 ``(2, 221)``, left then right.
+
+    An ear without any loss (no level above 0 dB HL) gets the bare delay.
+    """
+    ears = (listener.audiogram_left, listener.audiogram_right)
+    return torch.stack([_design(*_key(ear), sample_rate) for ear in ears])
+
+
+def amplify(signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> Tensor:
+    """Amplify each item for the ears of its listener; differentiable in the signal.
+
+    Args:
+        signal: ``(B, 2, N)``, left then right.
+        listeners: B pyclarity Listeners.
+        sample_rate: Hz.
+
+    Returns:
+        ``(B, 2, N + 220)``, in the signal's type.
+    """
+    filters = torch.stack([nalr_filters(listener, sample_rate) for listener in listeners])
+    return convolve(signal, filters.to(signal))
+
+
+def convolve(signal: Tensor, filters: Tensor) -> Tensor:
+    """Full convolution with short filters, block by block through the FFT (overlap-add).
+
+    Args:
+        signal: ``(..., N)``.
+        filters: ``(..., T)``, T well under 4096, with leading dimensions that broadcast.
+
+    Returns:
+        ``(..., N + T - 1)``.
+
+    Example:
+        >>> convolve(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0, 1.0])).round().tolist()
+        [1.0, 2.0, 1.0, 2.0]
+    """
+    tail = filters.shape[-1] - 1
+    hop = _FFT_SIZE - tail
+    length = signal.shape[-1] + tail
+    blocks = -(-length // hop)
+    padded = torch.nn.functional.pad(signal, (0, blocks * hop - signal.shape[-1]))
+    spectrum = torch.fft.rfft(padded.reshape(*signal.shape[:-1], blocks, hop), n=_FFT_SIZE)
+    response = torch.fft.rfft(filters, n=_FFT_SIZE)[..., None, :]
+    filtered = torch.fft.irfft(spectrum * response, n=_FFT_SIZE)
+    # The end of each block falls on the beginning of the next.
+    late = torch.nn.functional.pad(filtered[..., :-1, hop:], (0, hop - tail, 1, 0))
+    joined: Tensor = (filtered[..., :hop] + late).flatten(-2)
+    return joined[..., :length]
+
+
+def _key(audiogram: Audiogram) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(map(float, audiogram.levels)), tuple(map(float, audiogram.frequencies))
+
+
+@lru_cache(maxsize=1024)
+def _design(levels: tuple[float, ...], frequencies: tuple[float, ...], sample_rate: int) -> Tensor:
+    audiogram = Audiogram(levels=np.array(levels), frequencies=np.array(frequencies))
+    taps, _ = NALR(nfir=ORDER, sample_rate=sample_rate).build(audiogram)
+    return torch.from_numpy(np.array(taps, dtype=np.float64))
