@@ -1,0 +1,1 @@
+"""Teaching and testing the light HAAQI-Net: degraded music, true labels, training, figures."""
