@@ -1,0 +1,129 @@
+"""Rows of the scores table."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from clarity.utils.audiogram import Audiogram, Listener
+
+from bench.api import MetricSpec, Rendering, Scene
+from bench.errors import BenchError
+from bench.evaluation.runner import pairs_to_score
+from bench.evaluation.scoring import Scorer, Stopwatch, reason_of
+from bench.evaluation.worker import RunToScore
+from bench.leaderboard.store import Board
+from bench.plugins import Plugins, Registered
+from bench.spec import Choice
+
+LISTENER = Listener(Audiogram(np.full(8, 20.0)), Audiogram(np.full(8, 40.0)), "L1")
+SCENE = Scene("s1", "song", "hlp", (0, 0, 0, 0), ("L1",), audio=None)  # type: ignore[arg-type]
+
+
+def rendering(gains: torch.Tensor) -> Rendering:
+    some = torch.zeros(2, 10)
+    return Rendering(SCENE, LISTENER, some, some, some, some, some, some, gains, 44_100, 32_000)
+
+
+class Fixed:
+    """A metric that returns, or raises, what it is told."""
+
+    def __init__(self, values: Mapping[str, float] | Exception) -> None:
+        self.values = values
+
+    def score(self, rendering: Rendering) -> Mapping[str, float]:
+        if isinstance(self.values, Exception):
+            raise self.values
+        return self.values
+
+
+def scorer(**metrics: Mapping[str, float] | Exception) -> Scorer:
+    registered = [
+        Registered(MetricSpec(name=name, target="builtins:dict", summary=""), "d", "1")
+        for name in metrics
+    ]
+    made = Scorer([Choice(name) for name in metrics], Plugins(registered))
+    made.metrics = [(spec, Fixed(metrics[spec.name])) for spec, _ in made.metrics]
+    return made
+
+
+def rows_of(made: Scorer, metric: str) -> list[dict[str, Any]]:
+    rows = made.score(rendering(torch.zeros(4)), Stopwatch())
+    return [row for row in rows if row["metric"] == metric]
+
+
+def test_one_row_a_part() -> None:
+    (row,) = rows_of(scorer(a={"mean": 0.5}), "a")
+    assert row["value"] == 0.5
+    assert (row["scene"], row["song"], row["listener"]) == ("s1", "song", "L1")
+    assert (row["pta_left"], row["pta_right"]) == (20.0, 40.0)
+    assert row["status"] == "ok"
+
+
+def test_a_failing_metric_stops_no_other_and_is_never_a_zero() -> None:
+    made = scorer(a=ValueError("too\nshort"), b={"mean": 1.0})
+    (failed,) = rows_of(made, "a")
+    assert failed["value"] is None
+    assert failed["status"] == "failed"
+    assert failed["reason"] == "ValueError: too short"
+    assert rows_of(made, "b")[0]["status"] == "ok"
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_not_finite_is_a_failure(value: float) -> None:
+    (failed,) = rows_of(scorer(a={"mean": value}), "a")
+    assert failed["status"] == "failed"
+    assert "mean" in failed["reason"]
+
+
+def test_gains_are_kept_by_stem_and_ear() -> None:
+    made = scorer(a={"mean": 1.0})
+    both = made.score(rendering(torch.tensor([1.0, 2.0, 3.0, 4.0])), Stopwatch())
+    assert {r["part"]: r["value"] for r in both if r["metric"] == "gains"} == {
+        "vocals": 1.0,
+        "drums": 2.0,
+        "bass": 3.0,
+        "other": 4.0,
+    }
+    each = made.score(rendering(torch.arange(8.0).reshape(2, 4)), Stopwatch())
+    gains = {r["part"]: r["value"] for r in each if r["metric"] == "gains"}
+    assert gains["left-drums"] == 1.0
+    assert gains["right-vocals"] == 4.0
+
+
+def test_reasons_are_one_line() -> None:
+    assert reason_of(BenchError("mono", where="a.wav", hint="make it stereo")) == (
+        "a.wav: mono make it stereo"
+    )
+
+
+def test_stopwatch_adds_up() -> None:
+    watch = Stopwatch()
+    for _ in range(2):
+        with watch.stage("sleep"):
+            time.sleep(0.01)
+    assert 0.02 <= watch.seconds["sleep"] < 1.0
+
+
+def test_a_limit_is_spread_over_the_split(tmp_path: Any) -> None:
+    scenes = [
+        Scene(f"s{i}", f"song {i}", "h", (0, 0, 0, 0), ("L1", "L2"), audio=None)  # type: ignore[arg-type]
+        for i in range(10)
+    ]
+    run = RunToScore("abc", spec=None)  # type: ignore[arg-type]
+    board = Board(tmp_path)
+    everything = pairs_to_score(scenes, [run], board)
+    assert sum(len(who) for by_run in everything.values() for who in by_run.values()) == 20
+    some = pairs_to_score(scenes, [run], board, limit=5)
+    assert list(some) == ["s0", "s2", "s4", "s6", "s8"]
+
+    row = {"listener": "L1", "metric": "haaqi", "part": "mean", "value": 0.5, "status": "ok"}
+    board.append_scores("abc", "s0", [row])
+    board.append_scores("abc", "s2", [{**row, "value": None, "status": "failed"}])
+    # A failed scene is tried again; a scored one is not.
+    assert list(pairs_to_score(scenes, [run], board, limit=5)) == ["s2", "s4", "s6", "s8"]
