@@ -86,14 +86,20 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class _Ear:
-    """One listener's ear at one segment of a song."""
+class Ear:
+    """One ear of a listener.
+
+    Attributes:
+        index: 0 left, 1 right.
+        audiogram: dB HL at 250 ... 8000 Hz, ``(8,)``.
+        amplified: whether NAL-R amplifies both signals.
+        shift: dB by which the presentation level differs from 65 dB SPL.
+    """
 
     index: int
     audiogram: Array
-    amplified: bool
-    shift: float
-    """dB by which the presentation level differs from 65 dB SPL."""
+    amplified: bool = True
+    shift: float = 0.0
 
 
 def shard_path(folder: Path, split: str, song: int) -> Path:
@@ -151,18 +157,18 @@ def make_shard(split: str, song: int, limit: int | None = None) -> Shard:
     for _ in range(_SEGMENTS):
         material, own = _segment(stems, mixture, rng)
         kinds = [draw_degradation(rng, unseen_degradations) for _ in range(_DEGRADATIONS)]
-        remixes = [_matched(degrade(kind, material, rng), own, material, rng) for kind in kinds]
+        remixes = [_leveled(degrade(kind, material, rng), own, material, rng) for kind in kinds]
         for _ in range(_LISTENERS):
             if limit is None or len(ears) < limit:
                 ear = _draw_ear(rng, unseen_listeners)
-                ears.append(_label(own, remixes, kinds, ear, len(ears)))
+                ears.append(label_ear(own, remixes, kinds, ear, len(ears)))
     return Shard(
         **{name: np.concatenate([vars(ear)[name] for ear in ears]) for name in vars(ears[0])}
     )
 
 
-def _draw_ear(rng: np.random.Generator, unseen: bool) -> _Ear:
-    return _Ear(
+def _draw_ear(rng: np.random.Generator, unseen: bool) -> Ear:
+    return Ear(
         index=int(rng.integers(2)),
         audiogram=draw_audiogram(rng, unseen),
         amplified=bool(rng.random() < 0.8),
@@ -197,7 +203,7 @@ def _segment(stems: Array, mixture: Array, rng: np.random.Generator) -> tuple[Ma
     return material, match_loudness(remix.T, material.mixture.T, SAMPLE_RATE).T
 
 
-def _matched(remix: Array, reference: Array, material: Material, rng: np.random.Generator) -> Array:
+def _leveled(remix: Array, reference: Array, material: Material, rng: np.random.Generator) -> Array:
     """Brought to the mixture's loudness, as a system does, but one in six."""
     if rng.random() > 1 / 6:
         matched: Array = match_loudness(remix.T, material.mixture.T, SAMPLE_RATE).T
@@ -207,8 +213,16 @@ def _matched(remix: Array, reference: Array, material: Material, rng: np.random.
     return result
 
 
-def _label(own: Array, remixes: list[Array], kinds: list[str], ear: _Ear, group: int) -> Shard:
-    """One ear's labels: its signals at RATE and the exact scores of the remixes."""
+def label_ear(own: Array, remixes: list[Array], kinds: list[str], ear: Ear, group: int) -> Shard:
+    """One ear's labels: its signals at RATE and the exact scores of the remixes.
+
+    Args:
+        own: the reference remix, ``(2, n)`` at SAMPLE_RATE; not silent in this ear.
+        remixes: the processed remixes, each ``(2, n)``.
+        kinds: their names.
+        ear: the listener's.
+        group: number of the reference, for the shard.
+    """
     audiogram = Audiogram(levels=ear.audiogram)
     rms = float(np.sqrt(np.mean(own[ear.index] ** 2)))
     level1 = _PRESENTATION + ear.shift - 20 * math.log10(rms)

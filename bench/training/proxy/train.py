@@ -7,21 +7,18 @@ scores. The weights of the epoch with the least error on the validation songs ar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from bench.errors import BenchError
 from bench.hearing.haaqi_net.features import Features
 from bench.hearing.haaqi_net.light import LightHaaqiNet, save_light
 from bench.seeds import derive
-from bench.training.proxy.labels import RATE, Shard, load_shard
+from bench.training.proxy.labels import RATE, Shard, load_shard, shard_path
 
 _CHUNK: Final = 12
 
@@ -45,7 +42,6 @@ class Table:
     estimate: Tensor
     audiogram: Tensor
     haaqi: Tensor
-    kind: NDArray[np.str_]
 
     def features(self, rows: Tensor) -> Features:
         """The features of some rows."""
@@ -54,57 +50,36 @@ class Table:
         )
 
 
-def tabulate(shards: Sequence[Shard], model: LightHaaqiNet) -> Table:
-    """Compute the features of all labels."""
+def tabulate(shard: Shard, model: LightHaaqiNet) -> Table:
+    """Compute the features of a song's labels."""
     parts: list[Features] = []
     with torch.inference_mode():
-        for shard in shards:
-            for start in range(0, len(shard.haaqi), _CHUNK):
-                rows = slice(start, start + _CHUNK)
-                features = model.features(
+        for start in range(0, len(shard.haaqi), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            parts.append(
+                model.features(
                     torch.from_numpy(shard.processed[rows]).float(),
                     torch.from_numpy(shard.audiogram[rows]).float(),
                     torch.from_numpy(shard.level1[rows]).float(),
                     RATE,
                     torch.from_numpy(shard.reference[shard.group[rows]]).float(),
                 )
-                parts.append(
-                    Features(features.frames.half(), features.summary.half(), features.estimate)
-                )
-    shortest = min(part.frames.shape[-1] for part in parts)
+            )
     return Table(
-        frames=torch.cat([part.frames[..., :shortest] for part in parts]).clone(),
-        summary=torch.cat([part.summary for part in parts]).clone(),
-        estimate=torch.cat([part.estimate for part in parts]).clone(),
-        audiogram=torch.from_numpy(np.concatenate([s.audiogram for s in shards])).float(),
-        haaqi=torch.from_numpy(np.concatenate([s.haaqi for s in shards])).float(),
-        kind=np.concatenate([s.kind for s in shards]),
+        frames=torch.cat([part.frames.half() for part in parts]),
+        summary=torch.cat([part.summary.half() for part in parts]),
+        estimate=torch.cat([part.estimate for part in parts]),
+        audiogram=torch.from_numpy(shard.audiogram).float(),
+        haaqi=torch.from_numpy(shard.haaqi).float(),
     )
 
 
-def load_table(folder: Path, split: str, model: LightHaaqiNet) -> Table:
-    """The table of a split's shards.
-
-    Raises:
-        BenchError: the folder has none.
-    """
-    paths = sorted(folder.glob(f"{split.replace(' ', '-')}-*.npz"))
-    if not paths:
-        raise BenchError(
-            f"no labels of the split '{split}'",
-            where=str(folder),
-            hint="Make some with --songs.",
-        )
-    tables = [tabulate([load_shard(path)], model) for path in paths]
-    shortest = min(table.frames.shape[-1] for table in tables)
-    return Table(
-        frames=torch.cat([table.frames[..., :shortest] for table in tables]),
-        summary=torch.cat([table.summary for table in tables]),
-        estimate=torch.cat([table.estimate for table in tables]),
-        audiogram=torch.cat([table.audiogram for table in tables]),
-        haaqi=torch.cat([table.haaqi for table in tables]),
-        kind=np.concatenate([table.kind for table in tables]),
-    )
+def load_table(folder: Path, split: str, songs: int, model: LightHaaqiNet) -> Table:
+    """The table of the first `songs` songs of a split, whose shards must be in `folder`."""
+    paths = [shard_path(folder, split, song) for song in range(songs)]
+    tables = [tabulate(load_shard(path), model) for path in paths]
+    columns = {name: [vars(table)[name] for table in tables] for name in vars(tables[0])}
+    return Table(**{name: torch.cat(parts) for name, parts in columns.items()})
 
 
 def predict(model: LightHaaqiNet, table: Table, batch: int = 64) -> Tensor:
