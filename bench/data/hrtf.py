@@ -51,7 +51,8 @@ def _fractional_delay(samples: float) -> NDArray[np.float64]:
     """A windowed-sinc impulse at `samples`, of :data:`TAPS` samples."""
     offset = np.arange(TAPS) - samples
     window = np.where(np.abs(offset) < _HALF, 0.5 + 0.5 * np.cos(np.pi * offset / _HALF), 0.0)
-    return np.sinc(offset) * window
+    delayed: NDArray[np.float64] = np.sinc(offset) * window
+    return delayed
 
 
 def ear_response(incidence: float, radius: float, sample_rate: int) -> NDArray[np.float64]:

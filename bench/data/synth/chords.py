@@ -177,7 +177,9 @@ def _layer(score: Score, rng: np.random.Generator, name: str) -> Signal:
         length = int((max(note.seconds, attack + decay) + release) * dsp.RATE)
         envelope = dsp.adsr(note.seconds, attack, decay, sustain, release, length)
         dsp.place(out, note.start, note.velocity * envelope * play(note, length))
-    return out / (np.sqrt(np.mean(out**2)) + 1e-9)
+    level = float(np.sqrt(np.mean(out**2))) + 1e-9
+    out /= level
+    return out
 
 
 def render(score: Score, rng: np.random.Generator) -> Signal:

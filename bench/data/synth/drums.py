@@ -43,9 +43,12 @@ def _cymbal(rng: np.random.Generator, hz: float, cut: float, seconds: float, his
 
 def _clap(rng: np.random.Generator, hz: float) -> Signal:
     t = dsp.times(0.3)
-    bursts = sum(np.where(t >= d, np.exp(-(t - d) / 0.008), 0.0) for d in (0.0, 0.011, 0.023))
+    bursts = np.zeros(len(t))
+    for d in (0.0, 0.011, 0.023):
+        bursts += np.where(t >= d, np.exp(-(t - d) / 0.008), 0.0)
     tail = np.where(t >= 0.03, np.exp(-(t - 0.03) / 0.05), 0.0)
-    return dsp.bandpass(dsp.noise(rng, len(t)), 0.7 * hz, 1.9 * hz) * (bursts + 0.8 * tail)
+    hands = dsp.bandpass(dsp.noise(rng, len(t)), 0.7 * hz, 1.9 * hz)
+    return hands * (bursts + 0.8 * tail)
 
 
 def _shaker(rng: np.random.Generator) -> Signal:
