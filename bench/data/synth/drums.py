@@ -48,7 +48,8 @@ def _clap(rng: np.random.Generator, hz: float) -> Signal:
         bursts += np.where(t >= d, np.exp(-(t - d) / 0.008), 0.0)
     tail = np.where(t >= 0.03, np.exp(-(t - 0.03) / 0.05), 0.0)
     hands = dsp.bandpass(dsp.noise(rng, len(t)), 0.7 * hz, 1.9 * hz)
-    return hands * (bursts + 0.8 * tail)
+    out: Signal = hands * (bursts + 0.8 * tail)
+    return out
 
 
 def _shaker(rng: np.random.Generator) -> Signal:
