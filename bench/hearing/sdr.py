@@ -59,7 +59,7 @@ def framewise_sdr(
         part = slice(index * hop, min(index * hop + window, samples))
         clean = s[..., part].astype(np.float64)
         given = e[..., part].astype(np.float64)
-        if _any_silent(clean) or _any_silent(given):
+        if not (audible(clean).all() and audible(given).all()):
             continue
         with np.errstate(divide="ignore"):
             found[:, index] = 10 * np.log10(_energy(clean) / _energy(given - clean))
@@ -83,8 +83,10 @@ def median_sdr(reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate: i
     return median
 
 
-def _any_silent(sources: Array) -> bool:
-    return bool(np.any(np.all(sources.sum(axis=1) == 0, axis=-1)))
+def audible(sources: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Which of ``(sources, channels, samples)`` museval hears: ``(sources,)``."""
+    heard: npt.NDArray[np.bool_] = (np.asarray(sources, np.float64).sum(axis=1) != 0).any(axis=-1)
+    return heard
 
 
 def _energy(sources: Array) -> Array:

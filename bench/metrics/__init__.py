@@ -2,10 +2,48 @@
 
 from __future__ import annotations
 
-from bench.api import MetricSpec, hookimpl
+from bench.api import EARS, STEMS, MetricSpec, hookimpl
 
 
 @hookimpl
 def register_metrics() -> list[MetricSpec]:
     """The built-in metrics."""
-    return []
+    return [
+        MetricSpec(
+            name="haaqi",
+            target="bench.metrics.haaqi:Haaqi",
+            summary="HAAQI of the output as handed in, by the challenge's path and calibration",
+            parts=("mean", *EARS),
+            citation="Kates and Arehart (2016), IEEE/ACM TASLP 24(2), 354-365",
+        ),
+        MetricSpec(
+            name="sdr",
+            target="bench.metrics.sdr:Sdr",
+            summary="signal-to-distortion ratio of the separated stems, museval's median over 1 s",
+            parts=("mean", *STEMS),
+            unit="dB",
+            citation="Stöter, Liutkus and Ito (2018), LVA/ICA, 293-305",
+        ),
+        MetricSpec(
+            name="lufs",
+            target="bench.metrics.lufs:LufsDifference",
+            summary="integrated loudness of the output minus that of the amplified reference",
+            unit="LU",
+            higher_is_better=None,
+            citation="ITU-R BS.1770-4",
+        ),
+        MetricSpec(
+            name="clipping",
+            target="bench.metrics.clipping:Clipping",
+            summary="share of the output's samples that are at full scale",
+            parts=("mean", *EARS),
+            higher_is_better=False,
+        ),
+        MetricSpec(
+            name="haaqi-net",
+            target="bench.metrics.haaqi_net:HaaqiNetMetric",
+            summary="HAAQI as a neural network predicts it",
+            parts=("mean", *EARS),
+            citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",
+        ),
+    ]
