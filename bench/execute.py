@@ -106,6 +106,8 @@ def execute(
     from bench.evaluation.worker import RunToScore
 
     show = show or Quiet()
+    for run in runs:
+        check_parts(run.spec, plugins)
     scenes = dataset.scenes(runs[0].spec.split)
     started = {run.run_id: time.monotonic() for run in runs}
     stopped: dict[str, str] = {}
@@ -135,6 +137,22 @@ def execute(
             to_score, todo, board, plugins, workers=workers or os.cpu_count() or 1, advance=step
         )
     return _finish(runs, stopped, board, plugins, dataset, started)
+
+
+def check_parts(spec: RunSpec, plugins: Plugins) -> None:
+    """Make every part of a run once, before any work.
+
+    Raises:
+        BenchError: weights are missing, or a plugin cannot be made.
+    """
+    from bench.evaluation.scoring import Scorer
+    from bench.system import build_system
+    from bench.training.trainer import losses_of
+
+    build_system(spec, plugins)
+    Scorer(spec.metrics, plugins)
+    if spec.trains:
+        losses_of(spec, plugins)
 
 
 def checkpoint_folder(board: Board, run_id: str) -> Path:

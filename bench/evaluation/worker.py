@@ -36,7 +36,11 @@ def device() -> torch.device:
 
 
 class Evaluator:
-    """Scores scenes with several runs of one suite; each scene is read once for all of them."""
+    """Scores scenes with several runs of one suite; each scene is read once for all of them.
+
+    Raises:
+        BenchError: a system or a metric cannot be made.
+    """
 
     def __init__(self, runs: Sequence[RunToScore], plugins: Plugins | None = None) -> None:
         self.plugins = plugins or installed()
@@ -45,8 +49,9 @@ class Evaluator:
         dataset = open_dataset(first, self.plugins)
         self.scenes: Mapping[str, Scene] = {s.id: s for s in dataset.scenes(first.split)}
         self.listeners: Mapping[str, Listener] = dataset.listeners(first.split)
-        self._systems: dict[str, System] = {}
-        self._scorers: dict[str, Scorer] = {}
+        # Made at once: what cannot be made is the user's to know before the first scene.
+        self._scorers = {r.run_id: Scorer(r.spec.metrics, self.plugins) for r in runs}
+        self._systems = {run.run_id: self._system(run) for run in runs}
 
     def evaluate(self, scene_id: str, pairs: Mapping[str, Sequence[str]]) -> dict[str, list[Row]]:
         """Rows by run id; `pairs` says which listeners of the scene each run is scored for.
@@ -79,7 +84,7 @@ class Evaluator:
         spec = self.runs[run_id].spec
         watch = Stopwatch()
         try:
-            system = self._system(run_id)
+            system = self._systems[run_id]
             with watch.stage("separate"):
                 separated = separate(system, excerpt)
         except Exception as error:
@@ -95,7 +100,7 @@ class Evaluator:
             try:
                 with watch.stage("render"):
                     rendering = render(system, excerpt, separated, listener, spec.protocol)
-                rows += self._scorer(run_id).score(rendering, watch)
+                rows += self._scorers[run_id].score(rendering, watch)
             except Exception as error:
                 rows += self._all_failed(run_id, excerpt.scene, [name], reason_of(error))
             rows += seconds_rows(excerpt.scene, listener, watch)
@@ -111,25 +116,17 @@ class Evaluator:
     def _all_failed(
         self, run_id: str, scene: Scene, listeners: Sequence[str], reason: str
     ) -> list[Row]:
-        scorer = self._scorer(run_id)
+        scorer = self._scorers[run_id]
         return [
             row for name in listeners for row in scorer.failed(scene, self.listeners[name], reason)
         ]
 
-    def _scorer(self, run_id: str) -> Scorer:
-        if run_id not in self._scorers:
-            self._scorers[run_id] = Scorer(self.runs[run_id].spec.metrics, self.plugins)
-        return self._scorers[run_id]
-
-    def _system(self, run_id: str) -> System:
-        if run_id not in self._systems:
-            run = self.runs[run_id]
-            system = build_system(run.spec, self.plugins)
-            if run.weights is not None:
-                system.load_state(load_weights(run.weights))
-            system.train(False)
-            self._systems[run_id] = system.to(device())
-        return self._systems[run_id]
+    def _system(self, run: RunToScore) -> System:
+        system = build_system(run.spec, self.plugins)
+        if run.weights is not None:
+            system.load_state(load_weights(run.weights))
+        system.train(False)
+        return system.to(device())
 
 
 _evaluator: Evaluator | None = None
