@@ -12,17 +12,8 @@ from numba import njit
 
 from bench.hearing.haaqi import parameters
 from bench.hearing.haaqi.parameters import Cochlea, Floats
-from bench.hearing.haaqi.simd import (
-    LANES,
-    exp2,
-    load,
-    log2,
-    maximum,
-    minimum,
-    sqrt,
-    store,
-    zeros,
-)
+from bench.hearing.haaqi.elementary import exp2, log2, sqrt
+from bench.hearing.haaqi.simd import LANES, load, maximum, minimum, store, zeros
 
 GROUPS: Final = parameters.CHANNELS // LANES
 

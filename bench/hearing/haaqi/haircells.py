@@ -12,13 +12,13 @@ import numpy as np
 from numba import njit
 
 from bench.hearing.haaqi import parameters
+from bench.hearing.haaqi.elementary import log2, reciprocal
 from bench.hearing.haaqi.filterbank import _grouped
 from bench.hearing.haaqi.parameters import Cochlea, Floats
 from bench.hearing.haaqi.simd import (
     LANES,
     load,
     load_shifted,
-    log2,
     magnitude,
     maximum,
     store,
@@ -90,15 +90,17 @@ def hair_cells(  # type: ignore[no-untyped-def]
                     live[k] = 1.0 if n >= first[k] else 0.0
             alive = load(live, 0)
             amplitude = load_shifted(envelope, n, envelope_shift) * alive + _SMALL
-            v0 = maximum(_DECIBELS * log2(amplitude) + level, 0.0)
+            v0 = maximum(_DECIBELS * log2(amplitude) + level, _SMALL)
             w1 = _A12 * v2 + (_A11 * v1 + _B1 * v0)
             v2 = _A22 * v2 + (_A21 * v1 + _B2 * v0)
             v1 = w1
             adapted = maximum(_OVERSHOOT * (v0 - v1), 0.0)
             up = up + _ENVELOPE_TAPER[i] * adapted
             down = down + _ENVELOPE_TAPER[_HOP + i] * adapted
-            movement = load_shifted(motion, n, motion_shift) * (adapted + _SMALL) / amplitude
-            hiss = noise_gain * load(noise, (noise_start + n * LANES) % noise.size)
+            movement = load_shifted(motion, n, motion_shift) * (
+                (adapted + _SMALL) * reciprocal(amplitude)
+            )
+            hiss = noise_gain * load(noise, (noise_start + n * LANES) & (noise.size - 1))
             store(out, (out_row + part * _HOP + i) * LANES, (movement + hiss) * alive)
         store(rise, (start // _HOP + part) * LANES, up)
         store(fall, (start // _HOP + part) * LANES, down)

@@ -166,8 +166,9 @@ def gammatone_poles(bandwidth: Floats) -> Floats:
 
 def gammatone_gains(poles: Floats) -> Floats:
     """Gains that make the gammatone filters' response 2 at their centre, ``(32,)``."""
-    a_1, a_2, a_3, a_4 = 4 * poles, -6 * poles**2, 4 * poles**3, -(poles**4)
-    gains: Floats = 2 * (1 - a_1 - a_2 - a_3 - a_4) / (1 + a_1 + 4 * poles**2)
+    # (1 - a)^4, where pyclarity sums the polynomial's terms: it filters by that polynomial, whose
+    # rounding the sum undoes, and for cascades of one-pole filters the product is the accurate one.
+    gains: Floats = 2 * (1 - poles) ** 4 / (1 + 2 * poles) ** 2
     return gains
 
 

@@ -17,8 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
-from numba.core.cgutils import get_or_insert_function
+from numba import types
 from numba.core.imputils import lower_builtin
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, models, register_model
@@ -26,63 +25,71 @@ from numpy.typing import NDArray
 
 LANES: Final = 8
 
-_F64 = ir.VectorType(ir.DoubleType(), LANES)
+F64 = ir.VectorType(ir.DoubleType(), LANES)
 _F32 = ir.VectorType(ir.FloatType(), LANES)
-_I64 = ir.VectorType(ir.IntType(64), LANES)
+_F32X16 = ir.VectorType(ir.FloatType(), 2 * LANES)
+I64 = ir.VectorType(ir.IntType(64), LANES)
 _I32 = ir.IntType(32)
 # Contraction only: reassociation would break the rounding tricks of log2 and exp2.
-_FLAGS = ("contract", "nnan", "ninf", "nsz")
+FLAGS = ("contract", "nnan", "ninf", "nsz")
 
 
 class Vector(types.Type):  # type: ignore[misc]
-    """The numba type of eight float64."""
+    """The numba type of a vector: `lanes` elements of the numba type `element`."""
 
-    def __init__(self) -> None:
-        super().__init__("Vector")
+    def __init__(self, element: Any, lanes: int, code: Any) -> None:
+        super().__init__(f"Vector({element}, {lanes})")
+        self.element = element
+        self.code = code
 
 
-vector = Vector()
+vector = Vector(types.float64, LANES, F64)
+vector16 = Vector(types.float32, 2 * LANES, _F32X16)
 
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _F64)
+    def __init__(self, manager: Any, kind: Vector) -> None:
+        super().__init__(manager, kind, kind.code)
 
 
-def _splat(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
-    undefined = ir.Constant(_F64, ir.Undefined)
+def _splat(builder: ir.IRBuilder, scalar: ir.Value, code: Any) -> ir.Value:
+    undefined = ir.Constant(code, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.Constant(_I32, 0))
-    mask = ir.Constant(ir.VectorType(_I32, LANES), [0] * LANES)
+    mask = ir.Constant(ir.VectorType(_I32, code.count), [0] * code.count)
     return builder.shuffle_vector(first, undefined, mask)
 
 
-def _integers(value: int) -> ir.Constant:
-    return ir.Constant(_I64, [value] * LANES)
+def integers(value: int) -> ir.Constant:
+    """For code generation: eight equal 64-bit integers."""
+    return ir.Constant(I64, [value] * LANES)
 
 
-def _floats(value: float) -> ir.Constant:
-    return ir.Constant(_F64, [value] * LANES)
+def floats(value: float) -> ir.Constant:
+    """For code generation: eight equal float64."""
+    return ir.Constant(F64, [value] * LANES)
 
 
 def _arithmetic(operation: Callable[..., Any], method: str) -> None:
     @infer_global(operation)
     class _Typing(AbstractTemplate):  # type: ignore[misc]
         def generic(self, args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
-            if vector in args and all(a == vector or isinstance(a, types.Float) for a in args):
-                return signature(vector, *[a if a == vector else types.float64 for a in args])
+            kind = next((a for a in args if isinstance(a, Vector)), None)
+            if kind and all(a == kind or isinstance(a, types.Float) for a in args):
+                return signature(kind, *[a if a == kind else kind.element for a in args])
             return None
 
     def lower(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         left, right = (
-            value if kind == vector else _splat(builder, value)
+            value if isinstance(kind, Vector) else _splat(builder, value, sig.return_type.code)
             for value, kind in zip(args, sig.args, strict=True)
         )
-        return getattr(builder, method)(left, right, flags=_FLAGS)
+        return getattr(builder, method)(left, right, flags=FLAGS)
 
-    lower_builtin(operation, vector, vector)(lower)
-    lower_builtin(operation, vector, types.float64)(lower)
-    lower_builtin(operation, types.float64, vector)(lower)
+    for kind in (vector, vector16):
+        lower_builtin(operation, kind, kind)(lower)
+        lower_builtin(operation, kind, kind.element)(lower)
+        lower_builtin(operation, kind.element, kind)(lower)
 
 
 for _operation, _method in (
@@ -101,7 +108,7 @@ def _place(
     single = kind.dtype == types.float32
     data = context.make_array(kind)(context, builder, array).data
     pointer = builder.gep(data, [index])
-    return builder.bitcast(pointer, (_F32 if single else _F64).as_pointer()), single
+    return builder.bitcast(pointer, (_F32 if single else F64).as_pointer()), single
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -111,7 +118,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         pointer, single = _place(context, builder, sig.args[0], args[0], args[1])
         value = builder.load(pointer, align=4 if single else 8)
-        return builder.fpext(value, _F64) if single else value
+        return builder.fpext(value, F64) if single else value
 
     return signature(vector, array, types.intp), generate
 
@@ -123,7 +130,7 @@ def load_shifted(typing: Any, array: Any, row: Any, shifts: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         data = context.make_array(sig.args[0])(context, builder, args[0]).data
         table = context.make_array(sig.args[2])(context, builder, args[2]).data
-        result = ir.Constant(_F64, ir.Undefined)
+        result = ir.Constant(F64, ir.Undefined)
         for lane in range(LANES):
             shift = builder.load(builder.gep(table, [ir.Constant(_I32, lane)]))
             position = builder.mul(builder.add(args[1], shift), ir.Constant(shift.type, LANES))
@@ -149,6 +156,43 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def load16(typing: Any, array: Any, index: Any) -> Any:
+    """Sixteen elements of a C-contiguous float32 array from flat position `index`."""
+
+    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        pointer = builder.bitcast(builder.gep(data, [args[1]]), _F32X16.as_pointer())
+        return builder.load(pointer, align=4)
+
+    return signature(vector16, array, types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store16(typing: Any, array: Any, index: Any, value: Any) -> Any:
+    """Write sixteen elements of a C-contiguous float32 array from flat position `index`."""
+
+    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        pointer = builder.bitcast(builder.gep(data, [args[1]]), _F32X16.as_pointer())
+        builder.store(args[2], pointer, align=4)
+        return context.get_dummy_value()
+
+    return signature(types.none, array, types.intp, vector16), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def join(typing: Any, low: Any, high: Any) -> Any:
+    """Two vectors of float64 as one of float32."""
+
+    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        halves = [builder.fptrunc(half, _F32) for half in args]
+        mask = ir.Constant(ir.VectorType(_I32, 2 * LANES), list(range(2 * LANES)))
+        return builder.shuffle_vector(*halves, mask)
+
+    return signature(vector16, vector, vector), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def maximum(typing: Any, left: Any, right: Any) -> Any:
     """The greater of a vector and a vector or float, lane by lane."""
     return _choose(">", left, right)
@@ -163,8 +207,8 @@ def minimum(typing: Any, left: Any, right: Any) -> Any:
 def _choose(comparison: str, left: Any, right: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         a = args[0]
-        b = args[1] if sig.args[1] == vector else _splat(builder, args[1])
-        test = builder.fcmp_ordered(comparison, a, b, flags=_FLAGS)
+        b = args[1] if sig.args[1] == vector else _splat(builder, args[1], F64)
+        test = builder.fcmp_ordered(comparison, a, b, flags=FLAGS)
         return builder.select(test, a, b)
 
     return signature(vector, vector, vector if right == vector else types.float64), generate
@@ -175,20 +219,8 @@ def magnitude(typing: Any, value: Any) -> Any:
     """Absolute value, lane by lane."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        bits = builder.bitcast(args[0], _I64)
-        return builder.bitcast(builder.and_(bits, _integers(0x7FFFFFFFFFFFFFFF)), _F64)
-
-    return signature(vector, vector), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def sqrt(typing: Any, value: Any) -> Any:
-    """Square root, lane by lane."""
-
-    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        kind = ir.FunctionType(_F64, [_F64])
-        function = get_or_insert_function(builder.module, kind, f"llvm.sqrt.v{LANES}f64")
-        return builder.call(function, args)
+        bits = builder.bitcast(args[0], I64)
+        return builder.bitcast(builder.and_(bits, integers(0x7FFFFFFFFFFFFFFF)), F64)
 
     return signature(vector, vector), generate
 
@@ -198,128 +230,14 @@ def zeros(typing: Any) -> Any:
     """A vector of zeros."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        return _floats(0.0)
+        return floats(0.0)
 
     return signature(vector), generate
 
 
 def aligned(rows: int, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
-    """Zeros ``(rows, 8)`` in which no vector straddles two cache lines, which halves its speed."""
+    """Zeros ``(rows, 8)`` in which no vector straddles two cache lines: that would cost double."""
     size = np.dtype(dtype).itemsize
     memory = np.zeros(rows * LANES * size + 64, dtype=np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + rows * LANES * size].view(dtype).reshape(rows, LANES)
-
-
-# --- powers of two -------------------------------------------------------------------------------
-
-_SHIFT = 6755399441055744.0
-"""1.5 * 2**52: what is added to it loses its fraction, and its low bits are a signed integer."""
-_SHIFT_BITS = 0x4338000000000000
-_SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _exponent(typing: Any, value: Any) -> Any:
-    """The integer e, as float, with value * 2**-e in [sqrt(1/2), sqrt(2)); -1023 for zero."""
-
-    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        bits = builder.bitcast(args[0], _I64)
-        exponent = builder.ashr(builder.sub(bits, _integers(_SQRT_HALF_BITS)), _integers(52))
-        # As float without an integer conversion, which older processors have no vectors for.
-        shifted = builder.bitcast(builder.add(exponent, _integers(_SHIFT_BITS)), _F64)
-        return builder.fsub(shifted, _floats(_SHIFT))
-
-    return signature(vector, vector), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _mantissa(typing: Any, value: Any) -> Any:
-    """value * 2**-e in [sqrt(1/2), sqrt(2)); 1 for zero."""
-
-    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        bits = builder.bitcast(args[0], _I64)
-        exponent = builder.ashr(builder.sub(bits, _integers(_SQRT_HALF_BITS)), _integers(52))
-        return builder.bitcast(builder.sub(bits, builder.shl(exponent, _integers(52))), _F64)
-
-    return signature(vector, vector), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _round(typing: Any, value: Any) -> Any:
-    """The nearest integer, for magnitudes under 2**51."""
-
-    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        return builder.fsub(builder.fadd(args[0], _floats(_SHIFT)), _floats(_SHIFT))
-
-    return signature(vector, vector), generate
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def _scale(typing: Any, value: Any, exponent: Any) -> Any:
-    """value * 2**exponent for an integer exponent, where neither it nor the result is extreme."""
-
-    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
-        integer = builder.bitcast(builder.fadd(args[1], _floats(_SHIFT)), _I64)
-        bits = builder.bitcast(args[0], _I64)
-        return builder.bitcast(builder.add(bits, builder.shl(integer, _integers(52))), _F64)
-
-    return signature(vector, vector, vector), generate
-
-
-def _polynomial(
-    function: Callable[[Any], Any], low: float, high: float, degree: int
-) -> tuple[float, ...]:
-    """Monomial coefficients of the Chebyshev interpolant of `function` on [low, high]."""
-    centre, half = (low + high) / 2, (high - low) / 2
-    fit = np.polynomial.chebyshev.chebinterpolate(lambda u: function(centre + half * u), degree)
-    series = np.polynomial.Chebyshev(fit, domain=[low, high])
-    return tuple(float(c) for c in series.convert(kind=np.polynomial.Polynomial).coef)
-
-
-_LOG2 = _polynomial(lambda t: np.log1p(t) / t / np.log(2), 0.5**0.5 - 1, 2**0.5 - 1, 19)
-_EXP2 = _polynomial(np.exp2, -0.5, 0.5, 10)
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def log2(x):  # type: ignore[no-untyped-def]
-    """Base-2 logarithm of positive normal numbers; -1023 for zero. Error under 3e-15."""
-    t = _mantissa(x) - 1.0
-    s = t * t
-    even = _LOG2[18] * s + _LOG2[16]
-    odd = _LOG2[19] * s + _LOG2[17]
-    even = even * s + _LOG2[14]
-    odd = odd * s + _LOG2[15]
-    even = even * s + _LOG2[12]
-    odd = odd * s + _LOG2[13]
-    even = even * s + _LOG2[10]
-    odd = odd * s + _LOG2[11]
-    even = even * s + _LOG2[8]
-    odd = odd * s + _LOG2[9]
-    even = even * s + _LOG2[6]
-    odd = odd * s + _LOG2[7]
-    even = even * s + _LOG2[4]
-    odd = odd * s + _LOG2[5]
-    even = even * s + _LOG2[2]
-    odd = odd * s + _LOG2[3]
-    even = even * s + _LOG2[0]
-    odd = odd * s + _LOG2[1]
-    return (odd * t + even) * t + _exponent(x)
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def exp2(x):  # type: ignore[no-untyped-def]
-    """2**x for -1000 < x < 1000. Relative error under 1e-15."""
-    n = _round(x)
-    f = x - n
-    s = f * f
-    even = _EXP2[10] * s + _EXP2[8]
-    odd = _EXP2[9] * s + _EXP2[7]
-    even = even * s + _EXP2[6]
-    even = even * s + _EXP2[4]
-    odd = odd * s + _EXP2[5]
-    even = even * s + _EXP2[2]
-    odd = odd * s + _EXP2[3]
-    even = even * s + _EXP2[0]
-    odd = odd * s + _EXP2[1]
-    return _scale(odd * f + even, n)
