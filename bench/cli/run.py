@@ -34,8 +34,9 @@ def command(
 
     from bench.cli.progress import ConsoleShow
     from bench.execute import execute, plan_runs
+    from bench.leaderboard.render import show
     from bench.leaderboard.store import Board
-    from bench.leaderboard.table import leaderboard, show
+    from bench.leaderboard.table import leaderboard
     from bench.spec import open_dataset
 
     for failure in plugins.failures:

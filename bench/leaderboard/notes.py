@@ -1,0 +1,104 @@
+"""What a reader must know of a leaderboard before believing it, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.leaderboard.statistics import smallest_p
+
+if TYPE_CHECKING:
+    from bench.leaderboard.model import Leaderboard, Row
+
+
+def board_notes(
+    table: Leaderboard, baseline: str, hidden: int, damaged: Mapping[Path, str]
+) -> tuple[str, ...]:
+    """The notes of a leaderboard.
+
+    Args:
+        table: the leaderboard.
+        baseline: the row that was to be compared with.
+        hidden: older runs of the same configurations, which are not shown.
+        damaged: files of the board that could not be read, with the reason.
+    """
+    return (
+        *_about_rows(table),
+        *_about_counts(table),
+        *_about_comparisons(table, baseline),
+        *_about_provenance(table, hidden),
+        *(f"A file of the board cannot be read: {path}: {why}." for path, why in damaged.items()),
+    )
+
+
+def _about_rows(table: Leaderboard) -> Iterator[str]:
+    for row in table.rows:
+        if row.unranked_reason:
+            yield f"{row.label} is not ranked: {row.unranked_reason}."
+    blind = [row.label for row in table.rows if row.run["gains"] == "cnn"]
+    if blind and table.protocol == "challenge":
+        yield (
+            f"{_list(blind)}: the gain strategy cnn sees the audiogram and not the gains that the "
+            "scene asks for, so under this protocol it is expected to lose to fixed; cnn-residual "
+            "sees both, and the shared-gains protocol does not judge gains."
+        )
+
+
+def _about_counts(table: Leaderboard) -> Iterator[str]:
+    scored = [row for row in table.rows if row.n]
+    most = max((row.n for row in scored), default=0)
+    fewer = [f"{row.label} ({row.n})" for row in scored if row.n < most]
+    if fewer:
+        yield (
+            f"n differs: most rows have {most} pairs, {_list(fewer)} fewer. Means are over a row's "
+            "own pairs, differences over those that both rows have."
+        )
+    for row in table.rows:
+        if row.n_failed:
+            yield f"{row.label}: {_count(row.n_failed, 'pair')} failed; see the board for reasons."
+        expected = row.run["n_pairs"]
+        ended = row.run["status"] in ("done", "failed-scenes")
+        if ended and expected and row.n + row.n_failed < expected:
+            missing = _count(int(expected) - row.n - row.n_failed, "pair")
+            yield f"{row.label}: {missing} of {int(expected)} not scored."
+    if table.saturated:
+        listeners = {listener for _, listener in table.saturated}
+        yield (
+            f"{_count(len(table.saturated), 'pair')} of {most} tell no systems apart: there all "
+            f"rows score alike within 0.01 ({_list(sorted(listeners))}), as happens with profound "
+            "hearing loss, whose HAAQI stays low for every system."
+        )
+
+
+def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:
+    compared: list[Row] = [row for row in table.rows if row.difference is not None]
+    if baseline and not table.baseline and table.rows:
+        yield f"The baseline '{baseline}' is not on this board, so nothing is compared with it."
+    if table.songs == 1:
+        yield "All scores are of one song: there are no intervals, and no order can be told."
+    elif compared and smallest_p(table.songs) > 0.05:
+        yield (
+            f"With {table.songs} songs no p-value can be below {smallest_p(table.songs):.3g}, "
+            "however great the difference; look at the intervals."
+        )
+
+
+def _about_provenance(table: Leaderboard, hidden: int) -> Iterator[str]:
+    if hidden:
+        yield f"{_count(hidden, 'older run')} of the same configurations not shown."
+    codes = {row.run["code_hash"] for row in table.rows if row.n}
+    if len(codes) > 1:
+        yield f"The rows were computed by {len(codes)} versions of bench's code."
+    prescriptions = {str(row.run["prescription"]) for row in table.rows if row.n}
+    if len(prescriptions) > 1:
+        yield f"The rows use different prescriptions: {_list(sorted(prescriptions))}."
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _list(names: list[str], most: int = 6) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
