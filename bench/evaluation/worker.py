@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from bench.api import Scene
 from bench.evaluation.protocol import Excerpt, render, separate
@@ -73,38 +74,39 @@ class Evaluator:
                 excerpt = Excerpt.read(scene)
         except Exception as error:
             return self.all_failed(scene.id, pairs, reason_of(error))
-        return {
-            run: self._evaluate_run(run, excerpt, who, watch.seconds["read"])
-            for run, who in pairs.items()
-        }
-
-    def _evaluate_run(
-        self, run_id: str, excerpt: Excerpt, listeners: Sequence[str], read_seconds: float
-    ) -> list[Row]:
-        spec = self.runs[run_id].spec
-        watch = Stopwatch()
-        try:
-            system = self._systems[run_id]
-            with watch.stage("separate"):
-                separated = separate(system, excerpt)
-        except Exception as error:
-            return self._all_failed(run_id, excerpt.scene, listeners, reason_of(error))
-        shared = {"read": read_seconds, "separate": watch.seconds["separate"]}
-        rows: list[Row] = []
-        for name in listeners:
-            listener = self.listeners[name]
-            watch = Stopwatch()
-            # What all listeners of a scene share is told once, with its first.
-            watch.seconds.update(shared)
-            shared = {}
+        rows: dict[str, list[Row]] = {}
+        separated: dict[str, tuple[Tensor, dict[str, float]]] = {}
+        for run_id, listeners in pairs.items():
+            run_watch = Stopwatch()
             try:
-                with watch.stage("render"):
-                    rendering = render(system, excerpt, separated, listener, spec.protocol)
-                rows += self._scorers[run_id].score(rendering, watch)
+                with run_watch.stage("separate"):
+                    stems = separate(self._systems[run_id], excerpt)
+                separated[run_id] = (stems, {**watch.seconds, **run_watch.seconds})
+                rows[run_id] = []
             except Exception as error:
-                rows += self._all_failed(run_id, excerpt.scene, [name], reason_of(error))
-            rows += seconds_rows(excerpt.scene, listener, watch)
+                rows[run_id] = self._all_failed(run_id, scene, listeners, reason_of(error))
+        # Listener by listener, so that all systems share a listener's reference, prepared once.
+        for name in scene.listeners:
+            for run_id, (stems, shared) in separated.items():
+                if name in pairs[run_id]:
+                    rows[run_id] += self._pair(run_id, excerpt, stems, name, shared)
         return rows
+
+    def _pair(
+        self, run_id: str, excerpt: Excerpt, stems: Tensor, name: str, shared: dict[str, float]
+    ) -> list[Row]:
+        """Rows of one pair; the time that a scene's listeners share is told with the first."""
+        listener, protocol = self.listeners[name], self.runs[run_id].spec.protocol
+        watch = Stopwatch()
+        watch.seconds.update(shared)
+        shared.clear()
+        try:
+            with watch.stage("render"):
+                rendering = render(self._systems[run_id], excerpt, stems, listener, protocol)
+            rows = self._scorers[run_id].score(rendering, watch)
+        except Exception as error:
+            rows = self._all_failed(run_id, excerpt.scene, [name], reason_of(error))
+        return rows + seconds_rows(excerpt.scene, listener, watch)
 
     def all_failed(
         self, scene_id: str, pairs: Mapping[str, Sequence[str]], reason: str
