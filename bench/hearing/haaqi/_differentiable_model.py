@@ -1,0 +1,310 @@
+"""The differentiable HAAQI of one ear at 24 kHz: what joins the heavy stages, and what follows.
+
+Signals are ``(samples,)`` float64 up to the gammatone filters, then ``(groups, samples, 8)`` in the
+caller's precision, groups of eight channels; from the segments' features on, float64 again.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from types import ModuleType
+from typing import Any, Final
+
+import numpy as np
+import torch
+from clarity.enhancer.nalr import NALR
+from clarity.utils.audiogram import Audiogram
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from bench.hearing.haaqi import _differentiable_compiled, _differentiable_torch
+from bench.hearing.haaqi import parameters as p
+from bench.hearing.haaqi._differentiable_torch import (
+    DB_PER_OCTAVE,
+    fast_length,
+    grouped,
+    recursive_filter,
+)
+from bench.hearing.haaqi.parameters import Floats
+from bench.hearing.haaqi.simd import LANES
+
+_MIDDLE_EAR_TAIL: Final = 4096
+_LAG_BLOCK: Final = 32_768
+_LAG_STEP: Final = _LAG_BLOCK - 2 * p.MAX_LAG
+_NALR_TAPS: Final = 140
+_ENVELOPE_HOP: Final = p.ENVELOPE_WINDOW // 2
+_POWER_FLOOR: Final = p.SMALL**2
+
+
+@cache
+def threshold_noise() -> NDArray[np.float32]:
+    """One second of standard normal numbers, used over and over: reference, then processed.
+
+    Fixed, so that a score is a function of its signals. The score does not mind which numbers they
+    are by more than some 1e-5.
+    """
+    shape = (2, p.CHANNELS // LANES, p.SAMPLE_RATE, LANES)
+    return np.random.default_rng(2016).standard_normal(shape, dtype=np.float32)
+
+
+def nalr(samples: Tensor, levels: Floats, sample_rate: int, taps: int) -> Tensor:
+    """Amplify ``(samples,)`` by the NAL-R filter of `taps` + 1 taps; longer by `taps` samples."""
+    audiogram = Audiogram(levels=levels, frequencies=np.array(p.AUDIOGRAM_FREQUENCIES))
+    fir = torch.from_numpy(NALR(taps, sample_rate).build(audiogram)[0]).to(samples)
+    length = fast_length(len(samples) + taps)
+    spectrum = torch.fft.rfft(samples, length) * torch.fft.rfft(fir, length)
+    return torch.fft.irfft(spectrum, length)[: len(samples) + taps]
+
+
+def middle_ear(samples: Tensor) -> Tensor:
+    """The middle ear's band-pass, ``(samples,)``."""
+    low_pass, high_pass = p.middle_ear_lowpass(), p.middle_ear_highpass()
+    b, a = (np.convolve(low, high) for low, high in zip(low_pass, high_pass, strict=True))
+    return recursive_filter(samples[:, None], b, a, _MIDDLE_EAR_TAIL)[:, 0]
+
+
+class ChannelLags:
+    """Finds the lag of each channel's greatest correlation with a kept reference.
+
+    Means are taken off before the transform and their part added in float64: an envelope's
+    correlation is nearly flat at its top, and its mean would drown the rest in float32's rounding.
+
+    Args:
+        reference: compressed envelope and motion ``(2, groups, samples, 8)``.
+    """
+
+    def __init__(self, reference: Tensor) -> None:
+        self.samples = reference.shape[2]
+        # From the latest to the earliest, so that of equals the model's choice comes first.
+        latest = min(p.MAX_LAG, self.samples) - 1
+        earliest = max(-p.MAX_LAG, 1 - self.samples)
+        self.lags = torch.arange(latest, earliest - 1, -1, device=reference.device)
+        self.mean = reference.mean(2)[..., None]
+        self.sums = _overlap_sums(reference, self.mean, -self.lags)
+        self.starts = range(0, self.samples, _LAG_STEP)
+        self.spectra = [
+            torch.fft.rfft(_block(reference, self.mean, start, _LAG_STEP)).conj()
+            for start in self.starts
+        ]
+
+    def find(self, processed: Tensor) -> Tensor:
+        """Samples by which each envelope and motion is late, ``(2, groups, 8)``."""
+        mean = processed.mean(2)[..., None]
+        total = torch.zeros_like(self.spectra[0])
+        for start, spectrum in zip(self.starts, self.spectra, strict=True):
+            frame = _block(processed, mean, start - p.MAX_LAG, _LAG_BLOCK)
+            total.addcmul_(torch.fft.rfft(frame), spectrum)
+        correlation = torch.fft.irfft(total, _LAG_BLOCK)[..., self.lags + p.MAX_LAG].double()
+        sums = self.sums + self.mean.double() * (self.samples - self.lags.abs())
+        correlation += mean.double() * sums
+        correlation += self.mean.double() * _overlap_sums(processed, mean, self.lags)
+        return self.lags[correlation.argmax(-1)]
+
+
+def _block(x: Tensor, mean: Tensor, start: int, length: int) -> Tensor:
+    """Samples of ``(2, groups, samples, 8)`` less their mean, ``(2, groups, 8, _LAG_BLOCK)``."""
+    block = x.new_zeros(*x.shape[:2], x.shape[3], _LAG_BLOCK)
+    inside = x[:, :, max(start, 0) : start + length].transpose(2, 3)
+    before = max(-start, 0)
+    torch.sub(inside, mean, out=block[..., before : before + inside.shape[3]])
+    return block
+
+
+def _overlap_sums(x: Tensor, mean: Tensor, lags: Tensor) -> Tensor:
+    """Sums of x[n] less the mean over the n for which n - lag is a sample too, float64."""
+    head, tail = (
+        functional.pad((part.transpose(2, 3).double() - mean).cumsum(3), (1, 0))
+        for part in (x[:, :, : p.MAX_LAG], x[:, :, -p.MAX_LAG :].flip(2))
+    )
+    rest = x.sum(2, dtype=torch.float64)[..., None] - mean.double() * x.shape[2]
+    missing = torch.where(lags > 0, head[..., lags.clamp(min=0)], tail[..., (-lags).clamp(min=0)])
+    return rest - missing
+
+
+class EarModel:
+    """HAAQI of one ear, with all that depends on the reference alone computed once.
+
+    Args:
+        reference: ``(samples,)``, float64, at 24 kHz; not silent.
+        levels: audiogram, dB HL ``(6,)`` at parameters.AUDIOGRAM_FREQUENCIES.
+        level1: dB SPL that an RMS of 1.0 stands for.
+        equalisation: 1 to amplify the reference by NAL-R, 2 where that has been done.
+        dtype: precision of the channels.
+        stages: the module of the heavy stages; the fastest one where None.
+    """
+
+    def __init__(
+        self,
+        reference: Tensor,
+        levels: Floats,
+        level1: float,
+        equalisation: int,
+        dtype: torch.dtype,
+        stages: ModuleType | None = None,
+    ) -> None:
+        on_cpu = reference.device.type == "cpu"
+        self.stages: Any = stages or (_differentiable_compiled if on_cpu else _differentiable_torch)
+        self.dtype, self.device = dtype, reference.device
+        self.level1 = level1
+        self.cochlea = p.cochlea(levels)
+        self._constants()
+        magnitude = reference.abs()
+        audible = torch.nonzero(magnitude > p.PRUNE_THRESHOLD * magnitude.max())
+        self.samples = len(reference)
+        self.start, self.end = int(audible[0]), int(audible[-1]) + 1
+        self.length = fast_length(2 * len(reference))
+        self.spectrum = torch.fft.rfft(reference - reference.mean(), self.length).conj()
+        reference = reference[self.start : self.end]
+        if equalisation == 1:
+            amplified = nalr(reference, levels, p.SAMPLE_RATE, _NALR_TAPS)
+            # As the model has it: by the whole filter's length, not by its delay.
+            reference = amplified[_NALR_TAPS:]
+        with torch.no_grad():
+            compressed, bandwidth, self.sensation_levels = self._compressed(reference)
+            self.lags = ChannelLags(compressed)
+            self.delays = self._channels(p.group_delays(bandwidth.cpu().numpy().ravel()))
+            unaligned = torch.zeros_like(self.delays).expand(2, -1, -1)
+            envelope, self.motion = self._adapted(compressed, unaligned, 0)
+            smooth = _smooth(envelope)
+            loudness = _loudness(smooth)
+            self.heard = loudness > p.SILENCE_THRESHOLD
+            self.modulations = _modulations(smooth[self.heard])
+
+    def _channels(self, values: ArrayLike) -> Tensor:
+        return grouped(values).to(self.device)
+
+    def _constants(self) -> None:
+        ear = self.cochlea
+        slope = 1 - 1 / ear.ratio
+        # The compression as a function of log2 of the control envelope's power.
+        octaves = 2 / DB_PER_OCTAVE
+        offset = (slope * (ear.knee - self.level1) - ear.ohc_attenuation) / DB_PER_OCTAVE
+        low = octaves * (ear.knee - self.level1)
+        high = np.full(p.CHANNELS, octaves * (p.UPPER_KNEE - self.level1))
+        self.curve = torch.stack([self._channels(v) for v in (offset, slope / 2, low, high)])
+        self.threshold = self._channels((ear.ihc_attenuation - self.level1) / DB_PER_OCTAVE)
+        self.knee = self._channels(ear.knee)
+        self.loss = self._channels(ear.ohc_attenuation + ear.ihc_attenuation)
+        self.narrow = self._channels(ear.bandwidth)
+        self.wide = self._channels(p.control_bandwidth())
+        self.noise = torch.from_numpy(threshold_noise()).to(self.device, self.dtype)
+
+    def _decibels(self, power: Tensor) -> Tensor:
+        return self.level1 + 10 * power.clamp(min=_POWER_FLOOR).log10()
+
+    def _compressed(self, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Compressed envelope and motion, relative bandwidths, and long-term levels in dB SL."""
+        heard = middle_ear(samples)
+        control, control_power = self.stages.gammatone(heard, self.wide, self.dtype)
+        control_level = self._decibels(control_power)
+        share = ((control_level - 50) / 50).clamp(0, 1)
+        bandwidth = self.narrow + share * (self.wide - self.narrow)
+        z, power = self.stages.gammatone(heard, bandwidth, self.dtype)
+        above_knee = (control_level.clamp(max=p.UPPER_KNEE) - self.knee).clamp(min=0)
+        attenuation = self.loss + 2 * self.curve[1] * above_knee
+        levels = (self._decibels(power).clamp(min=0) - attenuation).clamp(min=0)
+        return self.stages.compress(control, z, self.curve), bandwidth, levels
+
+    def _adapted(self, compressed: Tensor, lags: Tensor, which: int) -> Tensor:
+        """Envelope in dB SL and motion, after the inner hair cells; `which` of the noises."""
+        adapted: Tensor = self.stages.adapt(
+            compressed,
+            lags,
+            self.delays,
+            self.threshold,
+            self.noise[which],
+            p.noise_amplitude(self.level1),
+        )
+        return adapted
+
+    def _aligned(self, processed: Tensor) -> Tensor:
+        """Broadband alignment, then the span in which the reference is audible."""
+        with torch.no_grad():
+            spectrum = torch.fft.rfft(processed - processed.mean(), self.length)
+            correlation = torch.fft.irfft(self.spectrum * spectrum, self.length)
+            latest = len(processed) - 1
+            lags = torch.arange(latest, -latest - 1, -1, device=self.device)
+            late = latest - int(correlation[lags % self.length].abs().argmax())
+        start = self.start + late - p.DISPERSION
+        end = self.end + late - p.DISPERSION
+        inside = processed[max(start, 0) : max(end, 0)]
+        before = min(max(-start, 0), end - start)
+        return functional.pad(inside, (before, end - start - before - len(inside)))
+
+    def score(self, processed: Tensor) -> Tensor:
+        """HAAQI of ``(samples,)``, float64, as long as the reference: a scalar."""
+        compressed, _, levels = self._compressed(self._aligned(processed))
+        with torch.no_grad():
+            lags = self.lags.find(compressed)
+        envelope, motion = self._adapted(compressed, lags, 1)
+        covariance, power = self.stages.covariance(self.motion, motion)
+        cepstral = self._cepstral_correlation(_smooth(envelope))
+        synchrony = _synchrony(*(x.transpose(0, 1).flatten(1) for x in (covariance, power)))
+        nonlinear = 0.754 * cepstral**3 + 0.246 * synchrony
+        linear = _spectral_similarity(self.sensation_levels, levels)
+        return (
+            0.336 * nonlinear + 0.001 * linear + 0.501 * nonlinear**2 + 0.161 * linear**2
+        )
+
+    def _cepstral_correlation(self, smooth: Tensor) -> Tensor:
+        if self.heard.sum() <= 1:
+            return smooth.new_zeros(())
+        x, y = self.modulations, _modulations(smooth[self.heard])
+        x_power, y_power = x.square().sum(-1), y.square().sum(-1)
+        varies = (x_power >= p.SMALL) & (y_power >= p.SMALL)
+        norm = torch.where(varies, x_power * y_power, 1).sqrt()
+        return torch.where(varies, (x * y).sum(-1).abs() / norm, 0).mean()
+
+
+def _smooth(envelope: Tensor) -> Tensor:
+    """Envelopes averaged over windows of 8 ms, ``(segments, channels)``, float64."""
+    groups, samples, lanes = envelope.shape
+    segments = p.segments(samples, p.ENVELOPE_WINDOW)
+    window = torch.from_numpy(np.hanning(p.ENVELOPE_WINDOW)).to(envelope)
+    blocks = envelope[:, : segments * _ENVELOPE_HOP]
+    blocks = blocks.reshape(groups, segments, _ENVELOPE_HOP, lanes)
+    sums = torch.einsum("gshl,wh->wsgl", blocks, window.reshape(2, _ENVELOPE_HOP)).double()
+    rise, fall = sums.flatten(2)
+    half, whole = window[_ENVELOPE_HOP:].sum(), window.sum()
+    return torch.cat((fall[:1] / half, (rise[1:-1] + fall[2:]) / whole, rise[-1:] / half))
+
+
+def _loudness(levels: Tensor) -> Tensor:
+    """Mean over the channels of levels in dB ``(segments, channels)``, as loudness: in dB."""
+    return 20 * (10 ** (levels / 20)).mean(1).log10()
+
+
+def _modulations(smooth: Tensor) -> Tensor:
+    """Cepstral coefficients 1 ... 5 in the four upper modulation bands, means taken off."""
+    basis = torch.from_numpy(p.cepstral_basis()[:, 1:]).to(smooth)
+    bands = torch.from_numpy(p.modulation_filters()[4:]).to(smooth)
+    cepstra = (smooth - smooth.mean(0)) @ basis
+    # The filters are symmetric: correlation is convolution.
+    modulations = functional.conv1d(cepstra.T[:, None], bands[:, None], padding="same")
+    return modulations - modulations.mean(-1, keepdim=True)
+
+
+def _synchrony(covariance: Tensor, power: Tensor) -> Tensor:
+    """Covariance averaged over audible tiles, weighted by the channels' synchrony."""
+    levels = (2 * power).sqrt()
+    heard = _loudness(levels) > p.SILENCE_THRESHOLD
+    if heard.sum() <= 1:
+        return covariance.new_zeros(())
+    weights = (levels[heard] > p.SILENCE_THRESHOLD) * torch.from_numpy(p.sync_weights()).to(levels)
+    return (weights * covariance[heard]).sum() / weights.sum()
+
+
+def _spectral_similarity(reference: Tensor, processed: Tensor) -> Tensor:
+    """The model's linear term, from long-term levels in dB SL ``(channels,)``."""
+    x, y = 10 ** (reference / 20), 10 ** (processed / 20)
+    x, y = x / x.sum(), y / y.sum()
+
+    def spread(difference: Tensor) -> Tensor:
+        # No slope at equal spectra, where the deviation has its corner.
+        variance = difference.var(correction=0)
+        return torch.where(variance > 0, torch.where(variance > 0, variance, 1).sqrt(), 0)
+
+    loud = (1 - p.CHANNELS / 2.5 * spread(x - y)).clamp(0, 1)
+    norm = (1 - p.CHANNELS / 25 * spread((x - y) / (x + y))).clamp(0, 1)
+    return 0.329 * loud + 0.671 * norm

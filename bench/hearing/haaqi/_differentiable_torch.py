@@ -1,0 +1,221 @@
+"""The heavy stages of the differentiable HAAQI in plain torch, for any device.
+
+Filters are closed forms in the frequency domain, padded until what wraps around has decayed, and
+autograd does the rest. The compiled stages have the same signatures and are checked against these.
+
+As there, arrays of channels are ``(groups, samples, 8)`` and what is given for each channel
+``(groups, 8)``; real and imaginary parts, or envelope and motion of the basilar membrane, are in
+front.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Final
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.nn import functional
+
+from bench.hearing.haaqi import parameters as p
+from bench.hearing.haaqi.parameters import Floats
+from bench.hearing.haaqi.simd import LANES
+
+DB_PER_OCTAVE: Final = 20.0 * math.log10(2.0)
+HOP: Final = p.COVARIANCE_WINDOW // 2
+_GAMMATONE_TAIL: Final = 4096
+_LOWPASS_TAIL: Final = 512
+_ADAPTATION_TAIL: Final = p.SAMPLE_RATE
+"""Samples in which each filter's response decays below float32's resolution."""
+
+
+def fast_length(samples: int) -> int:
+    """The next length that has no prime factor above 5, and is even."""
+    best = 1 << (samples - 1).bit_length()
+    for five in (1, 5, 25, 125):
+        for three in (1, 3, 9, 27):
+            rest = -(-samples // (five * three))
+            best = min(best, five * three * max(2, 1 << (rest - 1).bit_length()))
+    return best
+
+
+def recursive_filter(x: Tensor, b: ArrayLike, a: ArrayLike, tail: int) -> Tensor:
+    """Filter `x` along its last dimension but one by the rational response b / a, from silence.
+
+    Args:
+        x: ``(..., samples, n)``.
+        b, a: coefficients by rising delay.
+        tail: samples in which the response decays.
+    """
+    samples = x.shape[-2]
+    length = fast_length(samples + tail)
+
+    def spectrum(coefficients: ArrayLike) -> Tensor:
+        taps = torch.as_tensor(coefficients, dtype=torch.float64, device=x.device)
+        return torch.fft.rfft(taps, length)
+
+    response = spectrum(b) / spectrum(a)
+    transformed = torch.fft.rfft(x, length, dim=-2)
+    filtered = transformed * response.to(transformed.dtype)[:, None]
+    return torch.fft.irfft(filtered, length, dim=-2)[..., :samples, :]
+
+
+def grouped(channels: ArrayLike) -> Tensor:
+    """``(channels,)`` as ``(groups, 8)``."""
+    return torch.as_tensor(channels).reshape(-1, LANES)
+
+
+def gammatone(x: Tensor, bandwidth: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """The gammatone filters' analytic output: its modulus is the envelope, its real part the motion.
+
+    Args:
+        x: ``(samples,)``, float64.
+        bandwidth: relative bandwidths ``(groups, 8)``, float64.
+        dtype: of the output.
+
+    Returns:
+        Real and imaginary parts ``(2, groups, samples, 8)``, and the envelopes' mean squares
+        ``(groups, 8)``, float64.
+    """
+    length = fast_length(len(x) + _GAMMATONE_TAIL)
+    erb = grouped(p.erb()).to(x.device)
+    turns = grouped(p.centre_frequencies() / p.SAMPLE_RATE).to(x.device)
+    radius = torch.exp(-bandwidth * erb * (2 * math.pi * 1.019 / p.SAMPLE_RATE))
+    gain = 2 * (1 - radius) ** 4 / (1 + 2 * radius) ** 2
+    bins = torch.arange(length, dtype=torch.float64, device=x.device) / length
+    delay = torch.exp(-2j * math.pi * (bins[:, None] - turns[:, None]))
+    pole = radius[:, None] * delay
+    response = gain[:, None] * ((1 + 2 * pole) / (1 - pole) ** 2) ** 2
+    complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
+    spectrum = torch.fft.fft(x, length)[:, None] * response
+    output = torch.fft.ifft(spectrum.to(complex_dtype), dim=1)[:, : len(x)]
+    z = torch.stack((output.real, output.imag))
+    return z, z.square().sum(0).mean(1).double()
+
+
+def compress(control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
+    """Compression gain from the control envelope, low-passed, applied to envelope and motion.
+
+    Args:
+        control, z: outputs of :func:`gammatone`.
+        curve: ``(4, groups, 8)``: offset, slope, low and high; before the low-pass the gain is
+            ``2 ** (offset - slope * log2(power))`` where log2 of the control power is clipped to
+            ``low ... high``.
+
+    Returns:
+        ``(2, groups, samples, 8)``: envelope and motion.
+    """
+    offset, slope, low, high = curve.to(z.dtype)[:, :, None]
+    level = control.square().sum(0).clamp(min=torch.finfo(z.dtype).tiny).log2()
+    raw = torch.exp2(offset - slope * level.clamp(low, high))
+    gain = recursive_filter(raw, *p.compression_lowpass(), _LOWPASS_TAIL)
+    power = z.square().sum(0)
+    audible = power > 0
+    envelope = torch.where(audible, torch.where(audible, power, 1).sqrt(), 0)
+    return torch.stack((gain * envelope, gain * z[0]))
+
+
+def _later(x: Tensor, lags: Tensor) -> Tensor:
+    """Every channel `lags` samples later in `x`, zeros beyond its ends."""
+    samples = x.shape[1]
+    index = torch.arange(samples, device=x.device)[:, None] + lags[:, None]
+    inside = (index >= 0) & (index < samples)
+    return torch.where(inside, x.gather(1, index.clamp(0, samples - 1)), 0)
+
+
+def adapt(
+    compressed: Tensor,
+    lags: Tensor,
+    delays: Tensor,
+    threshold: Tensor,
+    noise: Tensor,
+    amplitude: float,
+) -> Tensor:
+    """Envelope in dB SL with the inner hair cells' adaptation; motion of that envelope.
+
+    Args:
+        compressed: envelope and motion ``(2, groups, samples, 8)``.
+        lags: samples by which each is late, ``(2, groups, 8)``.
+        delays: samples by which the results are delayed, ``(groups, 8)``.
+        threshold: log2 of the envelope at 0 dB SL, ``(groups, 8)``.
+        noise: standard normal numbers ``(groups, rows, 8)``, used over and over, scaled by
+            `amplitude` and added to the motion.
+
+    Returns:
+        ``(2, groups, samples, 8)``. Where the envelope is exactly 0 the gradient of the motion is
+        taken as 0.
+    """
+    envelope, motion = _later(compressed[0], lags[0]), _later(compressed[1], lags[1])
+    audible = envelope > p.SMALL
+    safe = torch.where(audible, envelope, 1)
+    octaves = safe.log2() - threshold.to(safe.dtype)[:, None]
+    level = torch.where(audible, DB_PER_OCTAVE * octaves, 0).clamp(min=0)
+    b1, a11, a12, b2, a21, a22 = p.adaptation()
+    denominator = (1.0, -(a11 + a22), a11 * a22 - a12 * a21)
+    voltage = (b1, a12 * b2 - a22 * b1, 0.0)
+    numerator = [p.OVERSHOOT * (d - v) for d, v in zip(denominator, voltage, strict=True)]
+    adapted = recursive_filter(level, numerator, denominator, _ADAPTATION_TAIL)
+    # Adaptation never raises 0 dB SL; the transform's rounding would.
+    adapted = torch.where(level > 0, adapted.clamp(min=0), 0)
+    motion = torch.where(audible, adapted * motion / safe, motion.detach())
+    rows = torch.arange(motion.shape[1], device=motion.device) % noise.shape[1]
+    motion = motion + amplitude * noise[:, rows]
+    return torch.stack((_later(adapted, -delays), _later(motion, -delays)))
+
+
+@cache
+def covariance_norms() -> tuple[Floats, Floats]:
+    """Inverse autocorrelations ``(2, lags)`` and energies ``(2,)`` of the whole and half window."""
+    whole = np.hanning(2 * HOP)
+    correlations = []
+    for window in (whole, whole[HOP:]):
+        middle = len(window) - 1
+        lags = slice(middle - p.COVARIANCE_LAG, middle + p.COVARIANCE_LAG + 1)
+        correlations.append(1 / np.correlate(window, window, "full")[lags])
+    energies = np.array([np.sum(whole**2), np.sum(whole[HOP:] ** 2)])
+    return np.stack(correlations), 1 / energies
+
+
+def _windowed(x: Tensor) -> Tensor:
+    """Windowed segments with their means taken off, ``(groups, segments, 8, 2 * HOP)``.
+
+    The first and the last are half windows; the other half stays 0.
+    """
+    segments = p.segments(x.shape[1], p.COVARIANCE_WINDOW)
+    window = torch.hann_window(2 * HOP, periodic=False, dtype=x.dtype, device=x.device)
+    blocks = x[:, : segments * HOP].unfold(1, HOP, HOP)
+    rise = functional.pad(blocks[:, 1:] * window[:HOP], (0, 0, 0, 0, 1, 0))
+    fall = torch.cat((blocks[:, :1], blocks[:, 2:]), 1) * window[HOP:]
+    both = torch.cat((rise, functional.pad(fall, (0, 0, 0, 0, 0, 1))), -1)
+    inside = torch.ones(segments, 1, 2 * HOP, dtype=x.dtype, device=x.device)
+    inside[0, :, :HOP] = inside[-1, :, HOP:] = 0
+    return (both - both.sum(-1, keepdim=True) / inside.sum(-1, keepdim=True)) * inside
+
+
+def covariance(reference: Tensor, processed: Tensor) -> tuple[Tensor, Tensor]:
+    """Greatest normalised covariance of each segment over lags of up to 1 ms.
+
+    Args:
+        reference, processed: motion ``(groups, samples, 8)``.
+
+    Returns:
+        Covariances in 0 ... 1 and the reference's mean squares, both ``(groups, segments, 8)``,
+        float64.
+    """
+    x, y = _windowed(reference), _windowed(processed)
+    length = 4 * HOP
+    spectrum = torch.fft.rfft(x, length) * torch.fft.rfft(y, length).conj()
+    lags = torch.arange(-p.COVARIANCE_LAG, p.COVARIANCE_LAG + 1, device=x.device)
+    sums = torch.fft.irfft(spectrum, length)[..., lags % length]
+    kind = torch.zeros(x.shape[1], dtype=torch.int64)
+    kind[0] = kind[-1] = 1
+    weights, scale = (torch.from_numpy(norm)[kind].to(x.device) for norm in covariance_norms())
+    best = (sums * weights[:, None].to(sums.dtype)).abs().amax(-1).double()
+    x_power = x.square().sum(-1).double() * scale[:, None]
+    y_power = y.square().sum(-1).double() * scale[:, None]
+    audible = (x_power > p.SMALL) & (y_power > p.SMALL)
+    norm = torch.where(audible, x_power * y_power, 1).sqrt()
+    return torch.where(audible, best / norm, 0).clamp(0, 1), x_power

@@ -1,0 +1,147 @@
+"""HAAQI with a gradient: a score, and an objective to train by.
+
+The value is that of the exact model. The gradient by the processed signal is true to everything
+continuous: the filters and their level-dependent bandwidths, compression, adaptation, correlations.
+Decisions are constants: alignment lags, the lag at which a covariance is greatest, and which
+segments count as silent.
+
+HAAQI can be gamed. Gradient ascent on a free waveform raises the true score of a bad signal from
+0.29 to 0.89 while its SDR hardly moves: it writes what the model hears, not what the ear wants. So
+train with it what cannot do that (gains, an equaliser) or add another loss, and log SDR beside it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.autograd import Function
+from torch.autograd.function import once_differentiable
+from torchaudio.transforms import Resample
+
+from bench.errors import BenchError
+from bench.hearing.haaqi import parameters as p
+from bench.hearing.haaqi._differentiable_model import EarModel
+
+_WHERE: Final = "differentiable HAAQI"
+
+
+@cache
+def _resampler(sample_rate: int) -> Any:
+    # As steep as resampy's kaiser_best: flat to 11.3 kHz, which is all that the ear model hears.
+    return Resample(
+        sample_rate,
+        p.SAMPLE_RATE,
+        resampling_method="sinc_interp_kaiser",
+        lowpass_filter_width=64,
+        rolloff=0.9475937167399596,
+        beta=14.769656459379492,
+        dtype=torch.float64,
+    )
+
+
+def to_model_rate(signals: Tensor, sample_rate: int) -> Tensor:
+    """Resample ``(..., samples)`` from `sample_rate` (Hz) to 24 kHz, float64; differentiable."""
+    signals = signals.double()
+    if sample_rate == p.SAMPLE_RATE:
+        return signals
+    resampled: Tensor = _resampler(sample_rate).to(signals.device)(signals)
+    return resampled
+
+
+class _EarScore(Function):
+    """The score of one ear. Its gradient is computed with it, so that no graph is kept."""
+
+    @staticmethod
+    def forward(ctx: Any, processed: Tensor, model: EarModel, sample_rate: int) -> Tensor:
+        with torch.enable_grad():
+            leaf = processed.detach().requires_grad_()
+            score = model.score(to_model_rate(leaf, sample_rate)[: model.samples])
+            (gradient,) = torch.autograd.grad(score, leaf)
+        ctx.save_for_backward(gradient)
+        return score.detach()
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return grad.to(gradient) * gradient, None, None
+
+
+class DifferentiableHaaqi:
+    """HAAQI of processed signals against kept references, differentiable in the former.
+
+    Each ear is scored and differentiated on its own, so that memory does not grow with the batch.
+    Signals at another rate than 24 kHz are first resampled accurately, as the official scorer does;
+    pyclarity's own resampling inside the model, which rounds rates to whole kHz, is not imitated.
+
+    Args:
+        reference: ``(ears, samples)``, full scale 1.0. Its dtype and device are those of the model:
+            float32 is within 1e-5 of the exact score, float64 is for checks.
+        audiograms: dB HL ``(ears, 6)`` at 250, 500, 1000, 2000, 4000 and 6000 Hz.
+        sample_rate: Hz.
+        level1: dB SPL that an RMS of 1.0 stands for, ``(ears,)`` or one for all.
+        equalisation: 2 where the reference is amplified already, 1 to amplify it by NAL-R here.
+
+    Raises:
+        BenchError: shapes that do not fit, NaN or infinite samples, or a reference that is silent or
+            has less than 16 ms between its first and last audible sample.
+
+    Source:
+        Kates and Arehart (2016), The Hearing-Aid Audio Quality Index (HAAQI), IEEE/ACM TASLP 24(2);
+        the gradient is this project's.
+    """
+
+    def __init__(
+        self,
+        reference: Tensor,
+        audiograms: Tensor | ArrayLike,
+        sample_rate: int,
+        level1: Tensor | ArrayLike = p.DEFAULT_LEVEL,
+        *,
+        equalisation: int = 2,
+    ) -> None:
+        levels = np.asarray(torch.as_tensor(audiograms).cpu(), dtype=np.float64)
+        if reference.ndim != 2 or levels.shape != (len(reference), len(p.AUDIOGRAM_FREQUENCIES)):
+            raise BenchError(
+                f"reference {tuple(reference.shape)} and audiograms {levels.shape} do not fit",
+                where=_WHERE,
+                hint="Give (ears, samples) and (ears, 6).",
+            )
+        calibration = np.broadcast_to(torch.as_tensor(level1).cpu(), len(reference))
+        self.shape, self.sample_rate = tuple(reference.shape), sample_rate
+        self.models = [
+            EarModel(ear, levels[i], float(calibration[i]), equalisation, reference.dtype)
+            for i, ear in enumerate(to_model_rate(_checked(reference.detach()), sample_rate))
+        ]
+
+    def score(self, processed: Tensor) -> Tensor:
+        """Scores ``(ears,)`` of `processed`, ``(ears, samples)`` like the reference.
+
+        Silence has a score and a gradient of zeros.
+
+        Raises:
+            BenchError: another shape than the reference's; NaN or infinite samples.
+        """
+        if tuple(processed.shape) != self.shape:
+            raise BenchError(
+                f"processed {tuple(processed.shape)} is not like reference {self.shape}",
+                where=_WHERE,
+            )
+        ears = _checked(processed)
+        if processed.requires_grad and torch.is_grad_enabled():
+            scores = [_EarScore.apply(*pair, self.sample_rate) for pair in zip(ears, self.models)]
+        else:
+            resampled = to_model_rate(ears, self.sample_rate)
+            scores = [model.score(ear) for ear, model in zip(resampled, self.models)]
+        return torch.stack(scores).to(processed.dtype)
+
+
+def _checked(signals: Tensor) -> Tensor:
+    if not torch.isfinite(signals).all():
+        raise BenchError("NaN or infinite samples", where=_WHERE)
+    return signals
