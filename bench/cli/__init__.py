@@ -14,7 +14,7 @@ from bench.errors import BenchError, near_match
 COMMANDS = {
     "run": "Train a system, score it beside the baselines, show the leaderboard.",
     "plan": "Say what a run would do, and what of it is there already.",
-    "leaderboard": "Show a leaderboard as text, CSV, JSON or Markdown.",
+    "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
     "report": "Write a report to open in a browser.",
     "plugins": "List and show separators, gains, losses, metrics, ...",
     "data": "Make and look at datasets.",

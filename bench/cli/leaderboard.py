@@ -9,7 +9,7 @@ import click
 from bench.cli.options import board_folder, format_option, out_option
 
 
-@click.command(short_help="Show a leaderboard as text, CSV, JSON or Markdown.")
+@click.command(short_help="Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.")
 @click.option("--suite", default="demo", show_default=True, help="Name, or a TOML file.")
 @click.option("--split", default="", help="Split.  [default: the suite's]")
 @click.option("--protocol", default="", help="Reference protocol.  [default: the suite's]")

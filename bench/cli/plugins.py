@@ -61,7 +61,9 @@ def _show(item: Registered) -> None:
         click.echo("  options: none")
         return
     types = typing.get_type_hints(spec.options)
-    click.echo(f"  options (-o {spec.kind}.NAME=VALUE):")
+    # A run has several losses and metrics, so their options are told apart by the plugin's name.
+    section = f"{spec.kind}.{spec.name}" if spec.kind in ("loss", "metric") else spec.kind
+    click.echo(f"  options (-o {section}.NAME=VALUE):")
     for field in dataclasses.fields(spec.options):
         unit = field.metadata.get("unit", "")
         kind = getattr(types[field.name], "__name__", str(types[field.name]))

@@ -115,19 +115,30 @@ def test_real_pairs_score_as_in_the_official_recipe(
             check_pair(root, "valid", scene.id, name, separator, tmp_path)
 
 
-def test_hdemucs_is_separated_as_in_the_official_recipe(small_set: Path) -> None:
-    from bench.separators.hdemucs import HDemucsSeparator
+def test_hdemucs_is_separated_as_in_the_official_recipe(small_set: Path, tmp_path: Path) -> None:
     from recipes.cad_icassp_2024.baseline.enhance import decompose_signal
-    from torchaudio.models import HDemucs
+
+    from bench.separators import HDemucsOptions
+    from bench.separators.hdemucs import HDemucsSeparator
+    from bench.separators.weights import Config, build_model, save_weights
 
     torch.manual_seed(0)
-    order = ["drums", "bass", "other", "vocals"]
-    model = HDemucs(order, channels=4, depth=5, nfft=2048).eval()
+    config = Config(channels=4, depth=5, nfft=2048)
+    path = tmp_path / "random.safetensors"
+    save_weights(path, build_model(config), config, {})
+    separator = HDemucsSeparator(HDemucsOptions(weights=str(path)))
+    model = separator.model
     scene = CadenzaDataset(CadenzaOptions(root=str(small_set))).scenes("valid")[0]
     mixture = scene.mixture()
     theirs = decompose_signal(
-        model, RATE, mixture.double().numpy().T, RATE, torch.device("cpu"), order, None
+        model,
+        RATE,
+        mixture.double().numpy().T,
+        RATE,
+        torch.device("cpu"),
+        list(model.sources),
+        None,
     )
-    ours = HDemucsSeparator(model).separate(mixture[None])[0]
+    ours = separator.separate(mixture[None])[0]
     for stem, signal in zip(STEMS, ours, strict=True):
         np.testing.assert_allclose(signal.detach().numpy().T, theirs[stem], atol=1e-6)
