@@ -186,6 +186,7 @@ def at_1_khz(r: Rendering) -> Rendering:
     )
 
 
+@pytest.mark.slow
 def test_sdr_is_musevals(museval_metrics: ModuleType) -> None:
     r = at_1_khz(rendering(0.1))
     r.stems_reference[3, :, :1000] = 0  # a window in which one stem is silent counts for none
