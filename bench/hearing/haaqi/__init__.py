@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.hearing.haaqi.model import HaaqiReference, HaaqiResult, haaqi
+    from bench.hearing.haaqi.model import HaaqiReference, haaqi
+    from bench.hearing.haaqi.scoring import HaaqiResult
 
 __all__ = ["HaaqiReference", "HaaqiResult", "haaqi"]
 

@@ -40,7 +40,7 @@ def _negated(typing: Any, value: Any) -> Any:
     return signature(vector, vector), generate
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def reciprocal(x):  # type: ignore[no-untyped-def]
     """1 / x for x from 1e-300 to 1e300. Relative error under 1e-15; see :func:`sqrt`."""
     y = _negated(x)
@@ -50,7 +50,7 @@ def reciprocal(x):  # type: ignore[no-untyped-def]
     return y + y * (1.0 - x * y)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def sqrt(x):  # type: ignore[no-untyped-def]
     """Square root of numbers from 0 to 1e300. Relative error under 1e-15.
 
@@ -134,7 +134,7 @@ _LOG2 = _polynomial(lambda t: np.log1p(t) / t / np.log(2), 0.5**0.5 - 1, 2**0.5 
 _EXP2 = _polynomial(np.exp2, -0.5, 0.5, 9)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def log2(x):  # type: ignore[no-untyped-def]
     """Base-2 logarithm of positive normal numbers; -1023 for zero. Error under 2e-14."""
     t = _mantissa(x) - 1.0
@@ -158,7 +158,7 @@ def log2(x):  # type: ignore[no-untyped-def]
     return (odd * t + even) * t + _exponent(x)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
+@njit(inline="always")
 def exp2(x):  # type: ignore[no-untyped-def]
     """2**x for -1000 < x < 1000. Relative error under 2e-14."""
     n = _round(x)

@@ -11,8 +11,8 @@ import numpy as np
 from numba import njit
 
 from bench.hearing.haaqi import parameters
-from bench.hearing.haaqi.parameters import Cochlea, Floats
 from bench.hearing.haaqi.elementary import exp2, log2, sqrt
+from bench.hearing.haaqi.parameters import Cochlea, Floats
 from bench.hearing.haaqi.simd import LANES, load, maximum, minimum, store, zeros
 
 GROUPS: Final = parameters.CHANNELS // LANES
@@ -23,7 +23,7 @@ _LOWPASS_B, _LOWPASS_A = float(_b[0]), float(-_a[1])
 
 def control_coefficients() -> Floats:
     """Rows for :func:`control_energy`, ``(4, groups, 5, 8)``: see its source for their order."""
-    return _grouped(*_gammatone(parameters.gammatone_poles(parameters.control_bandwidth())))
+    return grouped(*_gammatone(parameters.gammatone_poles(parameters.control_bandwidth())))
 
 
 def cochlea_coefficients(ear: Cochlea, bandwidth: Floats, level1: float) -> Floats:
@@ -35,7 +35,7 @@ def cochlea_coefficients(ear: Cochlea, bandwidth: Floats, level1: float) -> Floa
     offset = level1 + 20 * np.log10(parameters.gammatone_gains(control_poles))
     slope = 1 - 1 / ear.ratio
     octave = np.log2(10) / 20
-    return _grouped(
+    return grouped(
         *_gammatone(control_poles),
         *_gammatone(poles)[2:],
         (ear.knee - offset) / bel,
@@ -51,11 +51,12 @@ def _gammatone(poles: Floats) -> tuple[Floats, ...]:
     return np.cos(angle), np.sin(angle), poles, 4 * poles, 4 * poles**2
 
 
-def _grouped(*rows: Floats) -> Floats:
+def grouped(*rows: Floats) -> Floats:
+    """Rows ``(32,)`` as the coefficients of each group, ``(groups, rows, 8)``."""
     return np.ascontiguousarray(np.stack(rows).reshape(len(rows), GROUPS, LANES).swapaxes(0, 1))
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def control_energy(signal, rows):  # type: ignore[no-untyped-def]
     """Sum over time of the squared control envelope of one group, before its gain, ``(8,)``.
 
@@ -101,7 +102,7 @@ def initial_state() -> Floats:
     return state
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def cochlea_block(signal, start, stop, rows, state, envelope, motion, offset):  # type: ignore[no-untyped-def]
     """Both filter banks and the compression for samples `start` to `stop` of one group.
 
@@ -124,13 +125,33 @@ def cochlea_block(signal, start, stop, rows, state, envelope, motion, offset):  
         load(rows, 96),
     )
     c, s = load(state, 0), load(state, 8)
-    cr1, cr2, cr3, cr4 = load(state, 16), load(state, 24), load(state, 32), load(state, 40)
+    cr1, cr2, cr3, cr4 = (
+        load(state, 16),
+        load(state, 24),
+        load(state, 32),
+        load(state, 40),
+    )
     cq4, cp4 = load(state, 48), load(state, 56)
-    ci1, ci2, ci3, ci4 = load(state, 64), load(state, 72), load(state, 80), load(state, 88)
+    ci1, ci2, ci3, ci4 = (
+        load(state, 64),
+        load(state, 72),
+        load(state, 80),
+        load(state, 88),
+    )
     ck4, cj4 = load(state, 96), load(state, 104)
-    r1, r2, r3, r4 = load(state, 112), load(state, 120), load(state, 128), load(state, 136)
+    r1, r2, r3, r4 = (
+        load(state, 112),
+        load(state, 120),
+        load(state, 128),
+        load(state, 136),
+    )
     q4, p4 = load(state, 144), load(state, 152)
-    i1, i2, i3, i4 = load(state, 160), load(state, 168), load(state, 176), load(state, 184)
+    i1, i2, i3, i4 = (
+        load(state, 160),
+        load(state, 168),
+        load(state, 176),
+        load(state, 184),
+    )
     k4, j4 = load(state, 192), load(state, 200)
     before, smooth, energy = load(state, 208), load(state, 216), load(state, 224)
     for n in range(start, stop):
@@ -174,7 +195,7 @@ def cochlea_block(signal, start, stop, rows, state, envelope, motion, offset):  
     store(state, 0, c)
     store(state, 8, s)
     for row, value in enumerate(
-        (cr1, cr2, cr3, cr4, cq4, cp4, ci1, ci2, ci3, ci4, ck4, cj4)
+        (cr1, cr2, cr3, cr4, cq4, cp4, ci1, ci2, ci3, ci4, ck4, cj4)  # noqa: RUF005
         + (r1, r2, r3, r4, q4, p4, i1, i2, i3, i4, k4, j4)
         + (before, smooth, energy)
     ):

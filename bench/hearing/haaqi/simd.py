@@ -124,22 +124,26 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def load_shifted(typing: Any, array: Any, row: Any, shifts: Any) -> Any:
-    """Element ``[row + shifts[k], k]`` of an array ``(rows, 8)`` in each lane k."""
+def load_shifted(typing: Any, array: Any, row: Any, shifts: Any, index: Any) -> Any:
+    """Element ``[row + shift, k]`` of an array ``(rows, 8)`` in each lane k.
+
+    The eight shifts stand in an integer array from flat position `index`.
+    """
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         data = context.make_array(sig.args[0])(context, builder, args[0]).data
         table = context.make_array(sig.args[2])(context, builder, args[2]).data
         result = ir.Constant(F64, ir.Undefined)
         for lane in range(LANES):
-            shift = builder.load(builder.gep(table, [ir.Constant(_I32, lane)]))
+            place = builder.add(args[3], ir.Constant(args[3].type, lane))
+            shift = builder.load(builder.gep(table, [place]))
             position = builder.mul(builder.add(args[1], shift), ir.Constant(shift.type, LANES))
             position = builder.add(position, ir.Constant(shift.type, lane))
             element = builder.load(builder.gep(data, [position]))
             result = builder.insert_element(result, element, ir.Constant(_I32, lane))
         return result
 
-    return signature(vector, array, types.intp, shifts), generate
+    return signature(vector, array, types.intp, shifts, types.intp), generate
 
 
 @intrinsic  # type: ignore[untyped-decorator]
