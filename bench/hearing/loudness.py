@@ -178,13 +178,13 @@ def _gate(energies: Array) -> npt.NDArray[np.bool_]:
     return gated
 
 
-@numba.njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _flush(state: float) -> float:
     """Zero for a state that has died away: denormal numbers cost a hundred times as much."""
     return 0.0 if abs(state) < 1e-30 else state
 
 
-@numba.njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _segment_energies(rows: Any, sos: Any, edges: Any, energies: Any, weighted: Any) -> None:
     """Energy of each K-weighted row between neighbouring edges.
 
@@ -226,7 +226,7 @@ def _segment_energies(rows: Any, sos: Any, edges: Any, energies: Any, weighted: 
             r1, r2, s1, s2 = _flush(r1), _flush(r2), _flush(s1), _flush(s2)
 
 
-@numba.njit(cache=True, fastmath={"contract"})  # type: ignore[untyped-decorator]
+@numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _segment_gradients(weighted: Any, sos: Any, edges: Any, upstream: Any, gradient: Any) -> None:
     """Gradient of the energies: 2 x weighted x upstream through the filters, backwards in time."""
     b0, b1, b2, a1, a2 = sos[0]
