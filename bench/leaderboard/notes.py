@@ -51,8 +51,8 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
     fewer = [f"{row.label} ({row.n})" for row in scored if row.n < most]
     if fewer:
         yield (
-            f"n differs: most rows have {most} pairs, {_list(fewer)} fewer. Means are over a row's "
-            "own pairs, differences over those that both rows have."
+            f"n differs: {most} pairs at most, fewer in {_list(fewer)}. Means are over a row's own "
+            "pairs, differences over those that both rows have."
         )
     for row in table.rows:
         if row.n_failed:

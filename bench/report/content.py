@@ -1,0 +1,158 @@
+"""What a report shows, taken out of a board as small tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+
+from bench.api import STEMS
+from bench.leaderboard.model import Leaderboard, Row
+from bench.leaderboard.render import clean
+from bench.leaderboard.schema import GAINS_METRIC, RUNS, TIME_METRIC
+from bench.leaderboard.store import Board
+
+MOST_FAILURES: Final = 200
+"""Failures that a report lists; more are counted."""
+_NOT_LEARNED: Final = ("fixed", "none")
+_SHOWN_ALONE: Final = ("spec_json", "plugin_versions_json", "dataset_fingerprint")
+
+
+@dataclass(frozen=True)
+class System:
+    """A row of the leaderboard that has scores: its label, and the number of its mark."""
+
+    run_id: str
+    label: str
+    mark: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that could not be scored, and why."""
+
+    label: str
+    scene: str
+    listener: str
+    metric: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """What exactly was run: documented columns with values, and the JSON texts, indented."""
+
+    label: str
+    facts: tuple[tuple[str, str, str], ...]
+    """(column, value with unit, description)"""
+    documents: tuple[tuple[str, str], ...]
+
+
+def systems_of(table: Leaderboard) -> list[System]:
+    """The rows that have scores, best first; a mark belongs to a run throughout a report."""
+    scored = [row for row in table.rows if row.n]
+    return [
+        System(str(row.run["run_id"]), clean(row.label), number)
+        for number, row in enumerate(scored)
+    ]
+
+
+def by_listener(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean HAAQI of each run and listener: ``run_id``, ``listener``, ``pta`` (dB HL), ``value``.
+
+    ``pta`` is the four-frequency average of both ears.
+    """
+    chosen = _part(scores, "haaqi", "mean")
+    chosen = chosen.assign(pta=chosen[["pta_left", "pta_right"]].mean(axis=1))
+    grouped = chosen.groupby(["run_id", "listener"], sort=False)[["pta", "value"]].mean()
+    return grouped.dropna().reset_index()
+
+
+def by_stem(scores: pd.DataFrame) -> pd.DataFrame:
+    """SDR of each run, stem and pair: ``run_id``, ``song``, ``part``, ``value`` (dB)."""
+    chosen = scores[(scores.metric == "sdr") & scores.part.isin(STEMS) & (scores.status == "ok")]
+    # Stems do not depend on the listener: one value a scene.
+    return chosen.drop_duplicates(["run_id", "scene", "part"])[["run_id", "song", "part", "value"]]
+
+
+def learned_gains(scores: pd.DataFrame, runs: Sequence[Row]) -> pd.DataFrame:
+    """Gains of strategies that learn: ``run_id``, ``part``, ``pta`` (dB HL), ``value`` (dB).
+
+    A gain that is the same for both ears is set against the average of both, one of an ear
+    against that ear's.
+    """
+    learned = [row.run["run_id"] for row in runs if row.run["gains"] not in _NOT_LEARNED]
+    chosen = scores[(scores.metric == GAINS_METRIC) & scores.run_id.isin(learned)]
+    ear = chosen.part.str.extract(r"^(left|right)-", expand=False)
+    pta = chosen[["pta_left", "pta_right"]].mean(axis=1)
+    pta = pta.where(ear != "left", chosen.pta_left).where(ear != "right", chosen.pta_right)
+    stem = chosen.part.str.replace(r"^(left|right)-", "", regex=True)
+    return chosen.assign(pta=pta, part=stem)[["run_id", "part", "pta", "value"]].dropna()
+
+
+def stage_times(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean seconds a (scene, listener) pair by run (rows) and stage (columns)."""
+    chosen = scores[scores.metric == TIME_METRIC]
+    total = chosen.pivot_table(index="run_id", columns="part", values="value", aggfunc="sum")
+    pairs = chosen.drop_duplicates(["run_id", "scene", "listener"]).groupby("run_id").size()
+    return total.div(pairs, axis=0).fillna(0.0)
+
+
+def failures(scores: pd.DataFrame, labels: Mapping[str, str]) -> tuple[list[Failure], int]:
+    """The first failures of the runs, and how many there are in all."""
+    failed = scores[scores.status != "ok"]
+    found = [
+        Failure(
+            label=labels.get(row["run_id"], row["run_id"]),
+            scene=clean(row["scene"]),
+            listener=clean(row["listener"]),
+            metric=clean(row["metric"]),
+            reason=clean(row["reason"] or "no reason was kept"),
+        )
+        for row in failed.head(MOST_FAILURES).astype(object).to_dict("records")
+    ]
+    return found, len(failed)
+
+
+def training_of(board: Board, runs: Sequence[Row]) -> dict[str, pd.DataFrame]:
+    """Training log of each run that has one: epochs as rows, names as columns."""
+    found = {}
+    for row in runs:
+        log = board.training(str(row.run["run_id"]))
+        if not log.empty:
+            wide = log.pivot_table(index="epoch", columns="name", values="value", sort=False)
+            found[str(row.run["run_id"])] = wide.sort_index()
+    return found
+
+
+def details(row: Row) -> RunDetails:
+    """What exactly was run."""
+    facts = [
+        (column.name, _fact(row.run[column.name], column.unit), column.description)
+        for column in RUNS
+        if column.name not in _SHOWN_ALONE and row.run[column.name] not in (None, "")
+    ]
+    documents = [(name, _indented(str(row.run[name]))) for name in _SHOWN_ALONE if row.run[name]]
+    return RunDetails(clean(row.label), tuple(facts), tuple(documents))
+
+
+def _part(scores: pd.DataFrame, metric: str, part: str) -> pd.DataFrame:
+    return scores[(scores.metric == metric) & (scores.part == part) & (scores.status == "ok")]
+
+
+def _fact(value: Any, unit: str) -> str:
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
+    if isinstance(value, float):
+        value = f"{value:.0f}" if value.is_integer() else f"{value:.1f}"
+    return clean(f"{value} {unit}".strip())
+
+
+def _indented(text: str) -> str:
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except json.JSONDecodeError:
+        return text

@@ -1,0 +1,141 @@
+"""Writes the report: a folder with one page and the leaderboard as CSV and JSON beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from markupsafe import Markup
+
+from bench import __version__
+from bench.errors import BenchError
+from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
+from bench.leaderboard.render import (
+    bracket,
+    clean,
+    heading,
+    number,
+    p_text,
+    rank_text,
+    render,
+)
+from bench.leaderboard.store import Board
+from bench.leaderboard.table import leaderboard
+from bench.report import content, figures
+from bench.report.style import swatch
+from bench.suites import load_suite, suite_names
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+
+
+def write_report(
+    board: Board, out: Path, suite: str, split: str, protocol: str, *, baseline: str = ""
+) -> Path:
+    """Write the report of one suite, split and protocol of a board.
+
+    Args:
+        board: the board.
+        out: folder to write, made where it is not there.
+        suite: name of the suite.
+        split: the split.
+        protocol: the reference protocol.
+        baseline: row that others are compared with; the suite's own where it is empty.
+
+    Returns:
+        The page, ``out / "index.html"``.
+
+    Raises:
+        BenchError: the folder cannot be written.
+    """
+    if not baseline and suite in suite_names():
+        baseline = load_suite(suite).baseline
+    table = leaderboard(board, suite, split, protocol, baseline=baseline)
+    page = render_page(board, table)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        _write(out / "leaderboard.csv", render(table, "csv"))
+        _write(out / "leaderboard.json", render(table, "json"))
+        return _write(out / "index.html", page)
+    except OSError as error:
+        raise BenchError(
+            f"the report cannot be written: {error.strerror or error}",
+            where=str(out),
+            hint="Give another folder with --to.",
+        ) from error
+
+
+def render_page(board: Board, table: Leaderboard) -> str:
+    """The page as HTML, with all that it needs inside."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(
+        clean=clean,
+        heading=heading,
+        number=number,
+        bracket=bracket,
+        rank_text=rank_text,
+        p_text=p_text,
+        swatch=swatch,
+        sort_value=_sort_value,
+    )
+    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("report.html.j2").render(
+        table=table,
+        interval_words=INTERVAL_WORDS,
+        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=digest,
+        version=__version__,
+        written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        **_sections(board, table),
+    )
+
+
+def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
+    scores = board.scores([row.run["run_id"] for row in table.rows])
+    systems = content.systems_of(table)
+    labels = {str(row.run["run_id"]): clean(row.label) for row in table.rows}
+    found, count = content.failures(scores, labels)
+    logs = content.training_of(board, table.rows)
+    shown = {
+        "Overview": figures.overview(table, systems),
+        "Hearing loss": figures.hearing_loss(content.by_listener(scores), systems),
+        "Stems": figures.stems(content.by_stem(scores), systems),
+        "Time": figures.times(content.stage_times(scores), systems),
+        "Gains": figures.gains(content.learned_gains(scores, table.rows), systems),
+    }
+    return {
+        "marks": {system.run_id: system.mark for system in systems},
+        "figures": {title: drawn for title, drawn in shown.items() if drawn is not None},
+        "trainings": {
+            labels[run_id]: figures.training_curves(log, f"training-{number}")
+            for number, (run_id, log) in enumerate(logs.items())
+        },
+        "failures": found,
+        "failure_count": count,
+        "details": [content.details(row) for row in table.rows],
+    }
+
+
+def _sort_value(row: Row, column: Column) -> str:
+    """What a table is sorted by; empty where there is no score."""
+    value = row.values.get(column.key)
+    return "" if value is None else repr(float(value.mean))
+
+
+def _write(path: Path, text: str) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    return temporary.replace(path)

@@ -1,0 +1,124 @@
+"""How figures look: one place for colours, marks and the way from matplotlib to a themed SVG.
+
+Figures are drawn in placeholder colours, which then become CSS variables: the page gives them their
+values for a light and a dark screen. The colours are Okabe and Ito's, told apart with any kind of
+colour vision, and each system has a mark of its own as well.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import matplotlib as mpl
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK: Final = "#010101"
+MUTED: Final = "#020202"
+GRID: Final = "#030303"
+PAPER: Final = "#040404"
+SERIES: Final = tuple(f"#0{number}0a0a" for number in range(7))
+_VARIABLES: Final = {
+    INK: "var(--ink)",
+    MUTED: "var(--muted)",
+    GRID: "var(--grid)",
+    PAPER: "var(--paper)",
+    **{color: f"var(--series-{number})" for number, color in enumerate(SERIES)},
+}
+_MARKS: Final = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"))
+_LINES: Final = ("-", "--", "-.", ":")
+
+_RC: Final[dict[Any, Any]] = {
+    "font.size": 8.5,
+    "font.family": "sans-serif",
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "lines.linewidth": 1.6,
+    "lines.markersize": 4.5,
+    "axes.unicode_minus": True,
+}
+
+
+def color_of(number: int) -> str:
+    """The placeholder colour of mark `number`."""
+    return SERIES[number % len(SERIES)]
+
+
+def marker_of(number: int) -> str:
+    """Its shape, as matplotlib names it."""
+    return _MARKS[number % len(_MARKS)][0]
+
+
+def glyph_of(number: int) -> str:
+    """Its shape as a character, for legends in HTML."""
+    return _MARKS[number % len(_MARKS)][1]
+
+
+def line_of(number: int) -> str:
+    """Its line style."""
+    return _LINES[number // len(SERIES) % len(_LINES)]
+
+
+def swatch(number: int) -> Markup:
+    """The mark as it stands in a legend."""
+    color = f"var(--series-{number % len(SERIES)})"
+    return Markup('<span class="swatch" style="color:{}" aria-hidden="true">{}</span>').format(
+        color, glyph_of(number)
+    )
+
+
+@contextmanager
+def drawing(rows: int = 1, height: float = 2.7) -> Iterator[tuple[Figure, list[Axes]]]:
+    """A figure with its axes one above the other, each `height` inches, in the report's style.
+
+    It is 4.6 inches wide: its text stays readable on a phone and does not shout on a desk.
+    """
+    with mpl.rc_context(_RC):
+        figure = Figure(figsize=(4.6, height * rows), layout="constrained")
+        yield figure, list(figure.subplots(rows, 1, squeeze=False).flat)
+
+
+def to_svg(figure: Figure, name: str, title: str) -> Markup:
+    """The figure as an SVG element to be put into a page.
+
+    Args:
+        figure: drawn in placeholder colours.
+        name: distinct in the page: it keeps the ids of two figures apart.
+        title: what it shows, for those who cannot see it.
+    """
+    buffer = io.StringIO()
+    with mpl.rc_context({**_RC, "svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # Sized by the page, from its viewBox.
+    text = re.sub(r'(<svg [^>]*?)\s+width="[^"]*"', r"\1", text, count=1, flags=re.DOTALL)
+    text = re.sub(r'(<svg [^>]*?)\s+height="[^"]*"', r"\1", text, count=1, flags=re.DOTALL)
+    for placeholder, variable in _VARIABLES.items():
+        text = text.replace(placeholder, variable)
+    text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
+    label = escape(title)
+    return Markup(text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1))
