@@ -175,7 +175,7 @@ class Trainer:
             raise TrainingStopped(f"the gradient is not finite ({where})")
         optimizer.step()
         named = {f"loss/{name}": float(value) for name, value in terms.items()}
-        return {"loss": float(total), "grad_norm": float(norm), **named}
+        return {"loss": float(total.detach()), "grad_norm": float(norm), **named}
 
     def _check_finite(self, total: Tensor, terms: Mapping[str, Tensor], where: str) -> None:
         if bool(torch.isfinite(total)):
