@@ -1,0 +1,156 @@
+"""Where HDemucs weights come from: the bundled file, torchaudio's bundles, or a path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any, Final
+from urllib.error import URLError
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torchaudio.models import HDemucs
+
+from bench.api import STEMS
+from bench.errors import BenchError
+
+BUNDLED: Final = Path(__file__).parent / "bundled" / "hdemucs.safetensors"
+_URL: Final = "https://download.pytorch.org/torchaudio/models/"
+_BUNDLES: Final = {
+    "musdb": "hdemucs_high_musdbhq_only.pt",
+    "musdb-plus": "hdemucs_high_trained.pt",
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """What a state dict does not say of its network: keywords of torchaudio's HDemucs.
+
+    The defaults are those of torchaudio's hdemucs_high and of its bundles.
+    """
+
+    sources: tuple[str, ...] = ("drums", "bass", "other", "vocals")
+    channels: int = 48
+    growth: int = 2
+    depth: int = 6
+    nfft: int = 4096
+    context: int = 1
+    norm_starts: int = 4
+    dconv_depth: int = 2
+    dconv_comp: int = 4
+    dconv_attn: int = 4
+    dconv_lstm: int = 4
+    dconv_init: float = 1e-4
+
+
+def build_model(config: Config) -> HDemucs:
+    """An HDemucs with random weights."""
+    return HDemucs(**{**asdict(config), "sources": list(config.sources)})
+
+
+def load_model(weights: str) -> HDemucs:
+    """An HDemucs with the weights that an option names, in evaluation mode.
+
+    Args:
+        weights: ``"bundled"``, ``"musdb"``, ``"musdb-plus"``, or the path of a state dict:
+            safetensors, or what torch.save wrote (.pt, .th). Its network is read from the key
+            ``config`` of the safetensors metadata or from a JSON file of the same name beside
+            it; without either it is that of torchaudio's hdemucs_high.
+
+    Raises:
+        BenchError: the weights are not there, cannot be read, or do not fit the network.
+    """
+    path = _bundle(_BUNDLES[weights]) if weights in _BUNDLES else Path(weights).expanduser()
+    if weights == "bundled":
+        path = BUNDLED
+    if not path.is_file():
+        raise BenchError(
+            "there is no such file of weights",
+            where=f"weights={weights}",
+            hint=f"give a path, or one of bundled, {', '.join(_BUNDLES)}",
+        )
+    state, metadata = _read(path)
+    config = _config(path, metadata)
+    try:
+        model = build_model(config)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise BenchError(f"no network has this config: {error}", where=str(path)) from error
+    try:
+        model.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+    except RuntimeError as error:
+        complaint = " ".join(str(error).split())[:160]
+        raise BenchError(
+            f"the weights do not fit an HDemucs of channels={config.channels}, "
+            f"depth={config.depth}, nfft={config.nfft}: {complaint}",
+            where=str(path),
+            hint=f"write the network's settings as JSON into {path.with_suffix('.json')}",
+        ) from error
+    return model.eval()
+
+
+def save_weights(
+    path: Path, model: torch.nn.Module, config: Config, notes: Mapping[str, Any]
+) -> None:
+    """Write half-precision safetensors whose metadata holds the config and `notes`."""
+    tensors = {k: v.detach().half().contiguous() for k, v in model.state_dict().items()}
+    metadata = {k: str(v) for k, v in notes.items()} | {"config": json.dumps(asdict(config))}
+    save_file(tensors, path.with_suffix(".tmp"), metadata=metadata)
+    path.with_suffix(".tmp").replace(path)
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                names = file.keys()
+                return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, UnpicklingError, OSError, RuntimeError, EOFError) as error:
+        reason = str(error).split("\n")[0][:160]
+        raise BenchError(f"the weights cannot be read: {reason}", where=str(path)) from error
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+        raise BenchError(
+            "this is no state dict (a flat mapping of names to tensors)",
+            where=str(path),
+            hint="save model.state_dict() by itself",
+        )
+    return state, {}
+
+
+def _config(path: Path, metadata: Mapping[str, str]) -> Config:
+    sidecar = path.with_suffix(".json")
+    text = metadata.get("config") or (sidecar.read_text() if sidecar.is_file() else "{}")
+    known = {field.name for field in fields(Config)}
+    try:
+        settings = json.loads(text)
+        unknown = sorted(set(settings) - known)
+        if unknown:
+            raise ValueError(f"unknown setting {unknown[0]}, known are {', '.join(sorted(known))}")
+        config = Config(**settings)
+        if sorted(config.sources) != sorted(STEMS):
+            raise ValueError(f"sources must be {', '.join(STEMS)} in some order")
+    except (ValueError, TypeError) as error:
+        raise BenchError(f"the network's config is wrong: {error}", where=str(path)) from error
+    return config
+
+
+def _bundle(name: str) -> Path:
+    """The file of a bundle of torchaudio's, downloaded with a progress bar if it is not there."""
+    path = Path(torch.hub.get_dir()) / "torchaudio" / "models" / name
+    if path.is_file():
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        torch.hub.download_url_to_file(_URL + name, str(path), progress=True)
+    except (URLError, OSError) as error:
+        raise BenchError(
+            f"{name} is not on this machine and could not be downloaded: {error}",
+            where=_URL + name,
+            hint=f"download it elsewhere and put it into {path.parent}",
+        ) from error
+    return path
