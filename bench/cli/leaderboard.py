@@ -21,7 +21,7 @@ def command(
 ) -> None:
     """Show the rows of one suite, split and protocol, best first, with 95 % intervals."""
     from bench.errors import BenchError
-    from bench.leaderboard.render import show
+    from bench.leaderboard.export import show
     from bench.leaderboard.store import Board
     from bench.leaderboard.table import leaderboard
     from bench.suites import check_protocol, load_suite

@@ -34,7 +34,7 @@ def command(
 
     from bench.cli.progress import ConsoleShow
     from bench.execute import execute, plan_runs
-    from bench.leaderboard.render import show
+    from bench.leaderboard.export import show
     from bench.leaderboard.store import Board
     from bench.leaderboard.table import leaderboard
     from bench.spec import open_dataset

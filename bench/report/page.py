@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from bench import __version__
 from bench.errors import BenchError
+from bench.leaderboard.export import render
 from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
 from bench.leaderboard.render import (
     bracket,
@@ -23,7 +24,6 @@ from bench.leaderboard.render import (
     number,
     p_text,
     rank_text,
-    render,
 )
 from bench.leaderboard.store import Board
 from bench.leaderboard.table import leaderboard

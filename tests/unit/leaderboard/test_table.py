@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,10 @@ from pathlib import Path
 
 import pytest
 from boards import LISTENERS, SONGS, fill, pair_rows, run_row, usual_board
-from rich.console import Console
 
+from bench.leaderboard.export import FORMATS, render
 from bench.leaderboard.model import Leaderboard, Row
-from bench.leaderboard.render import FORMATS, print_leaderboard, render
+from bench.leaderboard.render import bracket, rank_text, render_text
 from bench.leaderboard.statistics import holm
 from bench.leaderboard.store import Board
 from bench.leaderboard.table import leaderboard
@@ -281,21 +282,24 @@ def hostile(board: Board) -> Board:
 
 @pytest.mark.parametrize("width", [80, 100, 140])
 def test_text_fits_its_width(hostile: Board, width: int) -> None:
-    console = Console(file=io.StringIO(), width=width, force_terminal=False)
-    print_leaderboard(build(hostile), console)
-    assert isinstance(console.file, io.StringIO)
-    text = console.file.getvalue()
+    text = render_text(build(hostile), width)
     assert max(map(len, text.splitlines())) <= width
     assert "\x1b" not in text
     assert "<script>" in text
     for label in ("oracle + fixed", "hdemucs + fixed"):
         assert label in text
-    assert "1–2" in text
-    assert "baseline" in text
-    if width == 80:
-        assert "Left out for want of width: left, right" in text
-    else:
-        assert "Clipped %" in text
+    # Nothing is cut off at either side.
+    table = build(hostile)
+    for row in table.rows:
+        assert bracket(row.values["haaqi"], table.columns[0]) in text
+        assert rank_text(row) in text
+        if row.difference is not None:
+            assert bracket(row.difference.difference, table.columns[0], sign=True) in text
+    left_out = re.findall("Left out for want of width: (.*) \\(", text)
+    expected = {80: ["left, right, Clipped %"], 100: [], 140: []}
+    assert left_out == expected[width]
+    for heading in ("SDR dB", "to baseline"):
+        assert heading in text
 
 
 def test_csv_has_plain_values(hostile: Board) -> None:
