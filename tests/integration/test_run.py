@@ -82,7 +82,7 @@ def scores(board: Board) -> pd.DataFrame:
 def test_trains_scores_and_shows(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(*TRAINED) == 0
+    assert run(*TRAINED, "--format", "markdown") == 0
     shown = capsys.readouterr().out
     assert "mixture + cnn-residual" in shown
     assert "oracle + fixed" in shown
