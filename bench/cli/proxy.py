@@ -58,7 +58,7 @@ def train_command(
 @command.command("evaluate")
 @click.option("--weights", default="bundled", show_default=True, help="'bundled' or a path.")
 @click.option("--front-end", default="light", show_default=True, help="'light', or a plugin's.")
-@click.option("--songs", type=click.IntRange(min=1), default=4, show_default=True, help="A set.")
+@click.option("--songs", type=click.IntRange(min=1), default=3, show_default=True, help="A set.")
 @click.option("--labels", type=_FOLDER, default=None, help="Keep the test labels in this folder.")
 @click.option("--real", type=_FOLDER, default=None, help="Also on this Cadenza dataset.")
 @click.option("--plot", type=click.Path(path_type=Path), default=None, help="Calibration image.")

@@ -6,7 +6,7 @@ level, outer-hair-cell compression steered by a wide control path, inner-hair-ce
 levels in dB above the listener's threshold (dB SL). Where HAAQI filters in the time domain at
 24 kHz, every band is here cut out of one FFT of the whole signal and brought to baseband at 1 kHz,
 so that any sample rate will do and a band costs one short inverse FFT. It is an approximation:
-zero-phase filters, no 800 Hz smoothing of the compression gain, no fast adaptation.
+zero-phase filters, no 800 Hz smoothing of the compression gain, no threshold noise.
 
 Conventions: signals ``(B, N)``, audiograms ``(B, 8)`` in dB HL, level1 ``(B,)`` in dB SPL for an
 RMS of 1.0, bands low to high.
@@ -21,6 +21,7 @@ from typing import Final
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from bench.api import AUDIOGRAM_FREQUENCIES
 
@@ -34,6 +35,16 @@ _EAR_Q: Final = 9.26449
 _MIN_BANDWIDTH: Final = 24.7
 _FLOOR: Final = 0.01
 """Added to band powers, in units of the reference pressure squared: -20 dB SPL."""
+# HAAQI's two-capacitor circuit answers a unit step by 1 + 0.644 exp(-t / 1.97 ms) + 0.356
+# exp(-t / 61 ms): the eigenvalues of its two node equations.
+_RAPID: Final = 0.644
+_RAPID_SECONDS: Final = 0.00197
+_RAPID_TAPS: Final = 10
+_SLOW: Final = 0.356
+_SLOW_SECONDS: Final = 0.061
+_SLOW_TAPS: Final = 40
+_COARSE: Final = 8
+"""The slow part is followed on means of 8 ms."""
 _DB: Final = 10 / math.log(10)
 
 
@@ -48,7 +59,7 @@ class Excitation:
     """What the cochlea makes of one signal.
 
     Attributes:
-        level: compressed envelope, dB SL floored at 0, ``(B, 32, T)`` at RATE.
+        level: compressed and adapted envelope, dB SL floored at 0, ``(B, 32, T)`` at RATE.
         real: real part of the band signals' unit phasors, ``(B, 32, T)``.
         imag: imaginary part.
         spectrum: long-term level of each band, dB SL floored at 0, ``(B, 32)``.
@@ -91,6 +102,15 @@ class Cochlea(nn.Module):
             "interpolation", torch.from_numpy(_interpolation(centres)).float(), persistent=False
         )
 
+        for name, seconds, taps, rate in (
+            ("rapid", _RAPID_SECONDS, _RAPID_TAPS, RATE),
+            ("slow", _SLOW_SECONDS, _SLOW_TAPS, RATE / _COARSE),
+        ):
+            decay = torch.exp(torch.arange(1 - taps, 1) / (seconds * rate))
+            self.register_buffer(name, (decay / decay.sum())[None, None], persistent=False)
+
+    rapid: Tensor
+    slow: Tensor
     centres: Tensor
     erb: Tensor
     ratio: Tensor
@@ -119,7 +139,7 @@ class Cochlea(nn.Module):
             _DB * torch.log(control_power[..., :frames].mean(-1, keepdim=True)), loss
         )
         return Excitation(
-            level=torch.relu(level)[..., :frames],
+            level=self._adapted(torch.relu(level)[..., :frames]),
             real=(real * phase)[..., :frames],
             imag=(imag * phase)[..., :frames],
             spectrum=torch.relu(long_term)[..., 0],
@@ -158,6 +178,17 @@ class Cochlea(nn.Module):
         """Compression and inner-hair-cell attenuation in dB for a control level in dB SPL."""
         above = control.clamp(max=100).maximum(loss.knee) - loss.knee
         return -loss.outer - loss.inner - above * loss.slope
+
+    def _adapted(self, level: Tensor) -> Tensor:
+        """Inner-hair-cell adaptation: the level and what it is above its past, floored at 0."""
+        flat = level.reshape(-1, 1, level.shape[-1])
+        rapid = functional.conv1d(functional.pad(flat, (_RAPID_TAPS - 1, 0)), self.rapid)
+        coarse = functional.avg_pool1d(flat, _COARSE, ceil_mode=True, count_include_pad=False)
+        slow = functional.conv1d(functional.pad(coarse, (_SLOW_TAPS - 1, 0)), self.slow)
+        slow = functional.interpolate(slow, scale_factor=_COARSE, mode="linear")
+        slow = slow[..., : flat.shape[-1]]
+        adapted = torch.relu((1 + _RAPID + _SLOW) * flat - _RAPID * rapid - _SLOW * slow)
+        return adapted.reshape(level.shape)
 
     @staticmethod
     def _bandwidth(outer: Tensor) -> Tensor:

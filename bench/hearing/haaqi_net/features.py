@@ -3,7 +3,7 @@
 The comparisons are those of HAAQI (Kates and Arehart, 2016, "The Hearing-Aid Audio Quality Index
 (HAAQI)", IEEE/ACM TASLP 24(2)): correlations of the cepstrum of the envelopes in eight bands of
 modulation, covariance of the basilar-membrane vibration in segments of 16 ms, and differences of
-the long-term spectra; here on the light cochlea's output, with soft thresholds, in torch.
+the long-term spectra; here on the light cochlea's output, in torch.
 """
 
 from __future__ import annotations
@@ -32,9 +32,6 @@ _SEGMENT: Final = 16
 """ms; the vibration is compared in segments of 16 ms, every 8 ms."""
 _THRESHOLD: Final = 2.5
 """dB SL; quieter frames and tiles of the reference do not count."""
-_SHARPNESS: Final = 4.0
-_ADAPTATION: Final = 0.060
-"""s; short-term adaptation of the inner hair cells."""
 _EPS: Final = 1e-4
 
 FRAME_CHANNELS: Final = 3 * BANDS + CEPSTRA
@@ -63,7 +60,6 @@ class Comparison(nn.Module):
 
     cepstra: Tensor
     modulation: Tensor
-    adaptation: Tensor
     synchrony: Tensor
 
     def __init__(self) -> None:
@@ -71,13 +67,11 @@ class Comparison(nn.Module):
         basis = np.cos(np.outer(np.arange(BANDS), np.arange(1, CEPSTRA + 1)) * np.pi / (BANDS - 1))
         basis /= np.linalg.norm(basis, axis=0)
         rate = 2 * FRAME_RATE
-        decay = np.exp(-np.arange(64) / (_ADAPTATION * rate))
         centres = centre_frequencies()
         synchrony = np.sqrt(3500.0**10 / (3500.0**10 + centres**10))
         for name, values in {
             "cepstra": basis.T,
             "modulation": _modulation_filters(rate)[:, None],
-            "adaptation": (decay / decay.sum())[::-1][None, None].copy(),
             "synchrony": synchrony[:, None],
         }.items():
             self.register_buffer(name, torch.from_numpy(values).float(), persistent=False)
@@ -104,24 +98,21 @@ class Comparison(nn.Module):
             estimate=estimate,
         )
 
-    def _envelope(self, level: Tensor) -> Tensor:
-        """Smoothed and adapted envelope, dB SL, ``(B, 32, T)`` at 250 Hz."""
+    @staticmethod
+    def _envelope(level: Tensor) -> Tensor:
+        """Smoothed envelope, dB SL, ``(B, 32, T)`` at 250 Hz."""
         flat = level.reshape(-1, 1, level.shape[-1])
         window = torch.hann_window(_SMOOTHING, dtype=level.dtype, device=level.device)
         smooth = functional.conv1d(
             flat, (window / window.sum())[None, None], stride=_SMOOTHING // 2
         )
-        past = functional.conv1d(
-            functional.pad(smooth, (self.adaptation.shape[-1] - 1, 0)), self.adaptation
-        )
-        adapted = torch.relu(smooth + (smooth - past) / 3)
-        return adapted.reshape(*level.shape[:2], -1)
+        return smooth.reshape(*level.shape[:2], -1)
 
     def _modulation_correlations(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Correlations by band of modulation and cepstrum ``(B, 8, 5)``, and over time
         ``(B, 5, T)`` in windows of 128 ms for modulations above 20 Hz."""
         loudness = _DB20 * torch.logsumexp(x / _DB20, 1) - _DB20 * math.log(BANDS)
-        weight = torch.sigmoid((loudness - _THRESHOLD) * _SHARPNESS).detach()[:, None, None]
+        weight = (loudness > _THRESHOLD).to(x.dtype)[:, None, None]
         mods = []
         for level in (x, y):
             cepstrum = self.cepstra @ level
@@ -153,13 +144,14 @@ class Comparison(nn.Module):
             stride=RATE // FRAME_RATE,
         ).reshape(4, *x.shape[:2], -1)
         real, imag, xx, yy = sums
-        covariance = torch.sqrt(real**2 + imag**2 + _EPS) / torch.sqrt((xx + _EPS) * (yy + _EPS))
+        # Zero where both are silent.
+        peak = torch.sqrt(real**2 + imag**2 + _EPS**2) - _EPS
+        covariance = peak / torch.sqrt((xx + _EPS) * (yy + _EPS))
         # The vibration's RMS is its envelope's over the square root of two.
         rms = torch.sqrt(xx / 2 + _EPS)
         loud = _DB20 * torch.logsumexp(rms / _DB20, 1, keepdim=True) - _DB20 * math.log(BANDS)
-        audible = torch.sigmoid((rms - _THRESHOLD) * _SHARPNESS)
-        audible = audible * torch.sigmoid((loud - _THRESHOLD) * _SHARPNESS)
-        return covariance, audible.detach()
+        audible = ((rms > _THRESHOLD) & (loud > _THRESHOLD)).to(x.dtype)
+        return covariance, audible
 
 
 _DB20: Final = 20 / math.log(10)
