@@ -19,6 +19,7 @@ import numpy as np
 import platformdirs
 import soundfile
 from numpy.typing import NDArray
+from scipy.io import wavfile
 
 from bench.api import AUDIOGRAM_FREQUENCIES, SAMPLE_RATE
 from bench.data.at_mic import Signal, to_at_mic, to_int16
@@ -177,7 +178,8 @@ class _Writer:
                 response = spherical_head(angle, radius, SAMPLE_RATE).astype(np.float32)
                 side = "n" if angle < 0 else "p"
                 path = folder / f"{_MIC}-{subject}-{side}{abs(angle)}.wav"
-                soundfile.write(path, response, SAMPLE_RATE, subtype="FLOAT")
+                # Not by soundfile, which stamps files of floats with the time.
+                wavfile.write(path, SAMPLE_RATE, response)
                 self._responses[subject, angle] = response.astype(np.float64)
 
     def _write_song(

@@ -54,8 +54,9 @@ def _clap(rng: np.random.Generator, hz: float) -> Signal:
 
 def _shaker(rng: np.random.Generator) -> Signal:
     t = dsp.times(0.11)
-    swish = np.sin(np.pi * np.minimum(t / 0.09, 1.0)) ** 2
-    return dsp.bandpass(dsp.noise(rng, len(t)), 5000.0, 12_000.0) * swish
+    swish: Signal = np.sin(np.pi * np.minimum(t / 0.09, 1.0)) ** 2
+    swish *= dsp.bandpass(dsp.noise(rng, len(t)), 5000.0, 12_000.0)
+    return swish
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def _official(model: torch.nn.Module, signal: np.ndarray, segment: float) -> np.
     ids=lambda n: f"{n} samples",
 )
 def test_agrees_with_pyclarity(weights: str, length: int) -> None:
-    """Shorter than a chunk, just one, a few samples more, or three: chunks here are 9702 samples."""
+    """Shorter than a chunk of 9702 samples, just one, a few samples more, or three."""
     signal = np.random.default_rng(length).normal(0.01, 0.1, (2, length)).astype(np.float32)
     separator = HDemucsSeparator(HDemucsOptions(weights=weights, segment=0.2))
     ours = separator.separate(torch.from_numpy(signal[None]))[0].numpy()
