@@ -22,6 +22,7 @@ from torch import Tensor
 
 from bench.api import SAMPLE_RATE, STEMS
 from bench.data.synth.dsp import generator
+from bench.hearing.sdr import median_sdr
 from bench.separators.pool import Pool, build_pool, pool_names
 from bench.separators.weights import Config, build_model, save_weights
 
@@ -71,20 +72,6 @@ def frame_error(estimate: Tensor, stems: Tensor) -> Tensor:
     heard = energy.sum(1, keepdim=True).mean(-1, keepdim=True) + 1e-8
     least = 1e-3 * energy + 5e-3 * heard
     return 10.0 * torch.log10((error + least) / (energy + 0.1 * heard)).mean()
-
-
-def median_sdr(estimate: Tensor, stems: Tensor) -> list[float]:
-    """Median over frames of a second of SDR in dB, a stem each; ``(4, 2, N)`` both."""
-    frames = stems.shape[-1] // SAMPLE_RATE
-    shape = (*stems.shape[:2], frames, SAMPLE_RATE)
-    used = frames * SAMPLE_RATE
-    error = (estimate - stems)[..., :used].reshape(shape).square().sum((1, 3))
-    energy = stems[..., :used].reshape(shape).square().sum((1, 3))
-    heard = energy > 1e-8
-    return [
-        float((10 * torch.log10(energy[k] / error[k]))[heard[k]].quantile(0.5))
-        for k in range(len(STEMS))
-    ]
 
 
 def _normalised(mixture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -158,15 +145,22 @@ class Trainer:
             x, mean, std = _normalised(torch.from_numpy(mixture)[None])
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 estimate = self.average(x).float()[0] * std + mean
-            scores.append(median_sdr(estimate, torch.from_numpy(stems)))
-        means = np.mean(scores, axis=0)
+            scores.append(median_sdr(stems, estimate.numpy(), SAMPLE_RATE))
+        means = np.nanmean(scores, axis=0)
         return {"mean": float(means.mean()), **dict(zip(STEMS, map(float, means), strict=True))}
 
 
 def train(plan: Plan, folder: Path, processes: int) -> Path:
     """Build the pool, train, and write ``hdemucs.safetensors`` into `folder`."""
     names = pool_names(plan.songs)
-    build_pool(folder / "pool", names, processes=processes)
+    build_pool(
+        folder / "pool",
+        names,
+        processes=processes,
+        progress=lambda done, total: (
+            click.echo(f"song {done} of {total}") if done % 20 == 0 else None
+        ),
+    )
     cut = plan.songs - plan.held_out
     pool, watched = Pool(folder / "pool", names[:cut]), Pool(folder / "pool", names[cut:])
     trainer = Trainer(plan, folder)
@@ -178,11 +172,11 @@ def train(plan: Plan, folder: Path, processes: int) -> Path:
         losses.append(trainer.advance(pool))
         if trainer.step % 50 == 0:
             spent = time.monotonic() - started
-            print(f"{trainer.step:6d}  {np.mean(losses[-50:]):7.3f} dB  {spent:7.0f} s", flush=True)
+            click.echo(f"{trainer.step:6d}  {np.mean(losses[-50:]):7.3f} dB  {spent:7.0f} s")
         if trainer.step % 400 == 0 or trainer.step == plan.steps:
             scores = trainer.validate(watched)
             text = "  ".join(f"{k} {v:.2f}" for k, v in scores.items())
-            print(f"{trainer.step:6d}  held out: {text}", flush=True)
+            click.echo(f"{trainer.step:6d}  held out: {text}")
         if time.monotonic() - last_save > 120 or trainer.step == plan.steps:
             trainer.save()
             save_weights(weights, trainer.average, plan.config, {**record, "step": trainer.step})
