@@ -253,3 +253,30 @@ def test_following_the_proxy_raises_the_truth(song: int, listener: str) -> None:
         optimiser.step()
     assert before < 0.9
     assert truth() > before + 0.5 * (0.999 - before)
+
+
+@pytest.mark.slow
+def test_samples_free_to_move_do_not_fool_the_proxy(shard: Shard) -> None:
+    """Gradient steps on every sample: what the proxy gains, the truth must gain in good part."""
+    predictor = load()
+    worst = int(np.argmin(shard.haaqi))
+    reference = shard.reference[shard.group[worst]].astype(float)
+    exact = HaaqiReference(
+        reference, Audiogram(levels=shard.audiogram[worst]), RATE, float(shard.level1[worst])
+    )
+    clean = torch.from_numpy(reference[None]).float()
+    signal = torch.from_numpy(shard.processed[worst][None]).float().requires_grad_()
+    audiogram = torch.from_numpy(shard.audiogram[worst][None]).float()
+    level1 = torch.tensor([shard.level1[worst]]).float()
+    optimiser = torch.optim.Adam([signal], 2e-3)
+    proxy: list[float] = []
+    before = exact.score(signal[0].detach().double().numpy())
+    for _ in range(30):
+        score = predictor.score(signal, audiogram, level1, RATE, clean).sum()
+        proxy.append(score.item())
+        optimiser.zero_grad()
+        (-score).backward()
+        optimiser.step()
+    gained = exact.score(signal[0].detach().double().numpy()) - before
+    assert proxy[-1] > proxy[0] + 0.1
+    assert gained > 0.2 * (proxy[-1] - proxy[0])
