@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -137,6 +137,7 @@ def test_scenes_of_a_song_count_as_one() -> None:
     assert clustered_mean(few).low == pytest.approx(clustered_mean(many).low, rel=1e-9)
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.floats(-100, 100), st.floats(0.01, 100))
 def test_intervals_move_and_scale_with_the_scores(shift: float, scale: float) -> None:
     values = board(np.random.default_rng(2), 9)
@@ -194,6 +195,7 @@ def test_holm_as_worked_by_hand() -> None:
     assert holm([]) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=8))
 def test_holm_never_lowers_a_p_and_keeps_their_order(p_values: list[float]) -> None:
     corrected = holm(p_values)
