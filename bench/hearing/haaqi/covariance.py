@@ -24,6 +24,8 @@ _WINDOW: Final = np.hanning(COVARIANCE_WINDOW)
 _LAGS: Final = 2 * COVARIANCE_LAG + 2
 """Lags at which covariances are taken, and one more whose weight is zero."""
 _AT_ONCE: Final = 10
+_PART: Final = 64
+"""Samples whose products at all lags are summed while they are in the nearest cache."""
 # The model doubles the power, takes its root, and asks whether that exceeds the threshold.
 _AUDIBLE: Final = parameters.SILENCE_THRESHOLD**2 / 2 * (1 - 1e-9)
 
@@ -63,40 +65,78 @@ def _centre(values, row, length, total, scale):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _peak(x, y, length, weights):  # type: ignore[no-untyped-def]
+def _correlate(x, y, start, sums, steps, products):  # type: ignore[no-untyped-def]
+    """Add what _PART samples from `start` contribute to every lag's three `products`.
+
+    Two lags of two samples, ``x0 y0 + x1 y1`` and ``x0 y1 + x1 y2``, take three products instead
+    of four: ``(x0 + x1) y1`` belongs to both, ``x0 (y0 - y1)`` to the one and ``x1 (y2 - y1)``
+    to the other.
+    """
+    for i in range(_PART // 2):
+        at = (start + 2 * i) * LANES
+        store(sums, i * LANES, load(x, at) + load(x, at + LANES))
+    for i in range((_PART + _LAGS) // 2):
+        at = (start + 2 * i) * LANES
+        middle = load(y, at + LANES)
+        store(steps, 2 * i * LANES, load(y, at) - middle)
+        store(steps, (2 * i + 1) * LANES, load(y, at + 2 * LANES) - middle)
+    for group in range(_LAGS // _AT_ONCE):
+        lag = group * _AT_ONCE * LANES
+        p = group * 15 * LANES
+        a0, b0, c0 = load(products, p), load(products, p + 8), load(products, p + 16)
+        a1, b1, c1 = load(products, p + 24), load(products, p + 32), load(products, p + 40)
+        a2, b2, c2 = load(products, p + 48), load(products, p + 56), load(products, p + 64)
+        a3, b3, c3 = load(products, p + 72), load(products, p + 80), load(products, p + 88)
+        a4, b4, c4 = load(products, p + 96), load(products, p + 104), load(products, p + 112)
+        for i in range(_PART // 2):
+            at = (start + 2 * i) * LANES
+            first, second, both = load(x, at), load(x, at + LANES), load(sums, i * LANES)
+            at += lag + LANES
+            step = 2 * i * LANES + lag
+            a0 = a0 + both * load(y, at)
+            b0 = b0 + first * load(steps, step)
+            c0 = c0 + second * load(steps, step + 8)
+            a1 = a1 + both * load(y, at + 16)
+            b1 = b1 + first * load(steps, step + 16)
+            c1 = c1 + second * load(steps, step + 24)
+            a2 = a2 + both * load(y, at + 32)
+            b2 = b2 + first * load(steps, step + 32)
+            c2 = c2 + second * load(steps, step + 40)
+            a3 = a3 + both * load(y, at + 48)
+            b3 = b3 + first * load(steps, step + 48)
+            c3 = c3 + second * load(steps, step + 56)
+            a4 = a4 + both * load(y, at + 64)
+            b4 = b4 + first * load(steps, step + 64)
+            c4 = c4 + second * load(steps, step + 72)
+        for value in (a0, b0, c0, a1, b1, c1, a2, b2, c2, a3, b3, c3, a4, b4, c4):
+            store(products, p, value)
+            p += LANES
+
+
+@njit(cache=True, nogil=True)
+def _peak(x, y, length, weights, sums, steps, products):  # type: ignore[no-untyped-def]
     """The greatest magnitude over the lags of the weighted correlation of two segments.
 
     Args:
         x: from row 0.
-        y: from row COVARIANCE_LAG; that many zero rows lie before and after it, and one more.
+        y: from row COVARIANCE_LAG; that many zero rows lie before it, and two more behind.
+        length: samples of the segments.
+        weights: of the lags.
+        sums: room for _PART / 2 rows.
+        steps: room for _PART + _LAGS rows.
+        products: room for 3 rows for each two lags.
     """
-    peak = zeros()
-    for group in range(_LAGS // _AT_ONCE):
-        lag = group * _AT_ONCE
-        a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = a8 = a9 = zeros()
-        for i in range(length):
-            value = load(x, i * LANES)
-            at = (i + lag) * LANES
-            a0 = a0 + value * load(y, at)
-            a1 = a1 + value * load(y, at + LANES)
-            a2 = a2 + value * load(y, at + 2 * LANES)
-            a3 = a3 + value * load(y, at + 3 * LANES)
-            a4 = a4 + value * load(y, at + 4 * LANES)
-            a5 = a5 + value * load(y, at + 5 * LANES)
-            a6 = a6 + value * load(y, at + 6 * LANES)
-            a7 = a7 + value * load(y, at + 7 * LANES)
-            a8 = a8 + value * load(y, at + 8 * LANES)
-            a9 = a9 + value * load(y, at + 9 * LANES)
-        peak = maximum(peak, magnitude(a0) * weights[lag])
-        peak = maximum(peak, magnitude(a1) * weights[lag + 1])
-        peak = maximum(peak, magnitude(a2) * weights[lag + 2])
-        peak = maximum(peak, magnitude(a3) * weights[lag + 3])
-        peak = maximum(peak, magnitude(a4) * weights[lag + 4])
-        peak = maximum(peak, magnitude(a5) * weights[lag + 5])
-        peak = maximum(peak, magnitude(a6) * weights[lag + 6])
-        peak = maximum(peak, magnitude(a7) * weights[lag + 7])
-        peak = maximum(peak, magnitude(a8) * weights[lag + 8])
-        peak = maximum(peak, magnitude(a9) * weights[lag + 9])
+    nothing = zeros()
+    for i in range(3 * _LAGS // 2):
+        store(products, i * LANES, nothing)
+    for start in range(0, length, _PART):
+        _correlate(x, y, start, sums, steps, products)
+    peak = nothing
+    for i in range(_LAGS // 2):
+        p = 3 * i * LANES
+        shared = load(products, p)
+        peak = maximum(peak, magnitude(shared + load(products, p + 8)) * weights[2 * i])
+        peak = maximum(peak, magnitude(shared + load(products, p + 16)) * weights[2 * i + 1])
     return peak
 
 
@@ -104,12 +144,13 @@ _FIRST, _FULL, _LAST = 0, 1, 2
 
 
 @njit(cache=True, nogil=True)
-def _segment(x, x_rows, y, y_rows, kind, xs, ys, tile, out):  # type: ignore[no-untyped-def]
+def _segment(x, x_rows, y, y_rows, kind, scratch, tile, out):  # type: ignore[no-untyped-def]
     """Powers and peak covariance of one segment, to ``out[:, tile]``, ``(3, segments, 8)``.
 
     A full segment is two blocks, whose rows are `x_rows` and `y_rows`; the first one has only the
     later block, under the falling half of the window, and the last one only the earlier.
     """
+    xs, ys, sums, steps, products = scratch
     total_x = total_y = zeros()
     length = 0
     if kind != _FIRST:
@@ -120,7 +161,7 @@ def _segment(x, x_rows, y, y_rows, kind, xs, ys, tile, out):  # type: ignore[no-
         total_x = _weigh(x, x_rows[1], BLOCK, total_x, xs, length)
         total_y = _weigh(y, y_rows[1], BLOCK, total_y, ys, COVARIANCE_LAG + length)
         length += BLOCK
-    ys[COVARIANCE_LAG + length : _LAGS + length] = 0.0
+    ys[COVARIANCE_LAG + length : COVARIANCE_LAG + length + _LAGS // 2 + 1] = 0.0
     scale = _FULL_POWER if kind == _FULL else _HALF_POWER
     segments = out.shape[1]
     store(out, tile * LANES, _centre(xs, 0, length, total_x, scale))
@@ -131,7 +172,9 @@ def _segment(x, x_rows, y, y_rows, kind, xs, ys, tile, out):  # type: ignore[no-
     )
     # A tile whose reference is below threshold has no weight, whatever its covariance.
     if out[0, tile].max() > _AUDIBLE:
-        peak = _peak(xs, ys, length, _FULL_LAGS if kind == _FULL else _HALF_LAGS)
+        peak = _peak(
+            xs, ys, length, _FULL_LAGS if kind == _FULL else _HALF_LAGS, sums, steps, products
+        )
         store(out, (2 * segments + tile) * LANES, peak)
 
 
@@ -152,12 +195,11 @@ def tiles(  # type: ignore[no-untyped-def]
             all of them.
         fresh: whether the reference's motion has yet to be computed.
         y: the processed signal's, two blocks.
-        scratch: room for two segments, see :func:`scratch`.
+        scratch: see :func:`scratch`.
         out: powers of both signals and their covariance, ``(3, segments, 8)``.
     """
     segments = out.shape[1]
     all_x = x.shape[0] > 2 * BLOCK
-    xs, ys = scratch[0], scratch[1]
     for j in range(blocks[0], blocks[1]):
         now_x = (j if all_x else j % 2) * BLOCK
         now_y = j % 2 * BLOCK
@@ -175,14 +217,14 @@ def tiles(  # type: ignore[no-untyped-def]
         x_rows = ((j - 1 if all_x else (j - 1) % 2) * BLOCK, now_x)
         y_rows = ((j - 1) % 2 * BLOCK, now_y)
         if j == 0:
-            _segment(x, x_rows, y, y_rows, _FIRST, xs, ys, 0, out)
+            _segment(x, x_rows, y, y_rows, _FIRST, scratch, 0, out)
         elif 2 <= j < segments:
-            _segment(x, x_rows, y, y_rows, _FULL, xs, ys, j - 1, out)
+            _segment(x, x_rows, y, y_rows, _FULL, scratch, j - 1, out)
         if j == segments - 1:
-            _segment(x, (now_x, now_x), y, (now_y, now_y), _LAST, xs, ys, j, out)
+            _segment(x, (now_x, now_x), y, (now_y, now_y), _LAST, scratch, j, out)
 
 
-def scratch() -> Floats:
-    """Room for :func:`tiles`; its rows before and after a segment stay zero."""
-    rows = COVARIANCE_WINDOW + _LAGS
-    return aligned(2 * rows).reshape(2, rows, LANES)
+def scratch() -> tuple[Floats, ...]:
+    """Room for :func:`tiles`: two segments, the first rows of the second zero, and products."""
+    rows = COVARIANCE_WINDOW, COVARIANCE_WINDOW + _LAGS, _PART // 2, _PART + _LAGS, 2 * _LAGS
+    return tuple(aligned(count) for count in rows)

@@ -29,9 +29,9 @@ from bench.hearing.haaqi.simd import (
     zeros,
 )
 
-LEVELS: Final = 7
-SIZE: Final = 4**LEVELS
-"""Points of a transform."""
+RADICES: Final = (8, 8, 8, 8, 4)
+SIZE: Final = 1 << 14
+"""Points of a transform, the product of the radices of its passes."""
 STEP: Final = 11520
 """Samples of the reference in a transform: whole blocks of the covariance. The processed signal's
 reach MAX_LAG further on either side."""
@@ -40,12 +40,11 @@ Integers = NDArray[np.int64]
 
 _POINT: Final = 4 * LANES
 """float32 of a point: real parts, then imaginary ones, of eight channels of two signals."""
-# With the unit roundoff u = 6e-8, a radix-4 pass changes a vector by at most 6 u of its norm
-# (two sums and a product with a rounded factor), a transform by 7 * 6 u = 2.6e-6. A correlation
-# has two factors and goes through one transform more; the blocks of the processed signal overlap
-# by less than a half; the envelope and the motion share a transform. That is 3 * 2.6e-6 * 1.25,
-# doubled for what is left out here, and a rounding for each block that is summed.
-_ERROR: Final = 2e-5
+# With the unit roundoff u = 6e-8, a radix-8 pass changes a vector by at most 7 u of its norm (three
+# sums, a product with the root of a half, and one with a rounded factor), so a transform by 30 u,
+# and a correlation by 90 u of the product of both norms: two factors and the inverse. What is
+# added for each block is rounded once more.
+_ERROR: Final = 6e-6
 _ERROR_PER_BLOCK: Final = 1.2e-7
 _SILENT: Final = 1e-60
 """Mean power under which a channel is silent, and its lag of no consequence."""
@@ -57,119 +56,155 @@ _ROWS: Final = 256
 
 
 def _twiddles() -> NDArray[np.float32]:
-    """For each span from SIZE down to 4: ``(span / 4, 3, 2)`` factors of a radix-4 pass."""
+    """For each span: ``(span / radix, radix - 1, 2)`` factors of its pass."""
     tables = []
-    for level in range(LEVELS):
-        span = SIZE // 4**level
-        angle = -2 * np.pi / span * np.outer(np.arange(span // 4), (1, 2, 3))
+    span = SIZE
+    for radix in RADICES:
+        angle = -2 * np.pi / span * np.outer(np.arange(span // radix), np.arange(1, radix))
         tables.append(np.stack((np.cos(angle), np.sin(angle)), axis=-1).ravel())
+        span //= radix
     return np.concatenate(tables).astype(np.float32)
 
 
 def _order() -> Integers:
-    """Where the transform leaves each frequency: its number with base-4 digits reversed."""
+    """Where the transform leaves each frequency: its number with its digits reversed."""
     digits = np.arange(SIZE)
     place = np.zeros(SIZE, dtype=np.int64)
-    for _ in range(LEVELS):
-        place = 4 * place + digits % 4
-        digits //= 4
+    for radix in RADICES:
+        place = radix * place + digits % radix
+        digits //= radix
     return place
+
+
+def _pairs() -> Integers:
+    """Places of each frequency and of its negative, in the order in which they are finished.
+
+    Frequencies of remainder m by 8 fill the m-th eighth of the points, and those of remainder
+    8 - m are their negatives: see :func:`_add_spectra`.
+    """
+    order = _order()
+    frequency = np.arange(SIZE)
+    parts = []
+    for eighth in (0, 4, 1, 2, 3):
+        chosen = frequency[frequency % 8 == eighth]
+        if eighth in (0, 4):
+            chosen = chosen[chosen <= SIZE // 2]
+        chosen = chosen[np.argsort(order[chosen])]
+        parts.append(np.stack((order[chosen], order[-chosen % SIZE]), axis=1))
+    return np.concatenate(parts)
 
 
 _TWIDDLES: Final = _twiddles()
 _ORDER: Final = _order()
-_HALF: Final = np.sort(_ORDER[: SIZE // 2 + 1])
-_PAIRS: Final = np.stack((_HALF, _ORDER[-np.argsort(_ORDER)[_HALF] % SIZE]), axis=1)
-"""Places of each frequency and of its negative."""
+_PAIRS: Final = _pairs()
+_EIGHTH: Final = np.float32(0.5**0.5)
+
+
+@njit(inline="always")
+def _load(work, place):  # type: ignore[no-untyped-def]
+    return load16(work, place), load16(work, place + 16)
+
+
+@njit(inline="always")
+def _store(work, place, real, imaginary):  # type: ignore[no-untyped-def]
+    store16(work, place, real)
+    store16(work, place + 16, imaginary)
+
+
+@njit(inline="always")
+def _turn(work, place, real, imaginary, factors, w):  # type: ignore[no-untyped-def]
+    u, v = factors[w], factors[w + 1]
+    store16(work, place, real * u - imaginary * v)
+    store16(work, place + 16, real * v + imaginary * u)
 
 
 @njit(cache=True, nogil=True)
-def _pass(work, base, span, factors, at):  # type: ignore[no-untyped-def]
-    """One radix-4 pass of a decimation in frequency over the `span` points from `base`."""
-    q = span // 4 * _POINT
-    for j in range(span // 4):
-        p0 = base + j * _POINT
-        p1, p2, p3 = p0 + q, p0 + 2 * q, p0 + 3 * q
-        r0, i0 = load16(work, p0), load16(work, p0 + 16)
-        r1, i1 = load16(work, p1), load16(work, p1 + 16)
-        r2, i2 = load16(work, p2), load16(work, p2 + 16)
-        r3, i3 = load16(work, p3), load16(work, p3 + 16)
-        ar, ai, br, bi = r0 + r2, i0 + i2, r0 - r2, i0 - i2
-        cr, ci, dr, di = r1 + r3, i1 + i3, r1 - r3, i1 - i3
-        store16(work, p0, ar + cr)
-        store16(work, p0 + 16, ai + ci)
-        r1, i1, r2, i2, r3, i3 = br + di, bi - dr, ar - cr, ai - ci, br - di, bi + dr
-        if j > 0:
-            w = at + 6 * j
-            u, v = factors[w], factors[w + 1]
-            r1, i1 = r1 * u - i1 * v, r1 * v + i1 * u
-            u, v = factors[w + 2], factors[w + 3]
-            r2, i2 = r2 * u - i2 * v, r2 * v + i2 * u
-            u, v = factors[w + 4], factors[w + 5]
-            r3, i3 = r3 * u - i3 * v, r3 * v + i3 * u
-        store16(work, p1, r1)
-        store16(work, p1 + 16, i1)
-        store16(work, p2, r2)
-        store16(work, p2 + 16, i2)
-        store16(work, p3, r3)
-        store16(work, p3 + 16, i3)
+def _pass4(work, base):  # type: ignore[no-untyped-def]
+    """The last pass: a transform of the four points from `base`."""
+    r0, i0 = _load(work, base)
+    r1, i1 = _load(work, base + _POINT)
+    r2, i2 = _load(work, base + 2 * _POINT)
+    r3, i3 = _load(work, base + 3 * _POINT)
+    ar, ai, br, bi = r0 + r2, i0 + i2, r0 - r2, i0 - i2
+    cr, ci, dr, di = r1 + r3, i1 + i3, r1 - r3, i1 - i3
+    _store(work, base, ar + cr, ai + ci)
+    _store(work, base + _POINT, br + di, bi - dr)
+    _store(work, base + 2 * _POINT, ar - cr, ai - ci)
+    _store(work, base + 3 * _POINT, br - di, bi + dr)
+
+
+@njit(inline="always")
+def _butterfly(work, p, q, points, factors, w):  # type: ignore[no-untyped-def]
+    """A transform of eight points `q` apart, each output but the first turned by its factor."""
+    (r0, i0), (r1, i1), (r2, i2), (r3, i3), (r4, i4), (r5, i5), (r6, i6), (r7, i7) = points
+    r0, i0, r4, i4 = r0 + r4, i0 + i4, r0 - r4, i0 - i4
+    r2, i2, r6, i6 = r2 + r6, i2 + i6, r2 - r6, i2 - i6
+    r1, i1, r5, i5 = r1 + r5, i1 + i5, r1 - r5, i1 - i5
+    r3, i3, r7, i7 = r3 + r7, i3 + i7, r3 - r7, i3 - i7
+    # Even outputs are a transform of four sums, odd ones of four differences turned by
+    # eighths: (d0, d1 w, d2 w^2, d3 w^3) with w = exp(-i pi / 4).
+    ar, ai, br, bi = r0 + r2, i0 + i2, r0 - r2, i0 - i2
+    cr, ci, dr, di = r1 + r3, i1 + i3, r1 - r3, i1 - i3
+    _store(work, p, ar + cr, ai + ci)
+    _turn(work, p + 4 * q, ar - cr, ai - ci, factors, w + 6)
+    _turn(work, p + 2 * q, br + di, bi - dr, factors, w + 2)
+    _turn(work, p + 6 * q, br - di, bi + dr, factors, w + 10)
+    r5, i5 = _EIGHTH * (r5 + i5), _EIGHTH * (i5 - r5)
+    r7, i7 = _EIGHTH * (i7 - r7), -_EIGHTH * (r7 + i7)
+    ar, ai, br, bi = r4 + i6, i4 - r6, r4 - i6, i4 + r6
+    cr, ci, dr, di = r5 + r7, i5 + i7, r5 - r7, i5 - i7
+    _turn(work, p + q, ar + cr, ai + ci, factors, w)
+    _turn(work, p + 5 * q, ar - cr, ai - ci, factors, w + 8)
+    _turn(work, p + 3 * q, br + di, bi - dr, factors, w + 4)
+    _turn(work, p + 7 * q, br - di, bi + dr, factors, w + 12)
+
+
+@njit(cache=True, nogil=True)
+def _pass8(work, base, span, factors, at):  # type: ignore[no-untyped-def]
+    """One radix-8 pass of a decimation in frequency over the `span` points from `base`."""
+    q = span // 8 * _POINT
+    for j in range(span // 8):
+        p = base + j * _POINT
+        points = (
+            _load(work, p), _load(work, p + q), _load(work, p + 2 * q), _load(work, p + 3 * q),
+            _load(work, p + 4 * q), _load(work, p + 5 * q), _load(work, p + 6 * q),
+            _load(work, p + 7 * q),
+        )  # fmt: skip
+        _butterfly(work, p, q, points, factors, at + 14 * j)
+
+
+@njit(cache=True, nogil=True)
+def _subtransform(work, base, factors):  # type: ignore[no-untyped-def]
+    """The passes after the first, over an eighth of the points, depth first."""
+    span = SIZE // 8
+    at = SIZE // 8 * 14
+    _pass8(work, base, span, factors, at)
+    at += span // 8 * 14
+    for part in range(8):
+        first = base + part * (span // 8) * _POINT
+        _pass8(work, first, span // 8, factors, at)
+        for small in range(8):
+            start = first + small * (span // 64) * _POINT
+            _pass8(work, start, span // 64, factors, at + span // 64 * 14)
+            for least in range(8):
+                _pass4(work, start + least * 4 * _POINT)
 
 
 @njit(cache=True, nogil=True)
 def _transform(work, factors):  # type: ignore[no-untyped-def]
-    """All passes, depth first, so that each part is finished while it is in the cache."""
-    counts = np.zeros(LEVELS, dtype=np.int64)
-    starts = np.zeros(LEVELS, dtype=np.int64)
-    for level in range(1, LEVELS):
-        starts[level] = starts[level - 1] + SIZE // 4**level * 6
-    level = 0
-    while True:
-        span = SIZE >> (2 * level)
-        _pass(work, counts[level] * span * _POINT, span, factors, starts[level])
-        counts[level] += 1
-        if level < LEVELS - 1:
-            level += 1
-            continue
-        while level > 0 and counts[level] % 4 == 0:
-            level -= 1
-        if level == 0:
-            break
+    """Transform SIZE points in place; frequencies come out in the order of _ORDER."""
+    _pass8(work, 0, SIZE, factors, 0)
+    for part in range(8):
+        _subtransform(work, part * (SIZE // 8) * _POINT, factors)
 
 
 @njit(cache=True, nogil=True)
-def _add_block(start, samples, x, x_row, y, y_row, work, factors, pairs, total, power):  # type: ignore[no-untyped-def]
-    """Add the cross spectra of the block from `start` to `total`, and its power to `power`.
-
-    The real part of a spectrum in `total` belongs to the envelopes' correlation, the imaginary
-    one to the motions': both are real in time.
-    """
-    envelope_x, motion_x = x
-    envelope_y, motion_y = y
+def _multiply(work, pairs, total, power):  # type: ignore[no-untyped-def]
+    """Add cross spectra at `pairs` of places to `total`, and the points' squares to `power`."""
     power_x, power_y = load(power, 0), load(power, LANES)
-    for n in range(SIZE):
-        ex = mx = ey = my = zeros()
-        if n < STEP and start + n < samples:
-            at = (x_row + n) * LANES
-            ex, mx = load(envelope_x, at), load(motion_x, at)
-            power_x = power_x + (ex * ex + mx * mx)
-        if n < STEP + 2 * MAX_LAG and start + n < samples + MAX_LAG:
-            at = (y_row + n - MAX_LAG) * LANES
-            ey, my = load(envelope_y, at), load(motion_y, at)
-            if MAX_LAG <= n < MAX_LAG + STEP:
-                power_y = power_y + (ey * ey + my * my)
-        store16(work, n * _POINT, join(ex, ey))
-        store16(work, n * _POINT + 16, join(mx, my))
-    store(power, 0, power_x)
-    store(power, LANES, power_y)
-    _transform(work, factors)
     for row in range(pairs.shape[0]):
         p, q = pairs[row, 0] * _POINT, pairs[row, 1] * _POINT
-        ar, ai, br, bi = (
-            load(work, p),
-            load(work, p + 16),
-            load(work, q),
-            load(work, q + 16),
-        )
+        ar, ai, br, bi = load(work, p), load(work, p + 16), load(work, q), load(work, q + 16)
         cr, ci = load(work, p + 8), load(work, p + 24)
         dr, di = load(work, q + 8), load(work, q + 24)
         # Twice the spectra of the envelope and the motion, from those of their complex sum.
@@ -177,6 +212,8 @@ def _add_block(start, samples, x, x_row, y, y_row, work, factors, pairs, total, 
         eyr, eyi, myr, myi = cr + dr, ci - di, ci + di, dr - cr
         er, ei = exr * eyr + exi * eyi, exr * eyi - exi * eyr
         mr, mi = mxr * myr + mxi * myi, mxr * myi - mxi * myr
+        power_x = power_x + (ar * ar + ai * ai) + (br * br + bi * bi)
+        power_y = power_y + (cr * cr + ci * ci) + (dr * dr + di * di)
         s = p // 2
         store(total, s, load(total, s) + (er - mi))
         store(total, s + 8, load(total, s + 8) + (ei + mr))
@@ -184,6 +221,43 @@ def _add_block(start, samples, x, x_row, y, y_row, work, factors, pairs, total, 
             s = q // 2
             store(total, s, load(total, s) + (er + mi))
             store(total, s + 8, load(total, s + 8) + (mr - ei))
+    store(power, 0, power_x)
+    store(power, LANES, power_y)
+
+
+@njit(cache=True, nogil=True)
+def _gather(x, x_row, x_count, y, y_row, y_count, work):  # type: ignore[no-untyped-def]
+    """A block as points envelope + i motion in float32, zero behind `x_count` and `y_count`."""
+    envelope_x, motion_x = x
+    envelope_y, motion_y = y
+    nothing = zeros()
+    for n in range(x_count):
+        p, q = (x_row + n) * LANES, (y_row + n) * LANES
+        real = join(load(envelope_x, p), load(envelope_y, q))
+        _store(work, n * _POINT, real, join(load(motion_x, p), load(motion_y, q)))
+    for n in range(x_count, y_count):
+        q = (y_row + n) * LANES
+        real = join(nothing, load(envelope_y, q))
+        _store(work, n * _POINT, real, join(nothing, load(motion_y, q)))
+    for n in range(y_count, SIZE):
+        _store(work, n * _POINT, join(nothing, nothing), join(nothing, nothing))
+
+
+@njit(cache=True, nogil=True)
+def _add_spectra(work, factors, pairs, total, power):  # type: ignore[no-untyped-def]
+    """Transform a block; cross spectra are added to `total` while they are in the cache."""
+    _pass8(work, 0, SIZE, factors, 0)
+    eighth = SIZE // 8 * _POINT
+    done = 0
+    for part in (0, 4, 1, 2, 3):
+        _subtransform(work, part * eighth, factors)
+        if part in (0, 4):
+            count = SIZE // 16 + (1 if part == 0 else 0)
+        else:
+            _subtransform(work, (8 - part) * eighth, factors)
+            count = SIZE // 8
+        _multiply(work, pairs[done : done + count], total, power)
+        done += count
 
 
 @njit(cache=True, nogil=True)
@@ -338,15 +412,18 @@ class LagSearch:
         for window in windows():
             for start in range(window.start, window.stop, STEP):
                 row = window.row + start - window.start
-                _add_block(
-                    start, samples, window.x, row, window.y, row, self._work, _TWIDDLES, _PAIRS,
-                    self._total, self._power,
-                )  # fmt: skip
+                x_count = min(STEP, samples - start)
+                y_count = min(STEP, samples - start) + 2 * MAX_LAG
+                y_row = row - MAX_LAG
+                _gather(window.x, row, x_count, window.y, y_row, y_count, self._work)
+                _add_spectra(self._work, _TWIDDLES, _PAIRS, self._total, self._power)
                 blocks += 1
         _invert(self._total, _ORDER, _TWIDDLES, self._work, self._correlation)
-        error = (_ERROR + blocks * _ERROR_PER_BLOCK) * np.sqrt(self._power[0] * self._power[1])
+        error = (
+            (_ERROR + blocks * _ERROR_PER_BLOCK) * np.sqrt(self._power[0] * self._power[1]) / SIZE
+        )
         peak = self._correlation[:, low : high + 1].max(axis=1)
-        return peak - 2 * error, self._power.min(axis=0) < _SILENT * samples
+        return peak - 2 * error, self._power.min(axis=0) < _SILENT * SIZE * samples
 
     def _compared(
         self,

@@ -175,14 +175,11 @@ def gammatone_gains(poles: Floats) -> Floats:
 def group_delays(bandwidth: Floats) -> NDArray[np.int64]:
     """Samples by which each channel is delayed so that all have the same group delay, ``(32,)``.
 
-    The model reads the delay of the demodulated filter at 1 rad/sample, not at its centre.
+    The delay is that of the demodulated filter at 0 Hz, the channel's centre frequency.
     """
     a = gammatone_poles(bandwidth)
-    delay = np.empty(CHANNELS)
-    for n, pole in enumerate(a):
-        numerator = np.array([1.0, 4 * pole, 4 * pole**2])
-        denominator = np.array([1.0, -4 * pole, 6 * pole**2, -4 * pole**3, pole**4])
-        delay[n] = signal.group_delay((numerator, denominator), w=1)[1][0]
+    # At 0 Hz, a pole a delays by a / (1 - a), and a zero -2a by 2a / (1 + 2a).
+    delay = 4 * a / (1 - a) + 2 * 2 * a / (1 + 2 * a)
     samples = np.rint(delay).astype(np.int64)
     return np.asarray(samples.max() - samples)
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from clarity.enhancer.nalr import NALR
@@ -33,7 +33,7 @@ from bench.hearing.haaqi.parameters import (
 from bench.hearing.haaqi.simd import LANES, aligned
 
 NALR_ORDER: Final = 140
-WHOLE: Final = 1 << 20
+WHOLE: Final = 3 << 19
 """Samples up to which a group's channels are held for the whole signal, some 250 bytes each; of a
 longer signal they are computed twice, in windows."""
 WINDOW: Final = 8 * STEP
@@ -94,6 +94,16 @@ class _Kept:
     motion: NDArray[np.float32] | None = None
 
 
+class _Workspace:
+    """Buffers of one score; used again, because fresh memory costs as much as arithmetic."""
+
+    def __init__(self, window: int, pad: int) -> None:
+        self.search = LagSearch()
+        self.processed = SlidingChannels(window, pad)
+        self.scratch = scratch()
+        self.heard = aligned(2 * BLOCK)
+
+
 class Scorer:
     """A reference of a certain length, and the score of processed signals of the same length.
 
@@ -141,6 +151,7 @@ class Scorer:
         self._keep_channels = keep and self._length <= KEPT_CHANNELS
         self._keep_motion = keep and self._length <= KEPT_MOTION
         self._kept: list[_Kept] = []
+        self._spare: list[_Workspace] = []
         self._heard: NDArray[np.bool_] | None = None
         self._modulations: Floats | None = None
         self._lock = threading.Lock()
@@ -168,12 +179,19 @@ class Scorer:
     def _evaluate(self, ear: Ear, kept: list[_Kept], draws: Draws | None) -> HaaqiResult:
         envelope = np.zeros((2, self._hops, CHANNELS))
         covariance = np.zeros((3, self._tiles, CHANNELS))
-        search = LagSearch()
-        y = SlidingChannels(self._window, self._pad)
+        try:
+            space = self._spare.pop()
+        except IndexError:
+            space = _Workspace(self._window, self._pad)
+        shared = None if self._keep_channels else SlidingChannels(self._window, self._pad)
         for group in range(GROUPS):
             lanes = slice(group * LANES, (group + 1) * LANES)
-            results = self._group(group, ear, kept[group], search, y, draws)
+            x = kept[group].channels or shared or SlidingChannels(self._window, self._pad)
+            if kept[group].channels is None:
+                x.begin(self._ear, group)
+            results = self._group(group, x, ear, kept[group], space, draws)
             envelope[:, :, lanes], covariance[:, :, lanes] = results
+        self._spare.append(space)
         cepstral = self._cepstral_correlation(*envelope)
         sync = features.sync_covariance(*covariance)
         linear = parameters.spectral_differences(self._ear.levels(), ear.levels())
@@ -193,16 +211,14 @@ class Scorer:
     def _group(
         self,
         group: int,
+        x: SlidingChannels,
         ear: Ear,
         kept: _Kept,
-        search: LagSearch,
-        y: SlidingChannels,
+        space: _Workspace,
         draws: Draws | None,
     ) -> tuple[Floats, Floats]:
         """Envelopes ``(2, hops, 8)`` and covariances ``(3, tiles, 8)`` of one group."""
-        x = kept.channels or SlidingChannels(self._window, self._pad)
-        if kept.channels is None:
-            x.begin(self._ear, group)
+        y = space.processed
         y.begin(ear, group)
 
         def windows() -> Iterator[Window]:
@@ -212,11 +228,10 @@ class Scorer:
                 stop = min(start + self._window, self._length)
                 yield Window(start, stop, self._pad, x.arrays, y.arrays)
 
-        lags = search.lags(windows, self._length)
+        lags = space.search.lags(windows, self._length)
         fresh = kept.motion is None
         rows = self._blocks * BLOCK if self._keep_motion else 2 * BLOCK
         motion = aligned(rows, np.float32) if kept.motion is None else kept.motion
-        heard, room = aligned(2 * BLOCK), scratch()
         first = self._delays[group]
         smooth = np.zeros((2, 2, self._hops, LANES))
         states = np.zeros((2, 2, LANES))
@@ -236,7 +251,18 @@ class Scorer:
                 for k, source in enumerate((window.x, window.y))
             )
             gain = parameters.noise_amplitude(self._level1)
-            tiles(blocks, first, reference, other, gain, motion, fresh, heard, room, out)
+            tiles(
+                blocks,
+                first,
+                reference,
+                other,
+                gain,
+                motion,
+                fresh,
+                space.heard,
+                space.scratch,
+                out,
+            )
         if draws is None and self._keep_channels:
             kept.channels = x
         if draws is None and self._keep_motion:
