@@ -7,6 +7,7 @@ from torch import Tensor
 
 from bench.api import SAMPLE_RATE, STEMS
 from bench.separators import HDemucsOptions
+from bench.separators.masks import WINDOW, mask_mixture
 from bench.separators.weights import load_model
 
 
@@ -22,7 +23,8 @@ class HDemucsSeparator(torch.nn.Module):
 
     def __init__(self, options: HDemucsOptions) -> None:
         super().__init__()
-        self.model = load_model(options.weights)
+        self.model, config = load_model(options.weights)
+        self._masked = config.masked
         self.model.requires_grad_(False)
         self._order = [self.model.sources.index(stem) for stem in STEMS]
         self._chunk = int(SAMPLE_RATE * options.segment * (1 + options.overlap))
@@ -63,8 +65,11 @@ class HDemucsSeparator(torch.nn.Module):
     def _run(self, chunk: Tensor) -> Tensor:
         """The network, which cannot reflect what is shorter than its window, on any length."""
         length = chunk.shape[-1]
-        missing = max(0, int(self.model.nfft) - length)
-        estimate: Tensor = self.model(torch.nn.functional.pad(chunk, (0, missing)))
+        missing = max(0, max(int(self.model.nfft), WINDOW) - length)
+        padded = torch.nn.functional.pad(chunk, (0, missing))
+        estimate: Tensor = self.model(padded)
+        if self._masked:
+            estimate = mask_mixture(estimate, padded)
         return estimate[..., :length]
 
 

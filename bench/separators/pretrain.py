@@ -23,6 +23,7 @@ from torch import Tensor
 from bench.api import SAMPLE_RATE, STEMS
 from bench.data.synth.dsp import generator
 from bench.hearing.sdr import median_sdr
+from bench.separators.masks import mask_mixture
 from bench.separators.pool import Pool, build_pool, pool_names
 from bench.separators.weights import Config, build_model, save_weights
 
@@ -126,7 +127,8 @@ class Trainer:
             group["lr"] = plan.rate * warm * 0.5 * (1 + math.cos(math.pi * done))
         with torch.autocast("cpu", torch.bfloat16):
             estimate = self.model(mixture)
-        loss = frame_error(estimate.float(), stems / std[:, None])
+        shares = mask_mixture(estimate.float(), mixture)
+        loss = frame_error(shares, stems / std[:, None])
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), plan.clip)
@@ -144,7 +146,7 @@ class Trainer:
         for mixture, stems in pool.whole():
             x, mean, std = _normalised(torch.from_numpy(mixture)[None])
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                estimate = self.average(x).float()[0] * std + mean
+                estimate = mask_mixture(self.average(x).float(), x)[0] * std + mean
             scores.append(median_sdr(stems, estimate.numpy(), SAMPLE_RATE))
         means = np.nanmean(scores, axis=0)
         return {"mean": float(means.mean()), **dict(zip(STEMS, map(float, means), strict=True))}
@@ -209,7 +211,14 @@ def main(
 ) -> None:
     torch.set_num_threads(threads)
     config = Config(
-        STEMS, channels, depth=5, nfft=2048, norm_starts=1, dconv_depth=dconv_depth, dconv_init=0.1
+        STEMS,
+        channels,
+        depth=5,
+        nfft=2048,
+        norm_starts=1,
+        dconv_depth=dconv_depth,
+        dconv_init=0.1,
+        masked=True,
     )
     plan = Plan(config, songs, 8, frames, batch, steps, rate, 100, 0.999, 2.0, seed)
     click.echo(f"Wrote {train(plan, folder, processes=threads)}")

@@ -31,7 +31,8 @@ _BUNDLES: Final = {
 class Config:
     """What a state dict does not say of its network: keywords of torchaudio's HDemucs.
 
-    The defaults are those of torchaudio's hdemucs_high and of its bundles.
+    The defaults are those of torchaudio's hdemucs_high and of its bundles. `masked` says that the
+    network was trained through :func:`bench.separators.masks.mask_mixture`, and is to be used so.
     """
 
     sources: tuple[str, ...] = ("drums", "bass", "other", "vocals")
@@ -46,15 +47,18 @@ class Config:
     dconv_attn: int = 4
     dconv_lstm: int = 4
     dconv_init: float = 1e-4
+    masked: bool = False
 
 
 def build_model(config: Config) -> HDemucs:
     """An HDemucs with random weights."""
-    return HDemucs(**{**asdict(config), "sources": list(config.sources)})
+    settings = asdict(config)
+    del settings["masked"]
+    return HDemucs(**{**settings, "sources": list(config.sources)})
 
 
-def load_model(weights: str) -> HDemucs:
-    """An HDemucs with the weights that an option names, in evaluation mode.
+def load_model(weights: str) -> tuple[HDemucs, Config]:
+    """An HDemucs with the weights that an option names, in evaluation mode, and its config.
 
     Args:
         weights: ``"bundled"``, ``"musdb"``, ``"musdb-plus"``, or the path of a state dict:
@@ -90,7 +94,7 @@ def load_model(weights: str) -> HDemucs:
             where=str(path),
             hint=f"write the network's settings as JSON into {path.with_suffix('.json')}",
         ) from error
-    return model.eval()
+    return model.eval(), config
 
 
 def save_weights(

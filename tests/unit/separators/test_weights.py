@@ -28,7 +28,7 @@ def tiny() -> torch.nn.Module:
 def test_safetensors_say_their_own_config(tmp_path: Path, tiny: torch.nn.Module) -> None:
     path = tmp_path / "a.safetensors"
     save_weights(path, tiny, TINY, {"seed": 0})
-    model = load_model(str(path))
+    model, _ = load_model(str(path))
     assert model.sources == list(STEMS)
     for name, tensor in tiny.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor.half().float()), name
@@ -43,7 +43,7 @@ def test_config_beside_the_file(tmp_path: Path, tiny: torch.nn.Module, suffix: s
     else:
         torch.save(tiny.state_dict(), path)
     path.with_suffix(".json").write_text(json.dumps(asdict(TINY)))
-    model = load_model(str(path))
+    model, _ = load_model(str(path))
     for name, tensor in tiny.state_dict().items():
         assert torch.equal(model.state_dict()[name], tensor), name
 
@@ -54,7 +54,7 @@ def test_full_size_state_dict_needs_no_config(tmp_path: Path) -> None:
     official = hdemucs_high(["drums", "bass", "other", "vocals"])
     path = tmp_path / "full.th"
     torch.save(official.state_dict(), path)
-    model = load_model(str(path))
+    model, _ = load_model(str(path))
     assert model.sources == ["drums", "bass", "other", "vocals"]
     assert sum(p.numel() for p in model.parameters()) == 83_639_368
 
@@ -138,6 +138,6 @@ def test_bundle_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_bundled_weights() -> None:
     assert BUNDLED.stat().st_size <= 10 * 2**20
-    model = load_model("bundled")
+    model, _ = load_model("bundled")
     assert model.sources == list(STEMS)
     assert {str(t.dtype) for t in load_file(BUNDLED).values()} == {"torch.float16"}
