@@ -1,12 +1,12 @@
 """Compiled stages of the differentiable HAAQI on the CPU: gammatone filters and outer hair cells.
 
 Arrays of channels are ``(groups, samples, 8)`` and what is given for each channel ``(groups, 8)``:
-eight channels are worked on side by side, and each group lies together in memory. Real and imaginary
-parts, or envelope and motion of the basilar membrane, are in front. Arrays are stored as the caller
-gives them (float32 or float64); the arithmetic is float64.
+eight channels are worked on side by side, and each group lies together in memory. Real and
+imaginary parts, or envelope and motion of the basilar membrane, are in front. Arrays are stored as
+the caller gives them (float32 or float64); the arithmetic is float64.
 
-Every filter is linear and starts from silence, so its adjoint is the filter itself, run backwards in
-time with conjugate poles.
+Every filter is linear and starts from silence, so its adjoint is the filter itself, run backwards
+in time with conjugate poles.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _POWER_FLOOR: Final = p.SMALL**2
 
 
 @compiled
-def gammatone(x, pole, gain, z, power):
+def gammatone(x, pole, gain, z, power):  # type: ignore[no-untyped-def]
     """z = gain (1 + 2 p)^2 / (1 - p)^4 applied to x, where p is the pole times a delay.
 
     Args:
@@ -53,7 +53,7 @@ def gammatone(x, pole, gain, z, power):
 
 
 @compiled
-def gammatone_adjoint(grad, grad_power, z, x, pole, gain, grad_x, by_pole, by_gain):
+def gammatone_adjoint(grad, grad_power, z, x, pole, gain, grad_x, by_pole, by_gain):  # type: ignore[no-untyped-def]
     """Adjoint of :func:`gammatone` by x and by the poles' radius a; adds to `grad_x`.
 
     With the response H = gain Q^2 P^2, P = 1 / (1 - p) and Q = (1 + 2p) P, the derivative by the
@@ -85,7 +85,7 @@ def gammatone_adjoint(grad, grad_power, z, x, pole, gain, grad_x, by_pole, by_ga
 
 
 @compiled
-def compress(control, z, curve, gain, out):
+def compress(control, z, curve, gain, out):  # type: ignore[no-untyped-def]
     """Compression gain from the control envelope, low-passed, applied to envelope and motion.
 
     Args:
@@ -116,7 +116,7 @@ def compress(control, z, curve, gain, out):
 
 
 @compiled
-def compress_adjoint(grad, control, z, gain, curve, grad_control, grad_z):
+def compress_adjoint(grad, control, z, gain, curve, grad_control, grad_z):  # type: ignore[no-untyped-def]
     """Adjoint of :func:`compress`; fills `grad_control` and `grad_z`.
 
     An envelope of 0 has no slope; its gradient is taken as 0.

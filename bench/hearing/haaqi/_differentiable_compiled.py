@@ -46,7 +46,7 @@ class _Gammatone(Function):
         return z, power
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor, grad_power: Tensor) -> tuple[Tensor, Tensor, None]:
         x, z = ctx.saved_tensors
         grad_x = torch.zeros_like(x)
@@ -73,7 +73,7 @@ class _Compress(Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         control, z, curve, gain = ctx.saved_tensors
         grad_control, grad_z = torch.empty_like(control), torch.empty_like(z)
@@ -91,7 +91,7 @@ class _Adapt(Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         compressed, lags, delays, threshold, out = ctx.saved_tensors
         grad_compressed = torch.zeros_like(compressed)
@@ -119,7 +119,7 @@ class _Covariance(Function):
         return value, power
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[None, Tensor]:
         reference, processed, lag, slope, decay = ctx.saved_tensors
         grad_processed = torch.zeros_like(processed)
@@ -133,13 +133,13 @@ class _Covariance(Function):
 
 def gammatone(x: Tensor, bandwidth: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """See the plain torch module."""
-    result: tuple[Tensor, Tensor] = _Gammatone.apply(x, bandwidth, dtype)
+    result: tuple[Tensor, Tensor] = _Gammatone.apply(x, bandwidth, dtype)  # type: ignore[no-untyped-call]
     return result
 
 
 def compress(control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
     """See the plain torch module."""
-    result: Tensor = _Compress.apply(control, z, curve)
+    result: Tensor = _Compress.apply(control, z, curve)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -152,11 +152,11 @@ def adapt(
     amplitude: float,
 ) -> Tensor:
     """See the plain torch module."""
-    result: Tensor = _Adapt.apply(compressed, lags, delays, threshold, noise, amplitude)
+    result: Tensor = _Adapt.apply(compressed, lags, delays, threshold, noise, amplitude)  # type: ignore[no-untyped-call]
     return result
 
 
 def covariance(reference: Tensor, processed: Tensor) -> tuple[Tensor, Tensor]:
     """See the plain torch module."""
-    result: tuple[Tensor, Tensor] = _Covariance.apply(reference, processed)
+    result: tuple[Tensor, Tensor] = _Covariance.apply(reference, processed)  # type: ignore[no-untyped-call]
     return result

@@ -39,9 +39,7 @@ def total(typing: Any, value: Any) -> Any:
             builder.extract_element(args[0], ir.Constant(ir.IntType(32), k)) for k in range(LANES)
         ]
         while len(parts) > 1:
-            parts = [
-                builder.fadd(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)
-            ]
+            parts = [builder.fadd(a, b) for a, b in zip(parts[::2], parts[1::2], strict=True)]
         return parts[0]
 
     return signature(types.float64, vector), generate
@@ -65,7 +63,7 @@ def _late_elements(
 
 @intrinsic  # type: ignore[untyped-decorator]
 def load_late(typing: Any, array: Any, row: Any, lags: Any) -> Any:
-    """Element ``[row + lags[k], k]`` of ``(rows, 8)`` in each lane k; 0 where there is no such row."""
+    """Element ``[row + lags[k], k]`` of ``(rows, 8)`` in each lane k; 0 where no such row is."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         double = ir.DoubleType()
@@ -83,7 +81,7 @@ def load_late(typing: Any, array: Any, row: Any, lags: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def store_late(typing: Any, array: Any, row: Any, lags: Any, value: Any) -> Any:
-    """Write each lane to where :func:`load_late` reads it, and nowhere where there is no such row."""
+    """Write each lane to where :func:`load_late` reads it, and nowhere where no such row is."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         for lane, inside, pointer in _late_elements(context, builder, sig, args):

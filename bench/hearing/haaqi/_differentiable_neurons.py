@@ -15,7 +15,6 @@ from bench.hearing.haaqi.elementary import log2, sqrt
 from bench.hearing.haaqi.simd import (
     LANES,
     load,
-    load_shifted,
     magnitude,
     maximum,
     minimum,
@@ -33,7 +32,7 @@ _B1, _A11, _A12, _B2, _A21, _A22 = p.adaptation()
 
 
 @compiled
-def adapt(compressed, lags, delays, threshold, noise, amplitude, out):
+def adapt(compressed, lags, delays, threshold, noise, amplitude, out):  # type: ignore[no-untyped-def]
     """Envelope in dB SL with the inner hair cells' adaptation; motion of that envelope.
 
     Args:
@@ -64,7 +63,7 @@ def adapt(compressed, lags, delays, threshold, noise, amplitude, out):
 
 
 @compiled
-def adapt_adjoint(grad, compressed, out, lags, delays, threshold, grad_compressed):
+def adapt_adjoint(grad, compressed, out, lags, delays, threshold, grad_compressed):  # type: ignore[no-untyped-def]
     """Adjoint of :func:`adapt`; `grad_compressed` holds zeros when handed in.
 
     Where the envelope is exactly 0 the gradient of the motion is taken as 0.
@@ -95,7 +94,7 @@ def adapt_adjoint(grad, compressed, out, lags, delays, threshold, grad_compresse
 
 
 @compiled
-def _taper(source, segment, length, window, offset, rows, start, energy):
+def _taper(source, segment, length, window, offset, rows, start, energy):  # type: ignore[no-untyped-def]
     """Window a segment and take its mean off, into `rows` from `start` on; sums its squares."""
     mean, square = zeros(), zeros()
     for n in range(length):
@@ -111,7 +110,7 @@ def _taper(source, segment, length, window, offset, rows, start, energy):
 
 
 @compiled
-def _correlate(x, y, length, low, sums):
+def _correlate(x, y, length, low, sums):  # type: ignore[no-untyped-def]
     """sums[l] = sum over n of x[n + low + l] y[n] for the lags of a pass."""
     a0 = a1 = a2 = a3 = a4 = a5 = a6 = zeros()
     for n in range(0, length, 2):
@@ -135,7 +134,7 @@ def _correlate(x, y, length, low, sums):
 
 
 @compiled
-def covariance(reference, processed, window, weights, scale, value, power, lag, slope, decay):
+def covariance(reference, processed, window, weights, scale, value, power, lag, slope, decay):  # type: ignore[no-untyped-def]
     """Greatest normalised covariance of each segment over the lags.
 
     Args:
@@ -187,7 +186,7 @@ def covariance(reference, processed, window, weights, scale, value, power, lag, 
 
 
 @compiled
-def covariance_adjoint(grad, reference, processed, window, lag, slope, decay, grad_processed):
+def covariance_adjoint(grad, reference, processed, window, lag, slope, decay, grad_processed):  # type: ignore[no-untyped-def]
     """Adjoint of :func:`covariance` by `processed`; adds to `grad_processed`."""
     pad = p.COVARIANCE_LAG
     x = np.zeros((2 * (_HOP + pad), LANES))
@@ -205,7 +204,7 @@ def covariance_adjoint(grad, reference, processed, window, lag, slope, decay, gr
             down = load(grad[k], at) * load(decay[k], at)
             mean = zeros()
             for n in range(length):
-                by_tapered = up * load_shifted(x, n, shifts) - down * load(y, n * LANES)
+                by_tapered = up * load_late(x, n, shifts) - down * load(y, n * LANES)
                 mean = mean + by_tapered
                 store(y, n * LANES, by_tapered)
             mean = mean * (1.0 / length)

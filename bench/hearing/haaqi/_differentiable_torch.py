@@ -55,12 +55,14 @@ def recursive_filter(x: Tensor, b: ArrayLike, a: ArrayLike, tail: int) -> Tensor
 
     def spectrum(coefficients: ArrayLike) -> Tensor:
         taps = torch.as_tensor(coefficients, dtype=torch.float64, device=x.device)
-        return torch.fft.rfft(taps, length)
+        transformed: Tensor = torch.fft.rfft(taps, length)
+        return transformed
 
     response = spectrum(b) / spectrum(a)
     transformed = torch.fft.rfft(x, length, dim=-2)
     filtered = transformed * response.to(transformed.dtype)[:, None]
-    return torch.fft.irfft(filtered, length, dim=-2)[..., :samples, :]
+    result: Tensor = torch.fft.irfft(filtered, length, dim=-2)[..., :samples, :]
+    return result
 
 
 def grouped(channels: ArrayLike) -> Tensor:
@@ -69,7 +71,9 @@ def grouped(channels: ArrayLike) -> Tensor:
 
 
 def gammatone(x: Tensor, bandwidth: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The gammatone filters' analytic output: its modulus is the envelope, its real part the motion.
+    """The gammatone filters' analytic output, whose modulus is the envelope.
+
+    Its real part is the motion of the basilar membrane.
 
     Args:
         x: ``(samples,)``, float64.

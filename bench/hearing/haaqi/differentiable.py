@@ -25,7 +25,9 @@ from torchaudio.transforms import Resample
 
 from bench.errors import BenchError
 from bench.hearing.haaqi import parameters as p
-from bench.hearing.haaqi._differentiable_model import EarModel
+from bench.hearing.haaqi._differentiable_model import EarModel, UnscorableReference, nalr
+
+__all__ = ["DifferentiableHaaqi", "UnscorableReference", "nalr", "to_model_rate"]
 
 _WHERE: Final = "differentiable HAAQI"
 
@@ -60,16 +62,23 @@ class _EarScore(Function):
     def forward(ctx: Any, processed: Tensor, model: EarModel, sample_rate: int) -> Tensor:
         with torch.enable_grad():
             leaf = processed.detach().requires_grad_()
-            score = model.score(to_model_rate(leaf, sample_rate)[: model.samples])
+            score = model.score(to_model_rate(leaf, sample_rate))
             (gradient,) = torch.autograd.grad(score, leaf)
         ctx.save_for_backward(gradient)
         return score.detach()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return grad.to(gradient) * gradient, None, None
+
+
+def _score(processed: Tensor, model: EarModel, sample_rate: int) -> Tensor:
+    if not (processed.requires_grad and torch.is_grad_enabled()):
+        return model.score(to_model_rate(processed, sample_rate))
+    score: Tensor = _EarScore.apply(processed, model, sample_rate)  # type: ignore[no-untyped-call]
+    return score
 
 
 class DifferentiableHaaqi:
@@ -88,8 +97,9 @@ class DifferentiableHaaqi:
         equalisation: 2 where the reference is amplified already, 1 to amplify it by NAL-R here.
 
     Raises:
-        BenchError: shapes that do not fit, NaN or infinite samples, or a reference that is silent or
-            has less than 16 ms between its first and last audible sample.
+        UnscorableReference: a reference is silent, or has less than 16 ms between its first and
+            last audible sample.
+        BenchError: shapes that do not fit, NaN or infinite samples.
 
     Source:
         Kates and Arehart (2016), The Hearing-Aid Audio Quality Index (HAAQI), IEEE/ACM TASLP 24(2);
@@ -132,13 +142,8 @@ class DifferentiableHaaqi:
                 f"processed {tuple(processed.shape)} is not like reference {self.shape}",
                 where=_WHERE,
             )
-        ears = _checked(processed)
-        if processed.requires_grad and torch.is_grad_enabled():
-            scores = [_EarScore.apply(*pair, self.sample_rate) for pair in zip(ears, self.models)]
-        else:
-            resampled = to_model_rate(ears, self.sample_rate)
-            scores = [model.score(ear) for ear, model in zip(resampled, self.models)]
-        return torch.stack(scores).to(processed.dtype)
+        pairs = zip(_checked(processed), self.models, strict=True)
+        return torch.stack([_score(*pair, self.sample_rate) for pair in pairs]).to(processed.dtype)
 
 
 def _checked(signals: Tensor) -> Tensor:

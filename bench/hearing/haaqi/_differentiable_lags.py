@@ -1,0 +1,75 @@
+"""Alignment of the channels of the differentiable HAAQI: correlations by block Fourier transforms."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.hearing.haaqi import parameters as p
+
+_BLOCK: Final = 32_768
+"""Points of a transform."""
+_STEP: Final = _BLOCK - 2 * p.MAX_LAG
+"""Samples of the reference in a block; the processed signal's are MAX_LAG more on either side."""
+
+
+class ChannelLags:
+    """Finds the lag of each channel's greatest correlation with a kept reference.
+
+    Means are taken off before the transform and their part added in float64: an envelope's
+    correlation is nearly flat at its top, and its mean would drown the rest in float32's rounding.
+
+    Args:
+        reference: compressed envelope and motion ``(2, groups, samples, 8)``.
+    """
+
+    def __init__(self, reference: Tensor) -> None:
+        self.samples = reference.shape[2]
+        # From the latest to the earliest, so that of equals the model's choice comes first.
+        latest = min(p.MAX_LAG, self.samples) - 1
+        earliest = max(-p.MAX_LAG, 1 - self.samples)
+        self.lags = torch.arange(latest, earliest - 1, -1, device=reference.device)
+        self.mean = reference.mean(2)[..., None]
+        self.sums = _overlap_sums(reference, self.mean, -self.lags)
+        self.starts = range(0, self.samples, _STEP)
+        self.spectra = [
+            torch.fft.rfft(_block(reference, self.mean, start, _STEP)).conj_physical_()
+            for start in self.starts
+        ]
+
+    def find(self, processed: Tensor) -> Tensor:
+        """Samples by which each envelope and motion is late, ``(2, groups, 8)``."""
+        mean = processed.mean(2)[..., None]
+        total = torch.zeros_like(self.spectra[0])
+        for start, spectrum in zip(self.starts, self.spectra, strict=True):
+            frame = _block(processed, mean, start - p.MAX_LAG, _BLOCK)
+            total.addcmul_(torch.fft.rfft(frame), spectrum)
+        correlation = torch.fft.irfft(total, _BLOCK)[..., self.lags + p.MAX_LAG].double()
+        sums = self.sums + self.mean.double() * (self.samples - self.lags.abs())
+        correlation += mean.double() * sums
+        correlation += self.mean.double() * _overlap_sums(processed, mean, self.lags)
+        return self.lags[correlation.argmax(-1)]
+
+
+def _block(x: Tensor, mean: Tensor, start: int, length: int) -> Tensor:
+    """Samples of ``(2, groups, samples, 8)`` less their mean, ``(2, groups, 8, _BLOCK)``."""
+    block = x.new_zeros(*x.shape[:2], x.shape[3], _BLOCK)
+    inside = x[:, :, max(start, 0) : start + length].transpose(2, 3)
+    before = max(-start, 0)
+    torch.sub(inside, mean, out=block[..., before : before + inside.shape[3]])
+    return block
+
+
+def _overlap_sums(x: Tensor, mean: Tensor, lags: Tensor) -> Tensor:
+    """Sums of x[n] less the mean over the n for which n - lag is a sample too, float64.
+
+    But for a constant: the sum over all n is 0.
+    """
+    head, tail = (
+        functional.pad((part.transpose(2, 3).double() - mean).cumsum(3), (1, 0))
+        for part in (x[:, :, : p.MAX_LAG], x[:, :, -p.MAX_LAG :].flip(2))
+    )
+    return -torch.where(lags > 0, head[..., lags.clamp(min=0)], tail[..., (-lags).clamp(min=0)])
