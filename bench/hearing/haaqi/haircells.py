@@ -22,6 +22,8 @@ HOP: Final = ENVELOPE_WINDOW // 2
 """Samples between two segments of the smoothed envelope; a block holds two."""
 
 _SMALL: Final = parameters.SMALL
+_FLOOR: Final = 1e-100
+"""dB SL for zero: nothing even beside _SMALL, but it keeps voltages from denormal numbers."""
 _DECIBELS: Final = float(20 * np.log10(2))
 _OVERSHOOT: Final = parameters.OVERSHOOT
 _B1, _A11, _A12, _B2, _A21, _A22 = (float(c) for c in parameters.adaptation())
@@ -79,8 +81,7 @@ def hair_cells(  # type: ignore[no-untyped-def]
                     alive[k] = 1.0 if n >= first[k] else 0.0
             audible = load(alive, 0)
             amplitude = load_shifted(envelope, n, shifts, 0) * audible + _SMALL
-            # Far below anything heard, but not zero: the voltages never become denormal numbers.
-            v0 = maximum(_DECIBELS * log2(amplitude) + level, _SMALL)
+            v0 = maximum(_DECIBELS * log2(amplitude) + level, _FLOOR)
             v1_next = _A12 * v2 + (_A11 * v1 + _B1 * v0)
             v2 = _A22 * v2 + (_A21 * v1 + _B2 * v0)
             v1 = v1_next
