@@ -231,7 +231,7 @@ def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpe
         cls = plugins.get("separator", separator).spec.options
         known = {f.name for f in dataclasses.fields(cls)} if cls else set()
         # The fair baseline of a fine-tuned separator is the one that it started from.
-        shared = {key: value for key, value in own.items() if key in known and key == "weights"}
+        shared = {key: own[key] for key in ("weights", "seen") if key in known and key in own}
         options = dataclasses.asdict(spec.dataset.options) if spec.dataset.options else {}
         found.append(
             make_run_spec(
@@ -288,7 +288,7 @@ def _unranked_reason(separator: Registered, trained_on: tuple[str, ...], suite: 
         return ""
     seen = [name for name in trained_on if name in suite.excluded]
     if "unknown" in seen:
-        return "what its weights were trained on is not declared"
+        return "what its weights were trained on is not said (-o separator.seen=...)"
     return f"its weights have seen {', '.join(seen)}" if seen else ""
 
 

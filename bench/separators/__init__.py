@@ -28,10 +28,17 @@ class HDemucsOptions:
         0.1, "cross-fade of two chunks, and by how much of its length a chunk is longer", unit="s"
     )
 
+    seen: str = option(
+        "",
+        "what the weights at a path were trained on, such as musdb18-train, separated by commas; "
+        "where it is not said, the row is not ranked",
+    )
+
     @property
     def trained_on(self) -> tuple[str, ...]:
         """Names of the data that the weights have seen."""
-        return _TRAINED_ON.get(self.weights, ("unknown",))
+        said = tuple(name.strip() for name in self.seen.split(",") if name.strip())
+        return _TRAINED_ON.get(self.weights, said or ("unknown",))
 
 
 _CITATION = (

@@ -25,8 +25,18 @@ _WINDOW = np.hanning(p.COVARIANCE_WINDOW)
 
 
 def _call(kernel: Callable[..., None], *arguments: Any) -> None:
-    """Call a kernel with the arrays behind the tensors; contiguous ones are not copied."""
+    """Call a kernel, which needs contiguous arrays, with tensors; results included."""
     kernel(*(a.detach().contiguous().numpy() if isinstance(a, Tensor) else a for a in arguments))
+
+
+def _room(like: Tensor) -> Tensor:
+    """Contiguous memory to be filled."""
+    return torch.empty_like(like, memory_format=torch.contiguous_format)
+
+
+def _zeros(like: Tensor) -> Tensor:
+    """Contiguous zeros to be added to, or filled in part."""
+    return torch.zeros_like(like, memory_format=torch.contiguous_format)
 
 
 class _Gammatone(Function):
@@ -40,7 +50,7 @@ class _Gammatone(Function):
         angle = 2 * math.pi / p.SAMPLE_RATE * p.centre_frequencies().reshape(groups)
         ctx.pole = ctx.radius * np.stack((np.cos(angle), np.sin(angle)))
         z = torch.empty(2, groups[0], len(x), groups[1], dtype=dtype)
-        power = torch.empty_like(bandwidth)
+        power = _room(bandwidth)
         _call(cochlea.gammatone, x, ctx.pole, ctx.gain, z, power)
         ctx.save_for_backward(x, z)
         return z, power
@@ -49,7 +59,7 @@ class _Gammatone(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, grad_power: Tensor) -> tuple[Tensor, Tensor, None]:
         x, z = ctx.saved_tensors
-        grad_x = torch.zeros_like(x)
+        grad_x = _zeros(x)
         by_pole, by_gain = np.empty((2, *grad_power.shape))
         _call(
             cochlea.gammatone_adjoint,
@@ -67,7 +77,7 @@ class _Gammatone(Function):
 class _Compress(Function):
     @staticmethod
     def forward(ctx: Any, control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
-        gain, out = torch.empty_like(z[0]), torch.empty_like(z)
+        gain, out = _room(z[0]), _room(z)
         _call(cochlea.compress, control, z, curve, gain, out)
         ctx.save_for_backward(control, z, curve, gain)
         return out
@@ -76,7 +86,7 @@ class _Compress(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         control, z, curve, gain = ctx.saved_tensors
-        grad_control, grad_z = torch.empty_like(control), torch.empty_like(z)
+        grad_control, grad_z = _room(control), _room(z)
         _call(cochlea.compress_adjoint, grad, control, z, gain, curve, grad_control, grad_z)
         return grad_control, grad_z, None
 
@@ -84,7 +94,7 @@ class _Compress(Function):
 class _Adapt(Function):
     @staticmethod
     def forward(ctx: Any, compressed: Tensor, *rest: Any) -> Tensor:
-        out = torch.zeros_like(compressed)
+        out = _zeros(compressed)
         _call(neurons.adapt, compressed, *rest, out)
         lags, delays, threshold = rest[:3]
         ctx.save_for_backward(compressed, lags, delays, threshold, out)
@@ -94,7 +104,7 @@ class _Adapt(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         compressed, lags, delays, threshold, out = ctx.saved_tensors
-        grad_compressed = torch.zeros_like(compressed)
+        grad_compressed = _zeros(compressed)
         _call(
             neurons.adapt_adjoint,
             *(grad, compressed, out, lags, delays, threshold),
@@ -122,7 +132,7 @@ class _Covariance(Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[None, Tensor]:
         reference, processed, lag, slope, decay = ctx.saved_tensors
-        grad_processed = torch.zeros_like(processed)
+        grad_processed = _zeros(processed)
         _call(
             neurons.covariance_adjoint,
             *(grad, reference, processed, _WINDOW, lag, slope, decay),

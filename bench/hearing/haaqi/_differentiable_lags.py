@@ -1,4 +1,4 @@
-"""Alignment of the channels of the differentiable HAAQI: correlations by block Fourier transforms."""
+"""Alignment of the differentiable HAAQI's channels: correlations by block Fourier transforms."""
 
 from __future__ import annotations
 

@@ -5,20 +5,23 @@ autograd does the rest. The compiled stages have the same signatures and are che
 
 As there, arrays of channels are ``(groups, samples, 8)`` and what is given for each channel
 ``(groups, 8)``; real and imaginary parts, or envelope and motion of the basilar membrane, are in
-front.
+front. A stage works on one group after another, and forgets what is inside until the gradient asks
+for it, so that a graph holds little more than the stages' results.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from bench.hearing.haaqi import parameters as p
 from bench.hearing.haaqi.parameters import Floats
@@ -32,42 +35,47 @@ _ADAPTATION_TAIL: Final = p.SAMPLE_RATE
 """Samples in which each filter's response decays below float32's resolution."""
 
 
+def grouped(channels: ArrayLike) -> Tensor:
+    """``(channels,)`` as ``(groups, 8)``."""
+    return torch.as_tensor(channels).reshape(-1, LANES)
+
+
 def fast_length(samples: int) -> int:
-    """The next length that has no prime factor above 5, and is even."""
+    """A length from `samples` on that has small prime factors and is even."""
     best = 1 << (samples - 1).bit_length()
-    for five in (1, 5, 25, 125):
-        for three in (1, 3, 9, 27):
-            rest = -(-samples // (five * three))
-            best = min(best, five * three * max(2, 1 << (rest - 1).bit_length()))
+    for odd in (3, 5, 9, 15, 25, 27, 45, 75, 125):
+        rest = -(-samples // odd)
+        best = min(best, odd * max(2, 1 << (rest - 1).bit_length()))
     return best
 
 
 def recursive_filter(x: Tensor, b: ArrayLike, a: ArrayLike, tail: int) -> Tensor:
-    """Filter `x` along its last dimension but one by the rational response b / a, from silence.
+    """Filter `x` along its first dimension by the rational response b / a, from silence.
 
     Args:
-        x: ``(..., samples, n)``.
+        x: ``(samples, n)``.
         b, a: coefficients by rising delay.
         tail: samples in which the response decays.
     """
-    samples = x.shape[-2]
-    length = fast_length(samples + tail)
+    length = fast_length(len(x) + tail)
 
     def spectrum(coefficients: ArrayLike) -> Tensor:
         taps = torch.as_tensor(coefficients, dtype=torch.float64, device=x.device)
         transformed: Tensor = torch.fft.rfft(taps, length)
-        return transformed
+        return transformed[:, None]
 
-    response = spectrum(b) / spectrum(a)
-    transformed = torch.fft.rfft(x, length, dim=-2)
-    filtered = transformed * response.to(transformed.dtype)[:, None]
-    result: Tensor = torch.fft.irfft(filtered, length, dim=-2)[..., :samples, :]
-    return result
+    transformed = torch.fft.rfft(x, length, dim=0)
+    response = (spectrum(b) / spectrum(a)).to(transformed.dtype)
+    filtered: Tensor = torch.fft.irfft(transformed * response, length, dim=0)[: len(x)]
+    return filtered
 
 
-def grouped(channels: ArrayLike) -> Tensor:
-    """``(channels,)`` as ``(groups, 8)``."""
-    return torch.as_tensor(channels).reshape(-1, LANES)
+def _by_group(stage: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """The stage's results for each group, given each argument's parts by group."""
+    return [
+        checkpoint(stage, *parts, use_reentrant=False, preserve_rng_state=False)
+        for parts in zip(*arguments, strict=True)
+    ]
 
 
 def gammatone(x: Tensor, bandwidth: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -84,20 +92,24 @@ def gammatone(x: Tensor, bandwidth: Tensor, dtype: torch.dtype) -> tuple[Tensor,
         Real and imaginary parts ``(2, groups, samples, 8)``, and the envelopes' mean squares
         ``(groups, 8)``, float64.
     """
-    length = fast_length(len(x) + _GAMMATONE_TAIL)
     erb = grouped(p.erb()).to(x.device)
     turns = grouped(p.centre_frequencies() / p.SAMPLE_RATE).to(x.device)
-    radius = torch.exp(-bandwidth * erb * (2 * math.pi * 1.019 / p.SAMPLE_RATE))
-    gain = 2 * (1 - radius) ** 4 / (1 + 2 * radius) ** 2
-    bins = torch.arange(length, dtype=torch.float64, device=x.device) / length
-    delay = torch.exp(-2j * math.pi * (bins[:, None] - turns[:, None]))
-    pole = radius[:, None] * delay
-    response = gain[:, None] * ((1 + 2 * pole) / (1 - pole) ** 2) ** 2
-    complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
-    spectrum = torch.fft.fft(x, length)[:, None] * response
-    output = torch.fft.ifft(spectrum.to(complex_dtype), dim=1)[:, : len(x)]
-    z = torch.stack((output.real, output.imag))
-    return z, z.square().sum(0).mean(1).double()
+
+    def group(bandwidth: Tensor, erb: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
+        length = fast_length(len(x) + _GAMMATONE_TAIL)
+        radius = torch.exp(-bandwidth * erb * (2 * math.pi * 1.019 / p.SAMPLE_RATE))
+        gain = 2 * (1 - radius) ** 4 / (1 + 2 * radius) ** 2
+        bins = torch.arange(length, dtype=torch.float64, device=x.device) / length
+        pole = radius * torch.exp(-2j * math.pi * (bins[:, None] - turns))
+        response = gain * ((1 + 2 * pole) / (1 - pole) ** 2) ** 2
+        spectrum = torch.fft.fft(x, length)[:, None] * response
+        spectrum = spectrum.to(torch.complex128 if dtype == torch.float64 else torch.complex64)
+        output = torch.fft.ifft(spectrum, dim=0)[: len(x)]
+        z = torch.stack((output.real, output.imag))
+        return z, z.square().sum(0).mean(0).double()
+
+    z, power = zip(*_by_group(group, bandwidth, erb, turns), strict=True)
+    return torch.stack(z, 1), torch.stack(power)
 
 
 def compress(control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
@@ -112,22 +124,26 @@ def compress(control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
     Returns:
         ``(2, groups, samples, 8)``: envelope and motion.
     """
-    offset, slope, low, high = curve.to(z.dtype)[:, :, None]
-    level = control.square().sum(0).clamp(min=torch.finfo(z.dtype).tiny).log2()
-    raw = torch.exp2(offset - slope * level.clamp(low, high))
-    gain = recursive_filter(raw, *p.compression_lowpass(), _LOWPASS_TAIL)
-    power = z.square().sum(0)
-    audible = power > 0
-    envelope = torch.where(audible, torch.where(audible, power, 1).sqrt(), 0)
-    return torch.stack((gain * envelope, gain * z[0]))
+
+    def group(control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
+        offset, slope, low, high = curve
+        level = control.square().sum(0).clamp(min=torch.finfo(z.dtype).tiny).log2()
+        raw = torch.exp2(offset - slope * level.clamp(low, high))
+        gain = recursive_filter(raw, *p.compression_lowpass(), _LOWPASS_TAIL)
+        power = z.square().sum(0)
+        audible = power > 0
+        envelope = torch.where(audible, torch.where(audible, power, 1).sqrt(), 0)
+        return torch.stack((gain * envelope, gain * z[0]))
+
+    parts = control.unbind(1), z.unbind(1), curve.to(z.dtype).unbind(1)
+    return torch.stack(_by_group(group, *parts), 1)
 
 
 def _later(x: Tensor, lags: Tensor) -> Tensor:
-    """Every channel `lags` samples later in `x`, zeros beyond its ends."""
-    samples = x.shape[1]
-    index = torch.arange(samples, device=x.device)[:, None] + lags[:, None]
-    inside = (index >= 0) & (index < samples)
-    return torch.where(inside, x.gather(1, index.clamp(0, samples - 1)), 0)
+    """Every channel of ``(samples, 8)`` `lags` samples later in `x`, zeros beyond its ends."""
+    index = torch.arange(len(x), device=x.device)[:, None] + lags
+    inside = (index >= 0) & (index < len(x))
+    return torch.where(inside, x.gather(0, index.clamp(0, len(x) - 1)), 0)
 
 
 def adapt(
@@ -152,22 +168,29 @@ def adapt(
         ``(2, groups, samples, 8)``. Where the envelope is exactly 0 the gradient of the motion is
         taken as 0.
     """
-    envelope, motion = _later(compressed[0], lags[0]), _later(compressed[1], lags[1])
-    audible = envelope > p.SMALL
-    safe = torch.where(audible, envelope, 1)
-    octaves = safe.log2() - threshold.to(safe.dtype)[:, None]
-    level = torch.where(audible, DB_PER_OCTAVE * octaves, 0).clamp(min=0)
     b1, a11, a12, b2, a21, a22 = p.adaptation()
-    denominator = (1.0, -(a11 + a22), a11 * a22 - a12 * a21)
+    a = (1.0, -(a11 + a22), a11 * a22 - a12 * a21)
     voltage = (b1, a12 * b2 - a22 * b1, 0.0)
-    numerator = [p.OVERSHOOT * (d - v) for d, v in zip(denominator, voltage, strict=True)]
-    adapted = recursive_filter(level, numerator, denominator, _ADAPTATION_TAIL)
-    # Adaptation never raises 0 dB SL; the transform's rounding would.
-    adapted = torch.where(level > 0, adapted.clamp(min=0), 0)
-    motion = torch.where(audible, adapted * motion / safe, motion.detach())
-    rows = torch.arange(motion.shape[1], device=motion.device) % noise.shape[1]
-    motion = motion + amplitude * noise[:, rows]
-    return torch.stack((_later(adapted, -delays), _later(motion, -delays)))
+    b = [p.OVERSHOOT * (whole - part) for whole, part in zip(a, voltage, strict=True)]
+
+    def group(
+        compressed: Tensor, lags: Tensor, delays: Tensor, threshold: Tensor, noise: Tensor
+    ) -> Tensor:
+        envelope, motion = _later(compressed[0], lags[0]), _later(compressed[1], lags[1])
+        audible = envelope > p.SMALL
+        safe = torch.where(audible, envelope, 1)
+        level = torch.where(audible, DB_PER_OCTAVE * (safe.log2() - threshold), 0).clamp(min=0)
+        adapted = recursive_filter(level, b, a, _ADAPTATION_TAIL)
+        # Adaptation never raises 0 dB SL; the transform's rounding would.
+        adapted = torch.where(level > 0, adapted.clamp(min=0), 0)
+        motion = torch.where(audible, adapted * motion / safe, motion.detach())
+        rows = torch.arange(len(motion), device=motion.device) % len(noise)
+        motion = motion + amplitude * noise[rows]
+        return torch.stack((_later(adapted, -delays), _later(motion, -delays)))
+
+    constants = delays, threshold.to(compressed.dtype), noise
+    parts = _by_group(group, compressed.unbind(1), lags.unbind(1), *constants)
+    return torch.stack(parts, 1)
 
 
 @cache
@@ -184,15 +207,15 @@ def covariance_norms() -> tuple[Floats, Floats]:
 
 
 def _windowed(x: Tensor) -> Tensor:
-    """Windowed segments with their means taken off, ``(groups, segments, 8, 2 * HOP)``.
+    """Windowed segments with their means taken off, ``(segments, 8, 2 * HOP)``.
 
     The first and the last are half windows; the other half stays 0.
     """
-    segments = p.segments(x.shape[1], p.COVARIANCE_WINDOW)
+    segments = p.segments(len(x), p.COVARIANCE_WINDOW)
     window = torch.hann_window(2 * HOP, periodic=False, dtype=x.dtype, device=x.device)
-    blocks = x[:, : segments * HOP].unfold(1, HOP, HOP)
-    rise = functional.pad(blocks[:, 1:] * window[:HOP], (0, 0, 0, 0, 1, 0))
-    fall = torch.cat((blocks[:, :1], blocks[:, 2:]), 1) * window[HOP:]
+    blocks = x[: segments * HOP].unfold(0, HOP, HOP)
+    rise = functional.pad(blocks[1:] * window[:HOP], (0, 0, 0, 0, 1, 0))
+    fall = torch.cat((blocks[:1], blocks[2:])) * window[HOP:]
     both = torch.cat((rise, functional.pad(fall, (0, 0, 0, 0, 0, 1))), -1)
     inside = torch.ones(segments, 1, 2 * HOP, dtype=x.dtype, device=x.device)
     inside[0, :, :HOP] = inside[-1, :, HOP:] = 0
@@ -209,17 +232,23 @@ def covariance(reference: Tensor, processed: Tensor) -> tuple[Tensor, Tensor]:
         Covariances in 0 ... 1 and the reference's mean squares, both ``(groups, segments, 8)``,
         float64.
     """
-    x, y = _windowed(reference), _windowed(processed)
-    length = 4 * HOP
-    spectrum = torch.fft.rfft(x, length) * torch.fft.rfft(y, length).conj()
-    lags = torch.arange(-p.COVARIANCE_LAG, p.COVARIANCE_LAG + 1, device=x.device)
-    sums = torch.fft.irfft(spectrum, length)[..., lags % length]
-    kind = torch.zeros(x.shape[1], dtype=torch.int64)
+    kind = torch.zeros(p.segments(processed.shape[1], p.COVARIANCE_WINDOW), dtype=torch.int64)
     kind[0] = kind[-1] = 1
-    weights, scale = (torch.from_numpy(norm)[kind].to(x.device) for norm in covariance_norms())
-    best = (sums * weights[:, None].to(sums.dtype)).abs().amax(-1).double()
-    x_power = x.square().sum(-1).double() * scale[:, None]
-    y_power = y.square().sum(-1).double() * scale[:, None]
-    audible = (x_power > p.SMALL) & (y_power > p.SMALL)
-    norm = torch.where(audible, x_power * y_power, 1).sqrt()
-    return torch.where(audible, best / norm, 0).clamp(0, 1), x_power
+    weights, scale = (
+        torch.from_numpy(norm)[kind].to(processed.device) for norm in covariance_norms()
+    )
+
+    def group(reference: Tensor, processed: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = _windowed(reference), _windowed(processed)
+        length = 4 * HOP
+        spectrum = torch.fft.rfft(x, length) * torch.fft.rfft(y, length).conj()
+        lags = torch.arange(-p.COVARIANCE_LAG, p.COVARIANCE_LAG + 1, device=x.device)
+        sums = torch.fft.irfft(spectrum, length)[..., lags % length]
+        best = (sums * weights[:, None].to(sums.dtype)).abs().amax(-1).double()
+        x_power, y_power = (part.square().sum(-1).double() * scale[:, None] for part in (x, y))
+        audible = (x_power > p.SMALL) & (y_power > p.SMALL)
+        norm = torch.where(audible, x_power * y_power, 1).sqrt()
+        return torch.where(audible, best / norm, 0).clamp(0, 1), x_power
+
+    values, powers = zip(*_by_group(group, reference, processed), strict=True)
+    return torch.stack(values), torch.stack(powers)

@@ -98,14 +98,19 @@ def test_baselines_share_protocol_and_weights() -> None:
 def test_oracle_and_leaky_weights_are_unranked() -> None:
     suite = load_suite("cadenza-icassp-2024")
 
-    def reason(weights: str) -> str:
-        options = {"separator": {"weights": weights}, "dataset": {"root": "x"}}
+    def reason(weights: str, seen: str = "") -> str:
+        options = {"separator": {"weights": weights, "seen": seen}, "dataset": {"root": "x"}}
         return make_run_spec(
             installed(), suite, separator="hdemucs", gains="fixed", options=options
         ).unranked_reason
 
     assert reason("musdb") == ""
     assert "musdb18-test" in reason("musdb-plus")
+    assert "not said" in reason("/some/file.pt")
+    assert reason("/some/file.pt", "musdb18-train") == ""
+    assert "private" in reason("/some/file.pt", "musdb18-train, private")
+    # What the known weights have seen cannot be talked away.
+    assert "musdb18-test" in reason("musdb-plus", "musdb18-train")
     assert "clean stems" in make(separator="oracle", gains="fixed").unranked_reason
 
 
