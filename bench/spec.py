@@ -231,7 +231,9 @@ def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpe
         cls = plugins.get("separator", separator).spec.options
         known = {f.name for f in dataclasses.fields(cls)} if cls else set()
         # The fair baseline of a fine-tuned separator is the one that it started from.
-        shared = {key: own[key] for key in ("weights", "seen") if key in known and key in own}
+        shared: dict[str, Any] = {
+            key: own[key] for key in ("weights", "seen") if key in known and key in own
+        }
         options = dataclasses.asdict(spec.dataset.options) if spec.dataset.options else {}
         found.append(
             make_run_spec(
