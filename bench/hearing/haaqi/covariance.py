@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from bench.hearing.haaqi import parameters
+from bench.hearing.haaqi.compiling import kernel
 from bench.hearing.haaqi.haircells import BLOCK, hair_cells
 from bench.hearing.haaqi.parameters import COVARIANCE_LAG, COVARIANCE_WINDOW, Floats
 from bench.hearing.haaqi.simd import (
@@ -42,7 +42,7 @@ _FULL_LAGS, _FULL_POWER = _normalisation(_WINDOW)
 _HALF_LAGS, _HALF_POWER = _normalisation(_WINDOW[BLOCK:])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _weigh(motion, row, window_row, total, out, out_row):  # type: ignore[no-untyped-def]
     """Half a window over BLOCK rows, and the sum of what comes out, added to `total`."""
     for i in range(BLOCK):
@@ -52,7 +52,7 @@ def _weigh(motion, row, window_row, total, out, out_row):  # type: ignore[no-unt
     return total
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _centre(values, row, length, total, scale):  # type: ignore[no-untyped-def]
     """Make `length` rows that sum to `total` zero-mean; their power times `scale`."""
     mean = total * (1.0 / length)
@@ -64,7 +64,7 @@ def _centre(values, row, length, total, scale):  # type: ignore[no-untyped-def]
     return power * scale
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _correlate(x, y, start, sums, steps, products):  # type: ignore[no-untyped-def]
     """Add what _PART samples from `start` contribute to every lag's three `products`.
 
@@ -113,7 +113,7 @@ def _correlate(x, y, start, sums, steps, products):  # type: ignore[no-untyped-d
             p += LANES
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _peak(x, y, length, weights, sums, steps, products):  # type: ignore[no-untyped-def]
     """The greatest magnitude over the lags of the weighted correlation of two segments.
 
@@ -143,7 +143,7 @@ def _peak(x, y, length, weights, sums, steps, products):  # type: ignore[no-unty
 _FIRST, _FULL, _LAST = 0, 1, 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _segment(x, x_rows, y, y_rows, kind, scratch, tile, out):  # type: ignore[no-untyped-def]
     """Powers and peak covariance of one segment, to ``out[:, tile]``, ``(3, segments, 8)``.
 
@@ -178,7 +178,7 @@ def _segment(x, x_rows, y, y_rows, kind, scratch, tile, out):  # type: ignore[no
         store(out, (2 * segments + tile) * LANES, peak)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def tiles(  # type: ignore[no-untyped-def]
     blocks, first, reference, processed, noise_gain, x, fresh, y, scratch, out
 ):

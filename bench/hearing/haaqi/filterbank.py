@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from bench.hearing.haaqi import parameters
+from bench.hearing.haaqi.compiling import kernel
 from bench.hearing.haaqi.elementary import exp2, log2, sqrt
 from bench.hearing.haaqi.parameters import Cochlea, Floats
 from bench.hearing.haaqi.simd import LANES, load, maximum, minimum, store, zeros
@@ -56,7 +56,7 @@ def grouped(*rows: Floats) -> Floats:
     return np.ascontiguousarray(np.stack(rows).reshape(len(rows), GROUPS, LANES).swapaxes(0, 1))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def control_energy(signal, rows):  # type: ignore[no-untyped-def]
     """Sum over time of the squared control envelope of one group, before its gain, ``(8,)``.
 
@@ -102,7 +102,7 @@ def initial_state() -> Floats:
     return state
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def cochlea_block(signal, start, stop, rows, state, envelope, motion, offset):  # type: ignore[no-untyped-def]
     """Both filter banks and the compression for samples `start` to `stop` of one group.
 

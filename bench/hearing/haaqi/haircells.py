@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numba import njit
 
 from bench.hearing.haaqi import parameters
+from bench.hearing.haaqi.compiling import kernel
 from bench.hearing.haaqi.elementary import log2, reciprocal
 from bench.hearing.haaqi.filterbank import grouped
 from bench.hearing.haaqi.parameters import ENVELOPE_WINDOW, Cochlea, Floats
@@ -35,7 +35,7 @@ def haircell_coefficients(ear: Cochlea, level1: float) -> Floats:
     return grouped(level1 - ear.ihc_attenuation)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def hair_cells(  # type: ignore[no-untyped-def]
     source,
     shifts,

@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from bench.hearing.haaqi.compiling import kernel
 from bench.hearing.haaqi.parameters import MAX_LAG, Floats
 from bench.hearing.haaqi.simd import (
     LANES,
@@ -118,7 +119,7 @@ def _turn(work, place, real, imaginary, factors, w):  # type: ignore[no-untyped-
     store16(work, place + 16, real * v + imaginary * u)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pass4(work, base):  # type: ignore[no-untyped-def]
     """The last pass: a transform of the four points from `base`."""
     r0, i0 = _load(work, base)
@@ -159,7 +160,7 @@ def _butterfly(work, p, q, points, factors, w):  # type: ignore[no-untyped-def]
     _turn(work, p + 7 * q, br - di, bi + dr, factors, w + 12)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _pass8(work, base, span, factors, at):  # type: ignore[no-untyped-def]
     """One radix-8 pass of a decimation in frequency over the `span` points from `base`."""
     q = span // 8 * _POINT
@@ -173,7 +174,7 @@ def _pass8(work, base, span, factors, at):  # type: ignore[no-untyped-def]
         _butterfly(work, p, q, points, factors, at + 14 * j)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _subtransform(work, base, factors):  # type: ignore[no-untyped-def]
     """The passes after the first, over an eighth of the points, depth first."""
     span = SIZE // 8
@@ -190,7 +191,7 @@ def _subtransform(work, base, factors):  # type: ignore[no-untyped-def]
                 _pass4(work, start + least * 4 * _POINT)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _transform(work, factors):  # type: ignore[no-untyped-def]
     """Transform SIZE points in place; frequencies come out in the order of _ORDER."""
     _pass8(work, 0, SIZE, factors, 0)
@@ -198,7 +199,7 @@ def _transform(work, factors):  # type: ignore[no-untyped-def]
         _subtransform(work, part * (SIZE // 8) * _POINT, factors)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _multiply(work, pairs, total, power):  # type: ignore[no-untyped-def]
     """Add cross spectra at `pairs` of places to `total`, and the points' squares to `power`."""
     power_x, power_y = load(power, 0), load(power, LANES)
@@ -225,7 +226,7 @@ def _multiply(work, pairs, total, power):  # type: ignore[no-untyped-def]
     store(power, LANES, power_y)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _gather(x, x_row, x_count, y, y_row, y_count, work):  # type: ignore[no-untyped-def]
     """A block as points envelope + i motion in float32, zero behind `x_count` and `y_count`."""
     envelope_x, motion_x = x
@@ -243,7 +244,7 @@ def _gather(x, x_row, x_count, y, y_row, y_count, work):  # type: ignore[no-unty
         _store(work, n * _POINT, join(nothing, nothing), join(nothing, nothing))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add_spectra(work, factors, pairs, total, power):  # type: ignore[no-untyped-def]
     """Transform a block; cross spectra are added to `total` while they are in the cache."""
     _pass8(work, 0, SIZE, factors, 0)
@@ -260,7 +261,7 @@ def _add_spectra(work, factors, pairs, total, power):  # type: ignore[no-untyped
         done += count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _invert(total, order, factors, work, out):  # type: ignore[no-untyped-def]
     """Correlations ``(2, 2 * MAX_LAG, 8)`` of envelopes and motions from their spectra.
 
@@ -278,7 +279,7 @@ def _invert(total, order, factors, work, out):  # type: ignore[no-untyped-def]
         store(out, (2 * MAX_LAG + n) * LANES, load(work, s + 16) * (-0.25 / SIZE))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _compare(x, x_row, y, shifts, samples, lags, moved, sums):  # type: ignore[no-untyped-def]
     """Add correlations at `lags` consecutive lags, channel by channel, in float64.
 
@@ -327,7 +328,7 @@ def _compare(x, x_row, y, shifts, samples, lags, moved, sums):  # type: ignore[n
                 s += LANES
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _seek(correlation, threshold, places, end, step):  # type: ignore[no-untyped-def]
     """Move `places` ``(2, 8)`` by `step` until a correlation reaches its threshold, or to `end`."""
     for part in range(2):
