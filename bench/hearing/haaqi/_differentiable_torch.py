@@ -31,7 +31,7 @@ DB_PER_OCTAVE: Final = 20.0 * math.log10(2.0)
 HOP: Final = p.COVARIANCE_WINDOW // 2
 _GAMMATONE_TAIL: Final = 4096
 _LOWPASS_TAIL: Final = 512
-_ADAPTATION_TAIL: Final = p.SAMPLE_RATE
+_ADAPTATION_TAIL: Final = 2 * p.SAMPLE_RATE
 """Samples in which each filter's response decays below float32's resolution."""
 
 
