@@ -10,10 +10,8 @@ from torch.nn import functional
 
 from bench.hearing.haaqi import parameters as p
 
-_BLOCK: Final = 32_768
-"""Points of a transform."""
-_STEP: Final = _BLOCK - 2 * p.MAX_LAG
-"""Samples of the reference in a block; the processed signal's are MAX_LAG more on either side."""
+_LONGEST: Final = 32_768
+"""Points of a transform, where the signal is long enough to fill it."""
 
 
 class ChannelLags:
@@ -34,9 +32,12 @@ class ChannelLags:
         self.lags = torch.arange(latest, earliest - 1, -1, device=reference.device)
         self.mean = reference.mean(2)[..., None]
         self.sums = _overlap_sums(reference, self.mean, -self.lags)
-        self.starts = range(0, self.samples, _STEP)
+        # A block of the reference, and of the processed signal MAX_LAG more on either side.
+        self.points = min(_LONGEST, 1 << (self.samples + 2 * p.MAX_LAG).bit_length())
+        step = self.points - 2 * p.MAX_LAG
+        self.starts = range(0, self.samples, step)
         self.spectra = [
-            torch.fft.rfft(_block(reference, self.mean, start, _STEP)).conj_physical_()
+            torch.fft.rfft(self._block(reference, self.mean, start, step)).conj_physical_()
             for start in self.starts
         ]
 
@@ -45,22 +46,21 @@ class ChannelLags:
         mean = processed.mean(2)[..., None]
         total = torch.zeros_like(self.spectra[0])
         for start, spectrum in zip(self.starts, self.spectra, strict=True):
-            frame = _block(processed, mean, start - p.MAX_LAG, _BLOCK)
+            frame = self._block(processed, mean, start - p.MAX_LAG, self.points)
             total.addcmul_(torch.fft.rfft(frame), spectrum)
-        correlation = torch.fft.irfft(total, _BLOCK)[..., self.lags + p.MAX_LAG].double()
+        correlation = torch.fft.irfft(total, self.points)[..., self.lags + p.MAX_LAG].double()
         sums = self.sums + self.mean.double() * (self.samples - self.lags.abs())
         correlation += mean.double() * sums
         correlation += self.mean.double() * _overlap_sums(processed, mean, self.lags)
         return self.lags[correlation.argmax(-1)]
 
-
-def _block(x: Tensor, mean: Tensor, start: int, length: int) -> Tensor:
-    """Samples of ``(2, groups, samples, 8)`` less their mean, ``(2, groups, 8, _BLOCK)``."""
-    block = x.new_zeros(*x.shape[:2], x.shape[3], _BLOCK)
-    inside = x[:, :, max(start, 0) : start + length].transpose(2, 3)
-    before = max(-start, 0)
-    torch.sub(inside, mean, out=block[..., before : before + inside.shape[3]])
-    return block
+    def _block(self, x: Tensor, mean: Tensor, start: int, length: int) -> Tensor:
+        """Samples of ``(2, groups, samples, 8)`` less their mean, ``(2, groups, 8, points)``."""
+        block = x.new_zeros(*x.shape[:2], x.shape[3], self.points)
+        inside = x[:, :, max(start, 0) : start + length].transpose(2, 3)
+        before = max(-start, 0)
+        torch.sub(inside, mean, out=block[..., before : before + inside.shape[3]])
+        return block
 
 
 def _overlap_sums(x: Tensor, mean: Tensor, lags: Tensor) -> Tensor:

@@ -98,7 +98,6 @@ class EarModel:
         self.dtype, self.device = dtype, reference.device
         self.level1 = level1
         self.cochlea = p.cochlea(levels)
-        self._constants()
         magnitude = reference.abs()
         audible = torch.nonzero(magnitude > p.PRUNE_THRESHOLD * magnitude.max())
         if len(audible) == 0 or int(audible[-1] - audible[0]) < p.COVARIANCE_WINDOW:
@@ -108,6 +107,7 @@ class EarModel:
                 hint="Leave it out: no score exists for it.",
             )
         self.start, self.end = int(audible[0]), int(audible[-1]) + 1
+        self._constants()
         self.length = fast_length(2 * len(reference))
         self.spectrum = torch.fft.rfft(reference - reference.mean(), self.length).conj()
         reference = reference[self.start : self.end]
