@@ -6,59 +6,58 @@ It can be gamed: a free waveform that climbs it gains HAAQI without sounding or 
 
 from __future__ import annotations
 
-from typing import Final
-
 import torch
+from clarity.utils.audiogram import Audiogram, Listener
 from torch import Tensor
 
 from bench.api import AUDIOGRAM_FREQUENCIES, LossInput
-from bench.hearing.haaqi.differentiable import DifferentiableHaaqi, UnscorableReference, nalr
+from bench.hearing import nalr
+from bench.hearing.haaqi.differentiable import DifferentiableHaaqi, UnscorableReference
 from bench.hearing.haaqi.parameters import AUDIOGRAM_FREQUENCIES as MODEL_FREQUENCIES
 
-_NALR_TAPS: Final = 220
-"""Of the official prescription."""
+_COLUMNS = [AUDIOGRAM_FREQUENCIES.index(frequency) for frequency in MODEL_FREQUENCIES]
 
 
 class HaaqiLoss:
     """``1 - mean HAAQI`` over items and ears; on stems, over the stems too.
 
     On the output, estimate and reference come amplified and are compared as they are. On the remix
-    and on stems neither is, and both are amplified here by NAL-R as the official scorer amplifies
-    the reference, so that an estimate equal to its reference is always the best one.
+    and on stems neither is, and both are amplified here by the listener's NAL-R, as the official
+    scorer amplifies the reference: so an estimate equal to its reference is the best one.
 
     Ears and stems whose reference is silent, or audible for less than 16 ms, have no HAAQI and are
     left out; where nothing is left the loss is 0. A silent estimate of an audible reference has a
     score near 0 and a gradient of zeros.
 
-    Ears are scored one after the other: about 60 MB and 0.1 s a second of signal are needed at a
-    time, whatever the batch.
+    Ears are scored one after the other, each with 60 MB of memory a second of signal.
     """
 
     def __call__(self, data: LossInput) -> Tensor:
-        """A scalar from 0.001 (all is as the reference) to 1."""
+        """A scalar from 0.001 (all is as the reference) to 1.
+
+        Raises:
+            BenchError: NaN or infinite samples.
+        """
         items, *stems, ears, _ = data.estimate.shape
-        per_ear = (items, *[1] * len(stems), ears)
-        columns = [AUDIOGRAM_FREQUENCIES.index(frequency) for frequency in MODEL_FREQUENCIES]
-        audiograms = data.audiograms[..., columns].double().cpu().reshape(*per_ear, -1)
-        levels = audiograms.expand(items, *stems, ears, -1).flatten(0, -2).numpy()
-        level1 = data.level1.reshape(per_ear).expand(items, *stems, ears).flatten().tolist()
-        estimates = data.estimate.float().flatten(0, -2)
-        references = data.reference.float().flatten(0, -2)
+        copies = stems[0] if stems else 1
+        audiograms = data.audiograms.double().cpu().repeat_interleave(copies, 0).numpy()
+        level1 = data.level1.repeat_interleave(copies, 0).flatten().tolist()
+        estimate = data.estimate.float().reshape(items * copies, ears, -1)
+        reference = data.reference.float().reshape(items * copies, ears, -1)
+        if data.place != "output":
+            listeners = [Listener(Audiogram(left), Audiogram(right)) for left, right in audiograms]
+            estimate = nalr.amplify(estimate, listeners, data.sample_rate)
+            reference = nalr.amplify(reference, listeners, data.sample_rate)
+        levels = audiograms[..., _COLUMNS].reshape(-1, 1, len(_COLUMNS))
         scores = []
-        for ear in range(len(estimates)):
-            estimate, reference = estimates[ear], references[ear]
-            if data.place != "output":
-                estimate, reference = (
-                    nalr(x, levels[ear], data.sample_rate, _NALR_TAPS)
-                    for x in (estimate, reference)
-                )
+        for ear, (processed, clean) in enumerate(
+            zip(estimate.flatten(0, 1), reference.flatten(0, 1), strict=True)
+        ):
             try:
-                model = DifferentiableHaaqi(
-                    reference[None], levels[ear : ear + 1], data.sample_rate, level1[ear]
-                )
+                model = DifferentiableHaaqi(clean[None], levels[ear], data.sample_rate, level1[ear])
             except UnscorableReference:
                 continue
-            scores.append(model.score(estimate[None]))
+            scores.append(model.score(processed[None]))
         if not scores:
-            return 0.0 * estimates.sum()
+            return 0.0 * estimate.sum()
         return 1.0 - torch.cat(scores).mean()

@@ -30,9 +30,10 @@ from bench.hearing.haaqi._differentiable_torch import (
 )
 from bench.hearing.haaqi.parameters import Floats
 from bench.hearing.haaqi.simd import LANES
+from bench.hearing.nalr import convolve
 
 _MIDDLE_EAR_TAIL: Final = 4096
-_NALR_TAPS: Final = 140
+_NALR_ORDER: Final = 140
 _ENVELOPE_HOP: Final = p.ENVELOPE_WINDOW // 2
 _POWER_FLOOR: Final = p.SMALL**2
 
@@ -48,21 +49,16 @@ def threshold_noise() -> NDArray[np.float32]:
     return np.random.default_rng(2016).standard_normal(shape, dtype=np.float32)
 
 
-def nalr(samples: Tensor, levels: Floats, sample_rate: int, taps: int) -> Tensor:
-    """Amplify ``(samples,)`` by the NAL-R filter of `taps` + 1 taps; longer by `taps` samples."""
-    audiogram = Audiogram(levels=levels, frequencies=np.array(p.AUDIOGRAM_FREQUENCIES))
-    fir = torch.from_numpy(NALR(taps, sample_rate).build(audiogram)[0]).to(samples)
-    length = fast_length(len(samples) + taps)
-    spectrum = torch.fft.rfft(samples, length) * torch.fft.rfft(fir, length)
-    amplified: Tensor = torch.fft.irfft(spectrum, length)[: len(samples) + taps]
-    return amplified
-
-
 def middle_ear(samples: Tensor) -> Tensor:
-    """The middle ear's band-pass, ``(samples,)``."""
+    """The middle ear's band-pass, ``(samples,)``; exactly 0 until the first sample that is not.
+
+    The model treats envelopes of exactly 0, and so the silence that alignment puts in front, unlike
+    the transform's rounding.
+    """
     low_pass, high_pass = p.middle_ear_lowpass(), p.middle_ear_highpass()
     b, a = (np.convolve(low, high) for low, high in zip(low_pass, high_pass, strict=True))
-    return recursive_filter(samples[:, None], b, a, _MIDDLE_EAR_TAIL)[:, 0]
+    filtered = recursive_filter(samples[:, None], b, a, _MIDDLE_EAR_TAIL)[:, 0]
+    return torch.where((samples != 0).cumsum(0) > 0, filtered, 0)
 
 
 class UnscorableReference(BenchError):
@@ -112,9 +108,10 @@ class EarModel:
         self.spectrum = torch.fft.rfft(reference - reference.mean(), self.length).conj()
         reference = reference[self.start : self.end]
         if equalisation == 1:
-            amplified = nalr(reference, levels, p.SAMPLE_RATE, _NALR_TAPS)
-            # As the model has it: by the whole filter's length, not by its delay.
-            reference = amplified[_NALR_TAPS:]
+            audiogram = Audiogram(levels=levels, frequencies=np.array(p.AUDIOGRAM_FREQUENCIES))
+            taps, _ = NALR(_NALR_ORDER, p.SAMPLE_RATE).build(audiogram)
+            # As the model has it, cut by the filter's whole length rather than its delay.
+            reference = convolve(reference, torch.from_numpy(taps).to(reference))[_NALR_ORDER:]
         with torch.no_grad():
             compressed, bandwidth, self.sensation_levels = self._compressed(reference)
             self.lags = ChannelLags(compressed)

@@ -25,9 +25,9 @@ from torchaudio.transforms import Resample
 
 from bench.errors import BenchError
 from bench.hearing.haaqi import parameters as p
-from bench.hearing.haaqi._differentiable_model import EarModel, UnscorableReference, nalr
+from bench.hearing.haaqi._differentiable_model import EarModel, UnscorableReference
 
-__all__ = ["DifferentiableHaaqi", "UnscorableReference", "nalr", "to_model_rate"]
+__all__ = ["DifferentiableHaaqi", "UnscorableReference", "to_model_rate"]
 
 _WHERE: Final = "differentiable HAAQI"
 

@@ -164,8 +164,9 @@ def check_value(
     processed, level1 = change(reference), level_of(reference)
     expected = pyclarity(reference, processed, LEVELS[loss], level1, equalisation)
     arguments = reference, processed, LEVELS[loss], level1, equalisation
-    if case != "gap":
-        # Where the signal falls silent, pyclarity's own scores spread over seeds by 3e-4.
+    if case != "gap" and seconds >= 0.4:
+        # Where a signal falls silent or is a few segments long, pyclarity's own scores spread
+        # over seeds by 3e-4.
         assert score(*arguments, dtype=torch.float32)[0] == pytest.approx(expected, abs=1e-4)
     use(reference)
     assert score(*arguments)[0] == pytest.approx(expected, abs=1e-7)
