@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-board
+# Two processes of one thread each.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .PHONY: demo test test-all benchmark lint install clean
 
@@ -22,10 +24,10 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(PYTEST) -n 2 -p no:benchmark
 
 test-all: test
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -n 2 -p no:benchmark -m slow
 
 benchmark: install
 	$(BIN)/python -m pytest -m benchmark --benchmark-columns=min,median,rounds tests/benchmarks

@@ -28,7 +28,10 @@ def test_same_run_same_id_however_it_is_written() -> None:
     plain = make(loss="joint")
     spelt = make(
         loss="mse+0.30*sdr + 2*loudness+10.0*haaqi-net",
-        options={"separator": {"weights": "bundled"}, "training": {"epochs": "4"}},
+        options={
+            "separator": {"weights": "bundled"},
+            "training": {"epochs": str(load_suite("demo").training.epochs)},
+        },
     )
     assert run_id(plain) == run_id(spelt)
 
