@@ -22,9 +22,9 @@ def command() -> None:
 @command.command("train")
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--labels", type=_FOLDER, required=True, help="Folder of labels; kept and resumed.")
-@click.option("--songs", type=click.IntRange(min=1), default=300, show_default=True, help="Songs.")
+@click.option("--songs", type=click.IntRange(min=1), default=60, show_default=True, help="Songs.")
 @click.option("--valid-songs", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--epochs", type=click.IntRange(min=1), default=30, show_default=True)
+@click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 def train_command(

@@ -40,7 +40,9 @@ def _columns(rows: Rows) -> list[str]:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.4f}" if abs(value) >= 0.01 else f"{value:.5f}"
+    return str(value)
 
 
 def _csv(sections: Mapping[str, Rows]) -> str:
