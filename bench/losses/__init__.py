@@ -58,7 +58,7 @@ def register_losses() -> list[LossSpec]:
         LossSpec(
             name="haaqi-net",
             target="bench.losses.haaqi_net:HaaqiNetLoss",
-            summary="one minus HAAQI as a neural network predicts it",
+            summary="one minus HAAQI as HAAQI-Net predicts it, by default the light intrusive one",
             options=HaaqiNetLossOptions,
             default_place="output",
             citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",

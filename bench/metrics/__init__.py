@@ -42,7 +42,7 @@ def register_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="haaqi-net",
             target="bench.metrics.haaqi_net:HaaqiNetMetric",
-            summary="HAAQI as a neural network predicts it",
+            summary="HAAQI as HAAQI-Net predicts it, to be read beside the truth",
             parts=("mean", *EARS),
             citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",
         ),
