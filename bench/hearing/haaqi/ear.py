@@ -41,7 +41,8 @@ class Ear:
         self.bandwidth = parameters.adjusted_bandwidth(self.control_rms, cochlea.bandwidth, level1)
         self.rows = cochlea_coefficients(cochlea, self.bandwidth, level1)
         self.haircell_rows = haircell_coefficients(cochlea, level1)
-        self._gains = parameters.gammatone_gains(parameters.gammatone_poles(self.bandwidth))
+        poles = parameters.gammatone_poles(self.bandwidth)
+        _, self._gains = parameters.gammatone_polynomials(poles)
         self._energy = np.empty((GROUPS, LANES))
 
     def keep_energy(self, group: int, state: Floats) -> None:
@@ -64,7 +65,8 @@ def _middle_ear(samples: Floats) -> Floats:
 def _control_rms(samples: Floats) -> Floats:
     rows = control_coefficients()
     energy = np.concatenate([control_energy(samples, rows[g]) for g in range(GROUPS)])
-    gains = parameters.gammatone_gains(parameters.gammatone_poles(parameters.control_bandwidth()))
+    poles = parameters.gammatone_poles(parameters.control_bandwidth())
+    _, gains = parameters.gammatone_polynomials(poles)
     rms: Floats = gains * np.sqrt(energy / samples.size)
     return rms
 

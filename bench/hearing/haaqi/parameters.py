@@ -122,7 +122,7 @@ def cochlea(levels: ArrayLike) -> Cochlea:
     loss = np.maximum(loss, 0.0)
     normal_ratio = 1.25 + 2.25 * np.arange(CHANNELS) / (CHANNELS - 1)
     # The loss at which the outer hair cells are gone; what exceeds it falls to the inner ones.
-    full = 1.25 * 70 * (1 - 1 / normal_ratio)
+    full = 1.25 * (70 * (1 - 1 / normal_ratio))
     gone = loss >= full
     ohc = np.where(gone, 0.8 * full, 0.8 * loss)
     ihc = np.where(gone, 0.2 * full + (loss - full), 0.2 * loss)
@@ -147,8 +147,9 @@ def adjusted_bandwidth(control_rms: ArrayLike, narrow: Floats, level1: float) ->
     """
     with np.errstate(divide="ignore"):  # a silent channel has -inf dB: the narrow bandwidth
         level = 20 * np.log10(np.asarray(control_rms, dtype=np.float64)) + level1
-    share = (np.clip(level, 50, 100) - 50) / 50
-    return narrow + share * (control_bandwidth() - narrow)
+    wide = control_bandwidth()
+    between = narrow + ((np.clip(level, 50, 100) - 50) / 50) * (wide - narrow)
+    return np.where(level > 100, wide, between)
 
 
 # --- filters -------------------------------------------------------------------------------------
@@ -166,10 +167,28 @@ def gammatone_poles(bandwidth: Floats) -> Floats:
 
 def gammatone_gains(poles: Floats) -> Floats:
     """Gains that make the gammatone filters' response 2 at their centre, ``(32,)``."""
-    # (1 - a)^4, where pyclarity sums the polynomial's terms: it filters by that polynomial, whose
-    # rounding the sum undoes, and for cascades of one-pole filters the product is the accurate one.
     gains: Floats = 2 * (1 - poles) ** 4 / (1 + 2 * poles) ** 2
     return gains
+
+
+def gammatone_polynomials(poles: Floats) -> tuple[Floats, Floats]:
+    """The gammatone filters as pyclarity runs them, in terms of rounded coefficients.
+
+    Rounding the polynomial (1 - a z^-1)^4 moves the poles of a narrow filter by up to 1e-8, which
+    can be seen in the eighth decimal of a score. To give the same score, not a better one, each
+    operation here is that of pyclarity, in its order.
+
+    Returns:
+        coefficients ``(6, 32)``: b1, b2, a1, a2, a3, a4 of
+        ``y[n] = x[n] + b1 x[n-1] + b2 x[n-2] - a1 y[n-1] - ... - a4 y[n-4]``; and gains ``(32,)``.
+    """
+    a_1 = 4.0 * poles
+    a_2 = -6.0 * poles * poles
+    a_3 = 4.0 * poles * poles * poles
+    a_4 = -poles * poles * poles * poles
+    a_5 = 4.0 * poles * poles
+    gains = 2.0 * (1 - a_1 - a_2 - a_3 - a_4) / (1 + a_1 + a_5)
+    return np.stack((a_1, a_5, -a_1, -a_2, -a_3, -a_4)), gains
 
 
 def group_delays(bandwidth: Floats) -> NDArray[np.int64]:

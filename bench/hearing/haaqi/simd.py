@@ -197,6 +197,16 @@ def join(typing: Any, low: Any, high: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def rounded(typing: Any, left: Any, right: Any) -> Any:
+    """The product of two vectors, rounded by itself whatever it is added to."""
+
+    def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
+        return builder.fmul(*args)
+
+    return signature(vector, vector, vector), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def maximum(typing: Any, left: Any, right: Any) -> Any:
     """The greater of a vector and a vector or float, lane by lane."""
     return _choose(">", left, right)
