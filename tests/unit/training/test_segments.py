@@ -93,5 +93,10 @@ def test_songs_are_held_out_whole() -> None:
     assert len({scene.song for scene in held}) == 1
     assert not {scene.song for scene in held} & {scene.song for scene in train}
     assert len(train) + len(held) == 12
-    with pytest.raises(BenchError, match="validation_songs"):
-        hold_out(scenes(12), 4, seed=0)
+
+
+def test_a_small_set_is_not_held_out_whole(caplog: pytest.LogCaptureFixture) -> None:
+    train, held = hold_out(scenes(3), 14, seed=0)
+    assert (len(train), len(held)) == (2, 1)
+    assert "1 of 3 songs are held out, not 14" in caplog.text
+    assert hold_out(scenes(1), 14, seed=0)[1] == []
