@@ -245,10 +245,12 @@ def directions(processed: Floats, reference: Floats, gradient: Floats) -> Iterat
         yield signal.sosfilt(band, processed)
 
 
-def check_gradient(
-    case: str, seconds: float, count: int, use: Callable[[Floats], None], step: float = 1e-5
-) -> None:
-    """The gradient against central differences of pyclarity, nothing in which is held constant."""
+def check_gradient(case: str, seconds: float, count: int, use: Callable[[Floats], None]) -> None:
+    """The gradient against central differences of pyclarity, nothing in which is held constant.
+
+    A step changes the score by 1e-5 at most: more would cross corners of the model. Rounding
+    changes pyclarity's score by up to 1e-10, and so a difference by 1e-5 of the gradient's norm.
+    """
     change, loss = CASES[case]
     reference = music(seconds)
     processed, level1 = change(reference), level_of(reference)
@@ -259,13 +261,14 @@ def check_gradient(
     norm = np.linalg.norm(gradient)
     assert norm > 0
     assert np.linalg.norm(single - gradient) < 1e-3 * norm
+    step = 1e-5 / norm
     for direction in list(directions(processed, reference, gradient))[-count:]:
         unit = direction / np.linalg.norm(direction)
         up, down = (
             pyclarity(reference, processed + sign * step * unit, LEVELS[loss], level1, 2)
             for sign in (1, -1)
         )
-        assert gradient @ unit == pytest.approx((up - down) / (2 * step), abs=1e-5 * norm)
+        assert gradient @ unit == pytest.approx((up - down) / (2 * step), abs=3e-5 * norm)
 
 
 def test_gradient_is_pyclarity_s(pyclarity_noise: Callable[[Floats], None]) -> None:
@@ -277,7 +280,7 @@ def test_gradient_is_pyclarity_s(pyclarity_noise: Callable[[Floats], None]) -> N
 def test_gradient_is_pyclarity_s_in_every_case(
     case: str, pyclarity_noise: Callable[[Floats], None]
 ) -> None:
-    check_gradient(case, 1.0, 12, pyclarity_noise)
+    check_gradient(case, 0.5, 12, pyclarity_noise)
 
 
 def test_scores_of_a_batch_are_those_of_its_ears() -> None:
