@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from bench.leaderboard.store import Board
     from bench.plugins import Plugins
     from bench.spec import RunSpec
     from bench.suites import Suite
@@ -81,6 +82,27 @@ def format_option(function: F) -> F:
 def board_folder(out: Path | None, suite: str) -> Path:
     """The folder of a suite's board."""
     return out if out is not None else Path("leaderboards") / Path(suite).stem
+
+
+def existing_board(
+    suite: str, split: str, protocol: str, out: Path | None
+) -> tuple[Board, Suite, str, str]:
+    """The board of a suite, the suite, and the split and protocol to show.
+
+    Raises:
+        BenchError: there is no such suite, protocol or board.
+    """
+    from bench.errors import BenchError
+    from bench.leaderboard.store import Board
+    from bench.suites import check_protocol, load_suite
+
+    loaded = load_suite(suite)
+    board = Board(board_folder(out, loaded.name))
+    if not board.path.is_dir():
+        hint = f"Make one: bench run --suite {suite}"
+        raise BenchError("there is no board here", where=str(board.path), hint=hint)
+    check_protocol(protocol or loaded.protocol, where="--protocol")
+    return board, loaded, split or loaded.split, protocol or loaded.protocol
 
 
 def spec_from(
