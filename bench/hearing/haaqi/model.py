@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from clarity.utils.audiogram import Audiogram
 
@@ -22,6 +24,10 @@ class HaaqiReference:
         level1: dB SPL that an RMS of 1.0 stands for.
         equalisation: 1 where the reference has had no NAL-R, and the model adds it; 2 where it
             has.
+
+    Raises:
+        BenchError: the reference is empty, has more than one dimension or NaN, or `equalisation`
+            is neither 1 nor 2.
     """
 
     def __init__(
@@ -33,18 +39,18 @@ class HaaqiReference:
         *,
         equalisation: int = 2,
     ) -> None:
-        self._samples = to_model_rate(_checked(reference, "reference"), sample_rate)
-        if not self._samples.any():
-            raise BenchError("is silent", where="reference", hint="Give a reference with sound.")
         if equalisation not in (1, 2):
-            raise BenchError(f"equalisation {equalisation} is unknown", hint="Use 1 or 2.")
+            raise BenchError(
+                f"equalisation {equalisation} is unknown",
+                hint="1: the reference needs NAL-R; 2: it has it already.",
+            )
+        self._samples = to_model_rate(_checked(reference, "reference"), sample_rate)
         frequencies = np.array(parameters.AUDIOGRAM_FREQUENCIES)
         self._levels = np.asarray(audiogram.resample(frequencies).levels, dtype=np.float64)
-        self._rate = sample_rate
+        self._sample_rate = sample_rate
         self._level1 = level1
         self._equalisation = equalisation
-        self._keep = True
-        self._prepared: Scorer | None = None
+        self._kept: Scorer | None = None
 
     def evaluate(
         self,
@@ -53,29 +59,40 @@ class HaaqiReference:
         *,
         draws: np.random.RandomState | None = None,
     ) -> HaaqiResult:
-        """Score `processed` ``(samples,)``; its rate in Hz is the reference's unless given."""
-        rate = self._rate if processed_sample_rate is None else processed_sample_rate
-        samples = to_model_rate(_checked(processed, "processed"), rate)
-        length = min(self._samples.size, samples.size)
-        return self._scorer(length).evaluate(samples[:length], draws)
+        """Score `processed` and say what the score is made of.
 
-    def _scorer(self, length: int) -> Scorer:
-        """The model is made for a common length; what is longer is cut."""
-        scorer = self._prepared
-        if scorer is None or scorer.samples != length:
-            scorer = Scorer(
-                self._samples[:length],
-                self._levels,
-                self._level1,
-                self._equalisation,
-                self._keep,
-            )
-            self._prepared = scorer
-        return scorer
+        Args:
+            processed: ``(samples,)``, float64. Of two lengths the shorter one counts; what is
+                kept of the reference is kept for one length.
+            processed_sample_rate: Hz, where it is not the reference's.
+            draws: what the threshold noise is drawn from, in pyclarity's order; by default a
+                table, always the same.
+
+        Raises:
+            BenchError: `processed` is no signal, or the two have less than 16 ms in common.
+        """
+        samples = self._common(processed, processed_sample_rate)
+        scorer = self._kept
+        if scorer is None or scorer.samples != samples.size:
+            scorer = self._kept = self._scorer(samples.size, keep=True)
+        return scorer.evaluate(samples, draws)
 
     def score(self, processed: Floats, processed_sample_rate: float | None = None) -> float:
-        """The score alone: see :meth:`evaluate`."""
+        """The score alone, 0 to 0.999: see :meth:`evaluate`."""
         return self.evaluate(processed, processed_sample_rate).score
+
+    def _common(self, processed: Floats, sample_rate: float | None) -> Floats:
+        """`processed` at 24 kHz, as far as the reference goes."""
+        rate = self._sample_rate if sample_rate is None else sample_rate
+        return to_model_rate(_checked(processed, "processed"), rate)[: self._samples.size]
+
+    def _scorer(self, length: int, keep: bool) -> Scorer:
+        reference = self._samples[:length]
+        return Scorer(reference, self._levels, self._level1, self._equalisation, keep)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is kept is many times the size of the signal, and soon computed again.
+        return {**self.__dict__, "_kept": None}
 
 
 def _checked(samples: Floats, name: str) -> Floats:
@@ -116,7 +133,15 @@ def haaqi(
             has.
         processed_sample_rate: Hz, where it is not the reference's.
         draws: what the threshold noise is drawn from, in pyclarity's order; by default a table.
+
+    Returns:
+        pyclarity's ``compute_haaqi`` to 1e-8 with the same draws, and to 1e-4, which is about
+        what that varies by with its draws, by default.
+
+    Raises:
+        BenchError: a signal is empty, has more than one dimension or NaN, the reference is
+            silent or has less than 16 ms of sound, or `equalisation` is neither 1 nor 2.
     """
     prepared = HaaqiReference(reference, audiogram, sample_rate, level1, equalisation=equalisation)
-    prepared._keep = False
-    return prepared.evaluate(processed, processed_sample_rate, draws=draws).score
+    samples = prepared._common(processed, processed_sample_rate)
+    return prepared._scorer(samples.size, keep=False).evaluate(samples, draws).score

@@ -108,14 +108,15 @@ class Scorer:
     """A reference of a certain length, and the score of processed signals of the same length.
 
     Args:
-        reference: at 24 kHz, ``(samples,)``, with sound in it.
+        reference: at 24 kHz, ``(samples,)``.
         levels: hearing loss in dB HL at AUDIOGRAM_FREQUENCIES, ``(6,)``.
         level1: dB SPL that an RMS of 1.0 stands for.
         equalisation: 1 where NAL-R is yet to be added to the reference, 2 where it has been.
         keep: whether more than one signal will be scored.
 
     Raises:
-        BenchError: between its first and its last sound, the reference lasts less than 16 ms.
+        BenchError: the reference is silent, or lasts less than 16 ms between its first and its
+            last sound.
     """
 
     def __init__(
@@ -126,6 +127,8 @@ class Scorer:
         equalisation: int,
         keep: bool,
     ) -> None:
+        if not reference.any():
+            raise BenchError("is silent", where="reference", hint="Score an excerpt with sound.")
         self.samples = reference.size
         self._aligner = BulkAligner(reference)
         self._span = slice(*audible_span(reference))
