@@ -7,7 +7,6 @@ import logging
 import os
 import platform
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import __version__
 from bench.api import Dataset
+from bench.leaderboard.schema import TIME_METRIC
 from bench.plugins import Plugins
 from bench.spec import RunSpec, baseline_specs, code_hash
 from bench.suites import Suite
@@ -109,14 +109,15 @@ def execute(
     for run in runs:
         check_parts(run.spec, plugins)
     scenes = dataset.scenes(runs[0].spec.split)
-    started = {run.run_id: time.monotonic() for run in runs}
     stopped: dict[str, str] = {}
     to_score: list[RunToScore] = []
     for run in runs:
         if fresh:
             board.forget(run.run_id)
             shutil.rmtree(checkpoint_folder(board, run.run_id), ignore_errors=True)
-        _keep_run(board, run, plugins, dataset, status="running")
+        # A row that ended stays as it is until there is something new to say of it.
+        if not _has_ended(board, run.run_id):
+            _keep_run(board, run, plugins, dataset, status="running")
         weights = None
         if run.spec.trains:
             try:
@@ -136,7 +137,7 @@ def execute(
         evaluate_runs(
             to_score, todo, board, plugins, workers=workers or os.cpu_count() or 1, advance=step
         )
-    return _finish(runs, stopped, board, plugins, dataset, started)
+    return _finish(runs, stopped, board, plugins, dataset)
 
 
 def check_parts(spec: RunSpec, plugins: Plugins) -> None:
@@ -195,7 +196,6 @@ def _finish(
     board: Board,
     plugins: Plugins,
     dataset: Dataset,
-    started: Mapping[str, float],
 ) -> Outcome:
     failed: dict[str, int] = {}
     for run in runs:
@@ -205,19 +205,26 @@ def _finish(
         bad = scores[scores["status"] != "ok"]
         failed[run.run_id] = len(bad[["scene", "listener"]].drop_duplicates())
         status = "failed-scenes" if failed[run.run_id] else "done"
-        seconds = time.monotonic() - started[run.run_id]
+        spent = scores[scores["metric"] == TIME_METRIC]["value"].sum()
+        log_rows = board.training(run.run_id)
+        spent += log_rows[log_rows["name"] == "seconds"]["value"].sum()
         row = _keep_run(
             board,
             run,
             plugins,
             dataset,
             status=status,
-            seconds=seconds,
+            seconds=float(spent),
             n_pairs=len(scores[["scene", "listener"]].drop_duplicates()),
             n_failed=failed[run.run_id],
         )
         plugins.notify("run_finished", run_id=run.run_id, spec=run.spec, summary=row)
     return Outcome(failed, stopped)
+
+
+def _has_ended(board: Board, run_id: str) -> bool:
+    row = board.run(run_id)
+    return row is not None and row["status"] == "done"
 
 
 def _keep_run(
@@ -227,10 +234,9 @@ def _keep_run(
     dataset: Dataset,
     *,
     status: str,
-    seconds: float = 0.0,
     **more: Any,
 ) -> dict[str, Any]:
-    """Write a run's row with `more` columns; what an earlier attempt took adds to its time."""
+    """Write a run's row with `more` columns, and return it."""
     earlier = board.run(run.run_id) or {}
     spec = run.spec
     identity = spec.identity(plugins, spec.fingerprints(dataset))
@@ -240,7 +246,6 @@ def _keep_run(
         "status": status,
         "created": earlier.get("created") or now,
         "finished": None if status == "running" else now,
-        "seconds": (earlier.get("seconds") or 0.0) + seconds,
         "suite": spec.suite,
         "split": spec.split,
         "protocol": spec.protocol,

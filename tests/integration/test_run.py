@@ -131,6 +131,25 @@ def test_a_killed_training_ends_as_if_never_killed(
     pd.testing.assert_frame_equal(*logs)
 
 
+def test_a_killed_run_leaves_the_rows_that_had_ended_as_they_were(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("--separator", "mixture", "--gains", "fixed") == 0
+    board = Board(tmp_path / "board")
+    before = board.runs()
+    assert (before.seconds > 0).all()
+
+    def killed(self: Trainer, *rest: object) -> dict[str, object]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Trainer, "_epoch", killed)
+    assert run(*TRAINED) == 130
+    after = board.runs()
+    kept = after[after.run_id.isin(before.run_id)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, before, check_dtype=False)
+    assert set(after.status[~after.run_id.isin(before.run_id)]) == {"running"}
+
+
 def test_scores_do_not_depend_on_the_number_of_workers(run: Run, tmp_path: Path) -> None:
     choice = ("--separator", "mixture", "--gains", "none")
     assert run(*choice, out="one") == 0
