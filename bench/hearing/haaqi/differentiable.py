@@ -5,9 +5,10 @@ continuous: the filters and their level-dependent bandwidths, compression, adapt
 Decisions are constants: alignment lags, the lag at which a covariance is greatest, and which
 segments count as silent.
 
-HAAQI can be gamed. Gradient ascent on a free waveform raises the true score of a bad signal from
-0.29 to 0.89 while its SDR hardly moves: it writes what the model hears, not what the ear wants. So
-train with it what cannot do that (gains, an equaliser) or add another loss, and log SDR beside it.
+HAAQI can be gamed. A free waveform that climbs the gradient writes what the model hears, not what
+the ear wants: from music in noise at 6.0 dB SDR, 150 steps raised the true score from 0.48 to 0.97
+and the SDR to 6.8 dB. So train with it what cannot do that (gains, an equaliser), or add another
+loss, and log SDR beside it.
 """
 
 from __future__ import annotations
@@ -75,10 +76,18 @@ class _EarScore(Function):
 
 
 def _score(processed: Tensor, model: EarModel, sample_rate: int) -> Tensor:
-    if not (processed.requires_grad and torch.is_grad_enabled()):
-        return model.score(to_model_rate(processed, sample_rate))
-    score: Tensor = _EarScore.apply(processed, model, sample_rate)  # type: ignore[no-untyped-call]
-    return score
+    with _full_precision(processed):
+        if not (processed.requires_grad and torch.is_grad_enabled()):
+            return model.score(to_model_rate(processed, sample_rate))
+        score: Tensor = _EarScore.apply(  # type: ignore[no-untyped-call]
+            processed, model, sample_rate
+        )
+        return score
+
+
+def _full_precision(signal: Tensor) -> torch.autocast:
+    """Keeps a training run's mixed precision out of the model."""
+    return torch.autocast(signal.device.type, enabled=False)
 
 
 class DifferentiableHaaqi:
@@ -124,10 +133,12 @@ class DifferentiableHaaqi:
             )
         calibration = np.broadcast_to(torch.as_tensor(level1).cpu(), len(reference))
         self.shape, self.sample_rate = tuple(reference.shape), sample_rate
-        self.models = [
-            EarModel(ear, levels[i], float(calibration[i]), equalisation, reference.dtype)
-            for i, ear in enumerate(to_model_rate(_checked(reference.detach()), sample_rate))
-        ]
+        with _full_precision(reference):
+            ears = to_model_rate(_checked(reference.detach()), sample_rate)
+            self.models = [
+                EarModel(ear, levels[i], float(calibration[i]), equalisation, reference.dtype)
+                for i, ear in enumerate(ears)
+            ]
 
     def score(self, processed: Tensor) -> Tensor:
         """Scores ``(ears,)`` of `processed`, ``(ears, samples)`` like the reference.
