@@ -51,7 +51,7 @@ def register_losses() -> list[LossSpec]:
         LossSpec(
             name="haaqi",
             target="bench.losses.haaqi:HaaqiLoss",
-            summary="negative true HAAQI, differentiated through the auditory model",
+            summary="one minus true HAAQI, differentiated through the auditory model",
             default_place="output",
             citation="Kates and Arehart (2016), IEEE/ACM TASLP 24(2), 354-365",
         ),

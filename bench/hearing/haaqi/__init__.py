@@ -9,13 +9,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.hearing.haaqi.differentiable import DifferentiableHaaqi
     from bench.hearing.haaqi.model import HaaqiReference, haaqi
     from bench.hearing.haaqi.scoring import HaaqiResult
 
-__all__ = ["HaaqiReference", "HaaqiResult", "haaqi"]
+__all__ = ["DifferentiableHaaqi", "HaaqiReference", "HaaqiResult", "haaqi"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "DifferentiableHaaqi":
+        from bench.hearing.haaqi.differentiable import DifferentiableHaaqi
+
+        return DifferentiableHaaqi
     if name in __all__:
         from bench.hearing.haaqi import model
 
