@@ -25,6 +25,7 @@ from bench.hearing.haaqi.simd import (
     load,
     load16,
     load_shifted,
+    maximum,
     store,
     store16,
     zeros,
@@ -227,10 +228,10 @@ def _multiply(work, pairs, total, power):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _gather(x, x_row, x_count, y, y_row, y_count, work):  # type: ignore[no-untyped-def]
+def _gather(  # type: ignore[no-untyped-def]
+    envelope_x, motion_x, x_row, x_count, envelope_y, motion_y, y_row, y_count, work
+):
     """A block as points envelope + i motion in float32, zero behind `x_count` and `y_count`."""
-    envelope_x, motion_x = x
-    envelope_y, motion_y = y
     nothing = zeros()
     for n in range(x_count):
         p, q = (x_row + n) * LANES, (y_row + n) * LANES
@@ -329,6 +330,16 @@ def _compare(x, x_row, y, shifts, samples, lags, moved, sums):  # type: ignore[n
 
 
 @kernel
+def _highest(correlation, low, high, out):  # type: ignore[no-untyped-def]
+    """The greatest correlation at places `low` to `high`, ``(2, 8)``."""
+    for part in range(2):
+        peak = load(correlation, (part * 2 * MAX_LAG + low) * LANES)
+        for place in range(low + 1, high + 1):
+            peak = maximum(peak, load(correlation, (part * 2 * MAX_LAG + place) * LANES))
+        store(out, part * LANES, peak)
+
+
+@kernel
 def _seek(correlation, threshold, places, end, step):  # type: ignore[no-untyped-def]
     """Move `places` ``(2, 8)`` by `step` until a correlation reaches its threshold, or to `end`."""
     for part in range(2):
@@ -388,10 +399,11 @@ class LagSearch:
         found, best = last.copy(), np.full((2, LANES), -np.inf)
         if (place == last).all():
             return found - MAX_LAG
-        while (place <= last).any():
+        open_parts = [part for part in range(2) if (place[part] != last[part]).any()]
+        while (place <= last)[open_parts].any():
             width = int((last - place).max()) + 1
             count = _FEW if width > SLACK else -(-width // _TOGETHER) * _TOGETHER
-            values = self._compared(windows, samples, place - MAX_LAG, count)
+            values = self._compared(windows, samples, place - MAX_LAG, count, open_parts)
             values[np.arange(count)[:, None] > (last - place)[:, None]] = -np.inf
             top = count - 1 - np.argmax(values[:, ::-1], axis=1)
             value = np.take_along_axis(values, top[:, None], axis=1)[:, 0]
@@ -416,14 +428,15 @@ class LagSearch:
                 x_count = min(STEP, samples - start)
                 y_count = min(STEP, samples - start) + 2 * MAX_LAG
                 y_row = row - MAX_LAG
-                _gather(window.x, row, x_count, window.y, y_row, y_count, self._work)
+                _gather(*window.x, row, x_count, *window.y, y_row, y_count, self._work)
                 _add_spectra(self._work, _TWIDDLES, _PAIRS, self._total, self._power)
                 blocks += 1
         _invert(self._total, _ORDER, _TWIDDLES, self._work, self._correlation)
         error = (
             (_ERROR + blocks * _ERROR_PER_BLOCK) * np.sqrt(self._power[0] * self._power[1]) / SIZE
         )
-        peak = self._correlation[:, low : high + 1].max(axis=1)
+        peak = np.empty((2, LANES))
+        _highest(self._correlation, low, high, peak)
         return peak - 2 * error, self._power.min(axis=0) < _SILENT * SIZE * samples
 
     def _compared(
@@ -432,13 +445,17 @@ class LagSearch:
         samples: int,
         first: Integers,
         count: int,
+        parts: list[int],
     ) -> Floats:
-        """Correlations in float64 at `count` lags from `first` ``(2, 8)`` on, ``(2, count, 8)``."""
+        """Correlations in float64 at `count` lags from `first` ``(2, 8)`` on, ``(2, count, 8)``.
+
+        Those of parts not asked for are zero.
+        """
         sums = self._sums[:, :count]
         sums[:] = 0
         for window in windows():
             stop = min(window.stop, samples)
-            for part in range(2):
+            for part in parts:
                 _compare(
                     window.x[part], window.row, window.y[part], window.row + first[part],
                     stop - window.start, count, self._moved, self._sums[part],
