@@ -11,13 +11,13 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import STEMS, Scene
 from bench.data import CadenzaOptions, DemoOptions
 from bench.data.audio import PARTS, SceneFiles, outside
+from bench.data.listeners import Audiograms, make_listener, read_audiograms
 from bench.data.metadata import MetadataFile
 from bench.errors import BenchError, near_match
 
@@ -29,18 +29,9 @@ _PROBE_BYTES: Final = 8192
 
 
 @dataclass(frozen=True)
-class _Audiograms:
-    """A listener's audiograms: Hz, and dB HL of each ear."""
-
-    frequencies: tuple[float, ...]
-    left: tuple[float, ...]
-    right: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class _Split:
     scenes: tuple[Scene, ...]
-    listeners: dict[str, _Audiograms]
+    listeners: dict[str, Audiograms]
     listeners_file: MetadataFile
 
 
@@ -78,22 +69,11 @@ class CadenzaDataset:
         Raises:
             BenchError: as :meth:`scenes`, or an audiogram that is none.
         """
-        from clarity.utils.audiogram import Audiogram, Listener
-
-        from bench.hearing.audiograms import LEVEL_RANGE
-
         data = self._split(split)
-        low, high = LEVEL_RANGE
-        listeners = {}
-        for name, given in data.listeners.items():
-            if not all(low <= level <= high for level in (*given.left, *given.right)):
-                data.listeners_file.fail(
-                    f"a level is outside {low:g} to {high:g} dB HL", at=f"listener {name}"
-                )
-            left = Audiogram(levels=given.left, frequencies=given.frequencies)
-            right = Audiogram(levels=given.right, frequencies=given.frequencies)
-            listeners[name] = Listener(left, right, name)
-        return listeners
+        return {
+            name: make_listener(data.listeners_file, name, given)
+            for name, given in data.listeners.items()
+        }
 
     def fingerprint(self, split: str) -> str:
         """A hash that changes whenever a score on this split could, the same for every copy.
@@ -170,7 +150,7 @@ class _SplitReader:
 
     def read(self) -> _Split:
         """The checked content."""
-        listeners = dict(self._read_listeners())
+        listeners = read_audiograms(self.listeners)
         gains = dict(self._read_gains())
         genres = dict(self._read_genres())
         scenes = tuple(
@@ -184,7 +164,7 @@ class _SplitReader:
         scene_id: str,
         value: Any,
         gains: Mapping[str, tuple[float, float, float, float]],
-        listeners: Mapping[str, _Audiograms],
+        listeners: Mapping[str, Audiograms],
         genres: Mapping[str, str],
     ) -> Scene:
         file, at = self.scenes, f"scene {scene_id}"
@@ -233,27 +213,6 @@ class _SplitReader:
             entry = self.gains.entry(value, name)
             vocals, drums, bass, other = (self.gains.number(entry, s, name) for s in STEMS)
             yield name, (vocals, drums, bass, other)
-
-    def _read_listeners(self) -> Iterator[tuple[str, _Audiograms]]:
-        file = self.listeners
-        for name, value in file.table().items():
-            at = f"listener {name}"
-            entry = file.entry(value, at)
-            if entry.get("name", name) != name:
-                file.fail(f"it is named '{entry['name']}' inside", at=at)
-            frequencies = file.numbers(entry, "audiogram_cfs", at)
-            left = file.numbers(entry, "audiogram_levels_l", at)
-            right = file.numbers(entry, "audiogram_levels_r", at)
-            for ear, levels in (("left", left), ("right", right)):
-                if len(levels) != len(frequencies):
-                    file.fail(
-                        f"{len(levels)} levels of the {ear} ear at {len(frequencies)} frequencies",
-                        at=at,
-                    )
-            rising = all(low < high for low, high in pairwise(frequencies))
-            if len(frequencies) < 2 or frequencies[0] <= 0 or not rising:
-                file.fail("'audiogram_cfs' must be rising frequencies in Hz", at=at)
-            yield name, _Audiograms(frequencies, left, right)
 
     def _read_genres(self) -> Iterator[tuple[str, str]]:
         path = self.root / "metadata" / f"musdb18.{self.split}.json"
