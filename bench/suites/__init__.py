@@ -42,6 +42,9 @@ class TrainingSettings:
     """Length of the excerpt that is scored, from the middle of the scene."""
     patience: int = 0
     """Stop after so many epochs without a better true HAAQI; 0 for never."""
+    guard_stops: bool = False
+    """Stop once HAAQI-Net has risen and true HAAQI fallen for three epochs in a row; otherwise that
+    is only said."""
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,15 @@ class GoodhartGuard:
             for key, name in self._names.items()
         }
 
-    def add(self, row: Mapping[str, Any]) -> str:
-        """Take in an epoch; a warning where the last epochs part, else an empty text."""
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Take in an epoch."""
         for key, name in self._names.items():
             if name in row:
                 self._values[key].append(float(row[name]))
+
+    @property
+    def warning(self) -> str:
+        """What is to be said if the last epochs part, else an empty text."""
         proxy, truth = self._values["proxy"], self._values["truth"]
         if min(len(proxy), len(truth)) <= EPOCHS:
             return ""

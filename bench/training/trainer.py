@@ -92,13 +92,14 @@ class Trainer:
             self.system.load_state(state.state)
             optimizer.load_state_dict(state.optimizer)
         guard = GoodhartGuard(self.board.training(self.run_id), truth=TRUTH, proxy=PROXY)
-        while state.epoch < settings.epochs and not self._out_of_patience(state):
+        while state.epoch < settings.epochs and not self._stops_early(state, guard):
             row = self._epoch(state.epoch + 1, optimizer, validation)
             # The log before the checkpoint: killed in between, the epoch is done and logged again.
             self._report(row)
             state = self._keep(state, row, optimizer)
-            if warning := guard.add(row):
-                log.warning(warning)
+            guard.add(row)
+            if guard.warning:
+                log.warning(guard.warning)
         return self._best
 
     @property
@@ -199,9 +200,11 @@ class Trainer:
         save_checkpoint(self._last, kept)
         return kept
 
-    def _out_of_patience(self, state: Checkpoint) -> bool:
-        patience = self.spec.training.patience
-        return bool(patience) and state.epoch - state.best_epoch >= patience
+    def _stops_early(self, state: Checkpoint, guard: GoodhartGuard) -> bool:
+        settings = self.spec.training
+        if settings.guard_stops and guard.warning:
+            return True
+        return bool(settings.patience) and state.epoch - state.best_epoch >= settings.patience
 
     def _report(self, row: dict[str, Any]) -> None:
         self.board.append_epoch(self.run_id, row)

@@ -11,7 +11,8 @@ import pytest
 
 from bench.cli import main
 from bench.leaderboard.store import Board
-from bench.training.trainer import Trainer
+from bench.training.trainer import PROXY, TRUTH, Trainer
+from bench.training.validation import Validation
 
 SUITE = """
 name = "small"
@@ -177,6 +178,36 @@ def test_a_failed_scene_is_a_row_and_stops_nothing(
     assert failed.reason.str.contains("bass.wav").all()
     assert len(set(frame[frame.status == "ok"].scene)) == 1
     assert "2 pairs" in capsys.readouterr().err
+
+
+def test_a_training_that_pleases_only_the_proxy_says_so_and_can_stop(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    epochs = iter([*range(9), *range(9)])
+
+    def parting(self: Validation, system: object) -> dict[str, float]:
+        epoch = next(epochs)
+        return {TRUTH: 0.5 - epoch / 100, PROXY: 0.5 + epoch / 100}
+
+    monkeypatch.setattr(Validation, "score", parting)
+    short = (*TRAINED, "--no-baselines", "--epochs", "8", "--limit", "1")
+    short += ("-o", "training.segments=1", "-o", "training.batch=1")
+    assert run(*short, out="warned") == 0
+    assert "learns to please the proxy" in caplog.text
+    assert Board(tmp_path / "warned").training().epoch.max() == 8
+    stops = (*short, "-o", "training.guard_stops=true")
+    assert run(*stops, out="stopped") == 0
+    assert Board(tmp_path / "stopped").training().epoch.max() == 3
+    # The weights that are scored are the best by truth: epoch 0's, before any training.
+    untrained = (*short, "--epochs", "0")
+    assert run(*untrained, out="untrained") == 0
+    kept, first = (
+        Board(tmp_path / name).scores(metric="haaqi") for name in ("stopped", "untrained")
+    )
+    assert list(kept.value) == list(first.value)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(

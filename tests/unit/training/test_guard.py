@@ -15,10 +15,11 @@ def run(proxy: list[float], truth: list[float], known: int = 1) -> list[str]:
     ]
     history = pd.DataFrame(rows, columns=["epoch", "name", "value"])
     guard = GoodhartGuard(history, truth="t", proxy="p")
-    return [
-        guard.add({"epoch": i, "p": p, "t": t})
-        for i, (p, t) in enumerate(zip(proxy[known:], truth[known:], strict=True), start=known)
-    ]
+    said = []
+    for epoch, (p, t) in enumerate(zip(proxy[known:], truth[known:], strict=True), start=known):
+        guard.add({"epoch": epoch, "p": p, "t": t})
+        said.append(guard.warning)
+    return said
 
 
 def test_says_so_when_they_part_for_three_epochs() -> None:
@@ -42,4 +43,6 @@ def test_silent_without_a_proxy() -> None:
     guard = GoodhartGuard(
         pd.DataFrame({"epoch": [0], "name": ["t"], "value": [0.5]}), truth="t", proxy="p"
     )
-    assert [guard.add({"epoch": e, "t": 0.5 - e / 10}) for e in range(1, 6)] == [""] * 5
+    for epoch in range(1, 6):
+        guard.add({"epoch": epoch, "t": 0.5 - epoch / 10})
+        assert guard.warning == ""
