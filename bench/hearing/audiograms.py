@@ -141,18 +141,26 @@ def pure_tone_average(audiogram: Audiogram) -> float:
 
 
 def hearing_loss_group(listener: Listener) -> str:
-    """The listener's grade of hearing loss, one of :data:`GROUPS`.
+    """The listener's grade of hearing loss, one of :data:`GROUPS`; see :func:`hearing_loss_grade`."""
+    left, right = map(pure_tone_average, (listener.audiogram_left, listener.audiogram_right))
+    return hearing_loss_grade(left, right)
 
-    By the four-frequency average of the better ear: under 20 dB HL normal, from 20 mild, 35
-    moderate, 50 moderately severe, 65 severe, 80 profound, 95 complete. A normal better ear
-    beside a worse one of 35 or more is unilateral.
+
+def hearing_loss_grade(left: float, right: float) -> str:
+    """The grade of hearing loss, one of :data:`GROUPS`, from both ears' averages.
+
+    By the better ear: under 20 dB HL normal, from 20 mild, 35 moderate, 50 moderately severe, 65
+    severe, 80 profound, 95 complete. A normal better ear beside a worse one of 35 or more is
+    unilateral.
+
+    Args:
+        left: four-frequency pure-tone average of the left ear, dB HL.
+        right: of the right ear.
 
     Source:
         World Health Organization (2021), World report on hearing, table 1.3.
     """
-    better, worse = sorted(
-        map(pure_tone_average, (listener.audiogram_left, listener.audiogram_right))
-    )
+    better, worse = sorted((left, right))
     for limit, name in _GRADES:
         if better >= limit:
             return name
