@@ -141,7 +141,7 @@ def pure_tone_average(audiogram: Audiogram) -> float:
 
 
 def hearing_loss_group(listener: Listener) -> str:
-    """The listener's grade of hearing loss, one of :data:`GROUPS`; see :func:`hearing_loss_grade`."""
+    """The listener's grade of hearing loss: see :func:`hearing_loss_grade`."""
     left, right = map(pure_tone_average, (listener.audiogram_left, listener.audiogram_right))
     return hearing_loss_grade(left, right)
 
