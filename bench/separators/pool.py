@@ -90,13 +90,20 @@ class Pool:
         self._songs = [PoolSong(**json.loads((folder / f"{n}.json").read_text())) for n in names]
         self._audio = [np.load(folder / f"{n}.npy", mmap_mode="r") for n in names]
 
-    def draw(self, rng: np.random.Generator, frames: int) -> tuple[Array, Array]:
+    def draw(
+        self, rng: np.random.Generator, frames: int, coherent: float = 0.5
+    ) -> tuple[Array, Array]:
         """A mixture ``(2, frames)`` and its stems ``(4, 2, frames)``.
 
-        Half of the examples are a passage of one song; in the others each stem is of another
-        song. Levels, sides and polarity are drawn anew, and a stem is silent now and then.
+        Levels, sides and polarity are drawn anew, and a stem is silent now and then.
+
+        Args:
+            rng: what draws.
+            frames: length.
+            coherent: share of the examples that are a passage of one song; in the others each
+                stem is of another song.
         """
-        together = rng.random() < 0.5
+        together = rng.random() < coherent
         song = int(rng.integers(len(self._songs)))
         start = int(rng.integers(self._audio[song].shape[-1] - frames + 1))
         side = int(rng.choice([-1, 1]))

@@ -43,6 +43,7 @@ class Plan:
         warm_up: steps.
         average: decay of the moving average of the weights.
         clip: largest norm of a gradient.
+        coherent: share of the examples whose stems are of one song.
         seed: names everything that is drawn.
     """
 
@@ -56,6 +57,7 @@ class Plan:
     warm_up: int
     average: float
     clip: float
+    coherent: float
     seed: int
 
 
@@ -117,7 +119,7 @@ class Trainer:
         """One step; returns the loss in dB."""
         plan = self.plan
         rng = generator("pretrain", str(plan.seed), str(self.step))
-        examples = [pool.draw(rng, plan.frames) for _ in range(plan.batch)]
+        examples = [pool.draw(rng, plan.frames, plan.coherent) for _ in range(plan.batch)]
         mixture = torch.from_numpy(np.stack([m for m, _ in examples]))
         stems = torch.from_numpy(np.stack([s for _, s in examples]))
         mixture, _, std = _normalised(mixture)
@@ -193,6 +195,7 @@ def train(plan: Plan, folder: Path, processes: int) -> Path:
 @click.option("--batch", default=2, show_default=True, help="Examples a step.")
 @click.option("--frames", default=131_072, show_default=True, help="Samples of an example.")
 @click.option("--rate", default=1e-3, show_default=True, help="Highest learning rate.")
+@click.option("--coherent", default=0.5, show_default=True, help="Share of unmixed songs.")
 @click.option("--channels", default=16, show_default=True, help="Channels of the first layer.")
 @click.option("--dconv-depth", default=1, show_default=True, help="Layers of a residual branch.")
 @click.option("--seed", default=0, show_default=True, help="Names all that is drawn.")
@@ -204,6 +207,7 @@ def main(
     batch: int,
     frames: int,
     rate: float,
+    coherent: float,
     channels: int,
     dconv_depth: int,
     seed: int,
@@ -220,7 +224,7 @@ def main(
         dconv_init=0.1,
         masked=True,
     )
-    plan = Plan(config, songs, 8, frames, batch, steps, rate, 100, 0.999, 2.0, seed)
+    plan = Plan(config, songs, 8, frames, batch, steps, rate, 100, 0.999, 2.0, coherent, seed)
     click.echo(f"Wrote {train(plan, folder, processes=threads)}")
 
 
