@@ -1,3 +1,67 @@
-"""Train and benchmark music enhancement for people with hearing aids."""
+"""Train and benchmark music enhancement for people with hearing aids.
+
+The names of this package are what a program needs; each is imported when it is first used, so
+that ``import bench`` costs nothing. A plugin's author imports :mod:`bench.api`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.errors import BenchError
+    from bench.hearing.audiograms import parse_audiogram
+    from bench.hearing.haaqi import HaaqiReference, haaqi
+    from bench.leaderboard.export import render
+    from bench.leaderboard.store import Board
+    from bench.library import (
+        enhance,
+        make_listener,
+        plan,
+        read_leaderboard,
+        run,
+        write_report,
+    )
+    from bench.plugins import installed
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "BenchError",
+    "Board",
+    "HaaqiReference",
+    "enhance",
+    "haaqi",
+    "installed",
+    "make_listener",
+    "parse_audiogram",
+    "plan",
+    "read_leaderboard",
+    "render",
+    "run",
+    "write_report",
+]
+
+_HOMES = {
+    "BenchError": "bench.errors",
+    "Board": "bench.leaderboard.store",
+    "HaaqiReference": "bench.hearing.haaqi",
+    "haaqi": "bench.hearing.haaqi",
+    "installed": "bench.plugins",
+    "parse_audiogram": "bench.hearing.audiograms",
+    "render": "bench.leaderboard.export",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(_HOMES.get(name, "bench.library")), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

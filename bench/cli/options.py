@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bench.library import board_folder as board_folder
+from bench.library import existing_board as existing_board
+
 if TYPE_CHECKING:
-    from bench.leaderboard.store import Board
     from bench.plugins import Plugins
     from bench.spec import RunSpec
     from bench.suites import Suite
@@ -79,32 +81,6 @@ def format_option(function: F) -> F:
     )(function)
 
 
-def board_folder(out: Path | None, suite: str) -> Path:
-    """The folder of a suite's board."""
-    return out if out is not None else Path("leaderboards") / Path(suite).stem
-
-
-def existing_board(
-    suite: str, split: str, protocol: str, out: Path | None
-) -> tuple[Board, Suite, str, str]:
-    """The board of a suite, the suite, and the split and protocol to show.
-
-    Raises:
-        BenchError: there is no such suite, protocol or board.
-    """
-    from bench.errors import BenchError
-    from bench.leaderboard.store import Board
-    from bench.suites import check_protocol, load_suite
-
-    loaded = load_suite(suite)
-    board = Board(board_folder(out, loaded.name))
-    if not board.path.is_dir():
-        hint = f"Make one: bench run --suite {suite}"
-        raise BenchError("there is no board here", where=str(board.path), hint=hint)
-    check_protocol(protocol or loaded.protocol, where="--protocol")
-    return board, loaded, split or loaded.split, protocol or loaded.protocol
-
-
 def spec_from(
     *,
     separator: str,
@@ -124,26 +100,21 @@ def spec_from(
     Raises:
         BenchError: something in it is wrong.
     """
-    from bench.plugins import installed
-    from bench.spec import make_run_spec, parse_options
-    from bench.suites import load_suite
+    from bench.library import resolve_sections
+    from bench.spec import parse_options
 
-    plugins = installed()
-    options = parse_options(option)
-    if epochs is not None:
-        options["training"].setdefault("epochs", str(epochs))
-    loaded = load_suite(suite)
-    spec = make_run_spec(
-        plugins,
-        loaded,
-        separator=separator,
-        gains=gains,
-        prescription=prescription,
-        loss=loss,
-        protocol=protocol,
-        split=split,
-        seed=seed,
-        limit=limit,
-        options=options,
+    return resolve_sections(
+        parse_options(option),
+        {
+            "separator": separator,
+            "gains": gains,
+            "prescription": prescription,
+            "loss": loss,
+            "suite": suite,
+            "protocol": protocol,
+            "split": split,
+            "epochs": epochs,
+            "seed": seed,
+            "limit": limit,
+        },
     )
-    return plugins, loaded, spec
