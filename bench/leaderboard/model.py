@@ -27,6 +27,10 @@ INTERVAL_WORDS: Final = (
 )
 
 
+OTHER_DATA: Final = "it was scored on other data than the newest row"
+"""Why a row is neither ranked nor compared, where its data are not those of the others."""
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of scores: the metric's headline or a named part.
@@ -88,6 +92,11 @@ class Leaderboard:
     def protocol_words(self) -> str:
         """What the reference is, in a sentence."""
         return PROTOCOL_WORDS.get(self.protocol, "")
+
+    @property
+    def comparable(self) -> tuple[Row, ...]:
+        """The rows that have scores, all of the same data; ranked or not."""
+        return tuple(row for row in self.rows if row.n and row.unranked_reason != OTHER_DATA)
 
     @property
     def songs(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bench.leaderboard.model import Column, Leaderboard, Row
+from bench.leaderboard.model import OTHER_DATA, Column, Leaderboard, Row
 from bench.leaderboard.notes import board_notes
 from bench.leaderboard.schema import GAINS_METRIC, TIME_METRIC
 from bench.leaderboard.statistics import (
@@ -131,7 +131,7 @@ def _entries(
             _Entry(
                 run=run,
                 label=f"{label} [{run['run_id']}]" if twin else label,
-                scores={column.key: _series(own, column.key) for column in columns},
+                scores={column.key: scores_by_pair(own, column.key) for column in columns},
                 n_failed=len(failed.drop_duplicates()),
                 unranked_reason=_unranked_reason(run, own, split, data),
             )
@@ -157,14 +157,14 @@ def _unranked_reason(run: Mapping[str, Any], scores: pd.DataFrame, split: str, d
     if scores.empty:
         return "it has no scores"
     if _fingerprint(run, split) != data:
-        return "it was scored on other data than the newest row"
+        return OTHER_DATA
     if run["ranked"] is False:
         return str(run["unranked_reason"] or "its suite does not allow it")
     return ""
 
 
-def _series(scores: pd.DataFrame, key: str) -> pd.Series:
-    """Values of a metric's headline (``"haaqi"``) or part (``"haaqi/left"``) by PAIR."""
+def scores_by_pair(scores: pd.DataFrame, key: str) -> pd.Series:
+    """Values of a metric's headline (``"haaqi"``) or part (``"haaqi/left"``) of a run, by PAIR."""
     metric, _, part = key.partition("/")
     chosen = scores[scores["metric"] == metric]
     if not part and len(chosen):
@@ -186,9 +186,7 @@ def _ranked_rows(
     ranked = [entry for entry in entries if not entry.unranked_reason and len(entry.scores[first])]
     ranges = rank_ranges([entry.scores[first] for entry in ranked])
     ranks = {entry.label: place for entry, place in zip(ranked, ranges, strict=True)}
-    comparable = [
-        e for e in entries if len(e.scores[first]) and "other data" not in e.unranked_reason
-    ]
+    comparable = [e for e in entries if len(e.scores[first]) and e.unranked_reason != OTHER_DATA]
     base = _find_baseline(comparable, baseline)
     rows = [_row(entry, columns, ranks.get(entry.label)) for entry in entries]
     if base is not None:
