@@ -1,0 +1,35 @@
+"""The ideal ratio mask: the best that sharing out the mixture's bins could do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.api import SeparatorSpec, hookimpl, option
+
+
+@dataclass(frozen=True)
+class IrmOptions:
+    """Options of ``irm``."""
+
+    power: float = option(
+        1.0, "exponent of the magnitudes: 1 shares by magnitude, 2 by power as Wiener's filter does"
+    )
+    window: int = option(4096, "length of the Hann window, moved by a quarter", unit="samples")
+
+
+@hookimpl
+def register_separators() -> list[SeparatorSpec]:
+    """The oracle."""
+    return [
+        SeparatorSpec(
+            name="irm",
+            target="bench_irm.mask:IdealRatioMask",
+            summary="ideal ratio mask: the mixture shared out by the clean stems, never ranked",
+            options=IrmOptions,
+            reads_stems=True,
+            citation=(
+                "Stöter, Liutkus and Ito (2018), The 2018 signal separation evaluation campaign, "
+                "LVA/ICA, 293-305"
+            ),
+        )
+    ]
