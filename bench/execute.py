@@ -227,6 +227,13 @@ def _has_ended(board: Board, run_id: str) -> bool:
     return row is not None and row["status"] == "done"
 
 
+def keep_failure(
+    run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset, failure: str
+) -> None:
+    """Write the row of a run that could not be done, with the reason."""
+    _keep_run(board, run, plugins, dataset, status="failed", failure=failure)
+
+
 def _keep_run(
     board: Board,
     run: PlannedRun,

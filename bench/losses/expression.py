@@ -27,6 +27,10 @@ _TOKEN: Final = re.compile(
 )
 
 
+class EmptyObjectiveError(BenchError):
+    """A loss of which every weight is zero."""
+
+
 @dataclass(frozen=True)
 class Term:
     """One term: its weight, the loss's name, and where it acts (None: the loss's own default)."""
@@ -68,7 +72,7 @@ def parse_loss(text: str, known: Sequence[str]) -> tuple[Term, ...]:
                 hint=f"Give it one weight, such as 2*{label}.",
             )
     if not any(term.weight for term in terms):
-        raise BenchError(
+        raise EmptyObjectiveError(
             "every weight is zero",
             where=f"loss '{text}'",
             hint="At least one term must be there to be made small.",

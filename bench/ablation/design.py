@@ -1,0 +1,163 @@
+"""What an ablation varies: lists of parts and a grid, from options or a TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from bench.errors import BenchError, near_match
+
+_LISTS: Final = {
+    "separator": "separators",
+    "gains": "gains",
+    "prescription": "prescriptions",
+    "loss": "losses",
+}
+_TEXTS: Final = ("suite", "protocol", "split")
+_NUMBERS: Final = {"seeds": 1, "limit": 0}
+"""Whole numbers with the least that they may be."""
+KEYS: Final = (*_LISTS, *_TEXTS, *_NUMBERS, "grid", "options")
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Every combination of these is a run; an empty text is the suite's own.
+
+    Attributes:
+        suite: name, or a TOML file.
+        protocol: reference protocol; one, since rows of two are never compared.
+        split: split to score.
+        separators: names of separators.
+        gains: names of gain strategies.
+        prescriptions: names of prescriptions.
+        losses: loss expressions, which may hold names of the grid in braces:
+            ``"mse + {alpha}*haaqi-net"``.
+        grid: values by name. A name with a dot is an option, ``"training.learning_rate"``; one
+            without stands in braces in a loss.
+        seeds: each training is done so many times, with the seeds 0, 1, 2, ...
+        limit: score only so many pairs, spread evenly; 0 for all.
+        options: of all runs that have them, by ``"section.name"``.
+    """
+
+    suite: str = "demo"
+    protocol: str = ""
+    split: str = ""
+    separators: tuple[str, ...] = ("hdemucs-ft",)
+    gains: tuple[str, ...] = ("fixed",)
+    prescriptions: tuple[str, ...] = ("",)
+    losses: tuple[str, ...] = ("",)
+    grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    seeds: int = 1
+    limit: int = 0
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse_ablation(
+    values: Mapping[str, Any], base: Ablation | None = None, *, where: str
+) -> Ablation:
+    """`base` with what `values` say, in the words of the command line and of a TOML file.
+
+    Args:
+        values: KEYS by name; lists as lists or as text with commas.
+        base: what holds where `values` say nothing.
+        where: what to name in an error.
+
+    Raises:
+        BenchError: a key or value that makes no sense.
+    """
+    for key in values:
+        if key not in KEYS:
+            raise BenchError(f"unknown key '{key}'", where=where, hint=near_match(key, KEYS))
+    base = base or Ablation()
+    changed: dict[str, Any] = {
+        attribute: _list(values[key], key, where)
+        for key, attribute in _LISTS.items()
+        if key in values
+    }
+    changed |= {key: _one(values[key], key, where) for key in _TEXTS if key in values}
+    for key, least in _NUMBERS.items():
+        if key in values:
+            changed[key] = _number(values[key], key, least, where)
+    if "grid" in values:
+        pairs = _flat(values["grid"], "grid", where)
+        grid = {name: _list(value, f"grid.{name}", where) for name, value in pairs}
+        changed["grid"] = {**base.grid, **grid}
+    if "options" in values:
+        pairs = _flat(values["options"], "options", where)
+        options = {name: _one(value, f"options.{name}", where) for name, value in pairs}
+        changed["options"] = {**base.options, **options}
+    return replace(base, **changed)
+
+
+def read_ablation(path: Path) -> Ablation:
+    """An ablation from a TOML file.
+
+    Raises:
+        BenchError: it cannot be read, or is wrong.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchError(f"cannot be read: {error}", where=str(path)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"malformed TOML: {error}", where=str(path)) from None
+    return parse_ablation(values, where=str(path))
+
+
+def parse_assignments(texts: Iterable[str], where: str) -> dict[str, str]:
+    """``["alpha=0,1"]`` -> ``{"alpha": "0,1"}``.
+
+    Raises:
+        BenchError: a text is not ``name=value``, or a name is there twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = (part.strip() for part in text.partition("="))
+        if not (name and equals and value):
+            raise BenchError(f"'{text}' is not name=value", where=where)
+        if name in found:
+            raise BenchError(f"'{name}' is there twice", where=where)
+        found[name] = value
+    return found
+
+
+def _list(value: Any, key: str, where: str) -> tuple[str, ...]:
+    """Texts, each once: of a list, of one value, or of a text with commas."""
+    parts = value.split(",") if isinstance(value, str) else value
+    parts = parts if isinstance(parts, list | tuple) else [parts]
+    found = tuple(dict.fromkeys(_one(part, key, where).strip() for part in parts))
+    if not found or "" in found:
+        raise BenchError(f"'{key}' has an empty entry", where=where, hint="Write it as a,b,c.")
+    return found
+
+
+def _one(value: Any, key: str, where: str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str | int | float):
+        raise BenchError(f"'{key}' must hold texts or numbers", where=where)
+    return str(value)
+
+
+def _number(value: Any, key: str, least: int, where: str) -> int:
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = least - 1
+    if number < least or isinstance(value, bool | float):
+        raise BenchError(f"'{key}' must be a whole number, {least} or more", where=where)
+    return number
+
+
+def _flat(table: Any, key: str, where: str) -> Iterator[tuple[str, Any]]:
+    """A table of tables by dotted names: TOML reads ``training.epochs = 1`` as a table in one."""
+    if not isinstance(table, Mapping):
+        raise BenchError(f"[{key}] must be a table", where=where)
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from ((f"{name}.{rest}", inner) for rest, inner in _flat(value, key, where))
+        else:
+            yield name, value
