@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bench.api import STEMS
+from bench.api import EARS, STEMS
+from bench.hearing.audiograms import GROUPS, hearing_loss_grade
 from bench.leaderboard.model import Leaderboard, Row
 from bench.leaderboard.render import clean
 from bench.leaderboard.schema import GAINS_METRIC, RUNS, TIME_METRIC
@@ -17,7 +18,11 @@ from bench.leaderboard.store import Board
 
 MOST_FAILURES: Final = 200
 """Failures that a report lists; more are counted."""
-_NOT_LEARNED: Final = ("fixed", "none")
+PROFILE_METRIC: Final = "seconds"
+"""Reserved metric of a profiled run: seconds of finer stages, the part naming the stage."""
+_REQUESTED: Final = "fixed"
+"""The gain strategy that applies what the scene asks for."""
+_NOT_LEARNED: Final = (_REQUESTED, "none")
 _SHOWN_ALONE: Final = ("spec_json", "plugin_versions_json", "dataset_fingerprint")
 
 
@@ -78,32 +83,76 @@ def by_stem(scores: pd.DataFrame) -> pd.DataFrame:
     return chosen.drop_duplicates(["run_id", "scene", "part"])[["run_id", "song", "part", "value"]]
 
 
-def learned_gains(scores: pd.DataFrame, runs: Sequence[Row]) -> pd.DataFrame:
+def by_grade(scores: pd.DataFrame) -> pd.DataFrame:
+    """HAAQI by the listener's grade of hearing loss: ``run_id``, ``song``, ``part``, ``value``."""
+    chosen = _part(scores, "haaqi", "mean").dropna(subset=["pta_left", "pta_right"])
+    pairs = zip(chosen.pta_left, chosen.pta_right, strict=True)
+    return _in_groups(chosen, [hearing_loss_grade(*pair) for pair in pairs], GROUPS)
+
+
+def by_ear(scores: pd.DataFrame) -> pd.DataFrame:
+    """HAAQI by ear, in the same form."""
+    chosen = pd.concat([_part(scores, "haaqi", ear) for ear in EARS])
+    return _in_groups(chosen, list(chosen.part), EARS)
+
+
+def by_genre(scores: pd.DataFrame) -> pd.DataFrame:
+    """HAAQI by genre, in the same form; songs whose genre is not known are left out."""
+    chosen = _part(scores, "haaqi", "mean")
+    chosen = chosen[chosen.genre.fillna("") != ""]
+    return _in_groups(chosen, list(chosen.genre), sorted(set(chosen.genre)))
+
+
+def _in_groups(scores: pd.DataFrame, groups: Sequence[str], order: Sequence[str]) -> pd.DataFrame:
+    present = [name for name in order if name in set(groups)]
+    parts = pd.Categorical(pd.Series(groups, dtype=object), present)
+    return scores.assign(part=parts)[["run_id", "song", "part", "value"]]
+
+
+def learned_gains(
+    scores: pd.DataFrame, runs: Sequence[Row], *, beyond: bool = False
+) -> pd.DataFrame:
     """Gains of strategies that learn: ``run_id``, ``part``, ``pta`` (dB HL), ``value`` (dB).
 
     A gain that is the same for both ears is set against the average of both, one of an ear
-    against that ear's.
+    against that ear's. With `beyond`, what the scene asks for is subtracted, as far as a run with
+    fixed gains tells it.
     """
     learned = [row.run["run_id"] for row in runs if row.run["gains"] not in _NOT_LEARNED]
-    chosen = scores[(scores.metric == GAINS_METRIC) & scores.run_id.isin(learned)]
+    fixed = [row.run["run_id"] for row in runs if row.run["gains"] == _REQUESTED]
+    applied = scores[scores.metric == GAINS_METRIC]
+    chosen = applied[applied.run_id.isin(learned)]
     ear = chosen.part.str.extract(r"^(left|right)-", expand=False)
     pta = chosen[["pta_left", "pta_right"]].mean(axis=1)
     pta = pta.where(ear != "left", chosen.pta_left).where(ear != "right", chosen.pta_right)
     stem = chosen.part.str.replace(r"^(left|right)-", "", regex=True)
-    return chosen.assign(pta=pta, part=stem)[["run_id", "part", "pta", "value"]].dropna()
+    chosen = chosen.assign(pta=pta, part=stem)
+    if beyond:
+        asked = applied[applied.run_id.isin(fixed)].drop_duplicates(["scene", "part"])
+        asked = asked[["scene", "part", "value"]].rename(columns={"value": "requested"})
+        chosen = chosen.merge(asked, on=["scene", "part"])
+        chosen = chosen.assign(value=chosen.value - chosen.requested)
+    return chosen[["run_id", "part", "pta", "value"]].dropna()
 
 
 def stage_times(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean seconds a (scene, listener) pair by run (rows) and stage (columns)."""
-    chosen = scores[scores.metric == TIME_METRIC]
-    total = chosen.pivot_table(index="run_id", columns="part", values="value", aggfunc="sum")
+    """Mean seconds a (scene, listener) pair by run (rows) and stage (columns), in their order.
+
+    The finer stages of profiled runs, where there are any: then of those runs alone.
+    """
+    chosen = scores[scores.metric == PROFILE_METRIC]
+    if chosen.empty:
+        chosen = scores[scores.metric == TIME_METRIC]
+    total = chosen.pivot_table(
+        index="run_id", columns="part", values="value", aggfunc="sum", sort=False
+    )
     pairs = chosen.drop_duplicates(["run_id", "scene", "listener"]).groupby("run_id").size()
     return total.div(pairs, axis=0).fillna(0.0)
 
 
 def failures(scores: pd.DataFrame, labels: Mapping[str, str]) -> tuple[list[Failure], int]:
     """The first failures of the runs, and how many there are in all."""
-    failed = scores[scores.status != "ok"]
+    failed = scores[scores.status == "failed"]
     found = [
         Failure(
             label=labels.get(row["run_id"], row["run_id"]),

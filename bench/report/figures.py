@@ -1,40 +1,32 @@
-"""The figures of a report."""
+"""The figures of the scores."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from bench.api import STEMS
 from bench.leaderboard.model import Leaderboard
+from bench.leaderboard.render import clean
 from bench.leaderboard.statistics import clustered_mean
 from bench.report.content import System
 from bench.report.style import (
-    INK,
     MUTED,
     PAPER,
+    Drawn,
     color_of,
     drawing,
-    line_of,
-    marker_of,
+    mark_style,
+    point_style,
     to_svg,
 )
 
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure of one or more panels, what stands below it, and the systems of its legend."""
-
-    panels: tuple[Markup, ...]
-    caption: str
-    legend: tuple[System, ...] = ()
+if TYPE_CHECKING:
+    from bench.leaderboard.effects import Effect
 
 
 def overview(table: Leaderboard, systems: Sequence[System]) -> Drawn | None:
@@ -43,16 +35,14 @@ def overview(table: Leaderboard, systems: Sequence[System]) -> Drawn | None:
         return None
     rows = {str(row.run["run_id"]): row for row in table.rows}
     first = table.columns[0]
-    height = 0.7 + 0.34 * len(systems)
-    with drawing(height=height) as (figure, [axes]):
+    with drawing(height=0.7 + 0.34 * len(systems)) as (figure, [axes]):
         for place, system in enumerate(systems):
             value = rows[system.run_id].values[first.key]
             ends = [[value.mean - value.low], [value.high - value.mean]]
             axes.errorbar(
-                [value.mean], [place], xerr=np.nan_to_num(ends), **_point_style(system.mark)
+                [value.mean], [place], xerr=np.nan_to_num(ends), **point_style(system.mark)
             )
-        labels = [_short(system.label) for system in systems]
-        axes.set_yticks(range(len(systems)), labels)
+        axes.set_yticks(range(len(systems)), [_short(system.label) for system in systems])
         axes.set_ylim(len(systems) - 0.5, -0.5)
         axes.set_xlabel(first.title)
         axes.grid(False, axis="y")
@@ -60,76 +50,29 @@ def overview(table: Leaderboard, systems: Sequence[System]) -> Drawn | None:
     return Drawn((svg,), f"Mean {first.title} over all pairs, with 95 % intervals over songs.")
 
 
-def training_curves(log: pd.DataFrame, trained: str) -> list[Drawn]:
-    """The seed paper's three figures for one training.
-
-    Args:
-        log: epochs as rows, names as columns.
-        trained: distinct name of the training, for the ids of the figures.
-    """
-    predicted = (
-        -log["loss/haaqi-net"] if "loss/haaqi-net" in log else log.get("valid/haaqi-net/mean")
+def effects(found: Sequence[Effect], score: str) -> Drawn | None:
+    """What each part brought: the paired difference of each level to its reference level."""
+    if not found:
+        return None
+    labels = [_short(clean(f"{e.factor}: {e.level}")) for e in found]
+    factors = list(dict.fromkeys(e.factor for e in found))
+    with drawing(height=0.7 + 0.34 * len(found)) as (figure, [axes]):
+        axes.axvline(0.0, color=MUTED, linewidth=0.8)
+        for place, effect in enumerate(found):
+            value = effect.comparison.difference
+            ends = np.nan_to_num([[value.mean - value.low], [value.high - value.mean]])
+            style = point_style(factors.index(effect.factor))
+            axes.errorbar([value.mean], [place], xerr=ends, **style)
+        axes.set_yticks(range(len(found)), labels)
+        axes.set_ylim(len(found) - 0.5, -0.5)
+        axes.set_xlabel(f"difference in {score}")
+        axes.grid(False, axis="y")
+        svg = to_svg(figure, "effects", f"What each part brought: differences in {score}")
+    caption = (
+        "Each level beside its reference level, all else equal, averaged over the matched runs; "
+        "95 % intervals over songs."
     )
-    ratio = -log["loss/sdr"] if "loss/sdr" in log else log.get("valid/sdr/mean")
-    validated = {
-        ear: log[f"valid/haaqi/{ear}"]
-        for ear in ("left", "right", "mean")
-        if f"valid/haaqi/{ear}" in log
-    }
-    losses = {str(name): log[name] for name in log if str(name).split("/")[0] == "loss"}
-    drawn = []
-    if predicted is not None or ratio is not None:
-        source = "training" if "loss/haaqi-net" in log or "loss/sdr" in log else "validation"
-        drawn.append(_prediction_and_ratio(predicted, ratio, trained, source))
-    if validated:
-        drawn.append(_validation(validated, trained))
-    if losses:
-        drawn.append(_losses(losses, trained))
-    return drawn
-
-
-def _prediction_and_ratio(
-    predicted: pd.Series | None, ratio: pd.Series | None, name: str, source: str
-) -> Drawn:
-    curves = [
-        (title, values)
-        for title, values in (("HAAQI-Net", predicted), ("SDR, dB", ratio))
-        if values is not None
-    ]
-    with drawing(rows=len(curves), height=1.7) as (figure, panels):
-        for number, (axes, (title, values)) in enumerate(zip(panels, curves, strict=True)):
-            _curve(axes, values, number)
-            axes.set_title(title)
-            _epochs(axes, last=number == len(curves) - 1)
-        svg = to_svg(figure, f"{name}-prediction", f"HAAQI-Net and SDR in {source} by epoch")
-    return Drawn((svg,), f"HAAQI-Net's prediction and SDR in {source}, by epoch.")
-
-
-def _validation(validated: Mapping[str, pd.Series], name: str) -> Drawn:
-    with drawing(height=2.6) as (figure, [axes]):
-        for number, (ear, values) in enumerate(validated.items()):
-            _curve(axes, values, number, ear)
-        mean = validated.get("mean")
-        if mean is not None and mean.notna().any():
-            best = float(mean.index[int(mean.argmax())])
-            axes.axvline(best, color=MUTED, linewidth=0.8, linestyle=":")
-        axes.set_ylabel("HAAQI")
-        _epochs(axes)
-        _legend(axes)
-        svg = to_svg(figure, f"{name}-validation", "True HAAQI in validation by epoch, each ear")
-    return Drawn((svg,), "True HAAQI in validation, by epoch; dotted: the epoch that was kept.")
-
-
-def _losses(losses: Mapping[str, pd.Series], name: str) -> Drawn:
-    panels = []
-    for number, (loss, values) in enumerate(losses.items()):
-        title = "whole objective" if loss == "loss" else loss.removeprefix("loss/")
-        with drawing(height=1.9) as (figure, [axes]):
-            _curve(axes, values, number)
-            axes.set_title(title)
-            _epochs(axes)
-            panels.append(to_svg(figure, f"{name}-loss-{number}", f"Loss {title} by epoch"))
-    return Drawn(tuple(panels), "The losses, each unweighted, by epoch.")
+    return Drawn((svg,), caption)
 
 
 def hearing_loss(values: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
@@ -139,7 +82,7 @@ def hearing_loss(values: pd.DataFrame, systems: Sequence[System]) -> Drawn | Non
     with drawing(height=3.0) as (figure, [axes]):
         for system in systems:
             own = values[values.run_id == system.run_id].sort_values("pta")
-            axes.plot(own.pta, own.value, linestyle="none", alpha=0.85, **_mark_style(system.mark))
+            axes.plot(own.pta, own.value, linestyle="none", alpha=0.85, **mark_style(system.mark))
         axes.set_xlabel("mean hearing threshold, dB HL")
         axes.set_ylabel("HAAQI")
         svg = to_svg(figure, "hearing-loss", "HAAQI of each listener against hearing loss")
@@ -150,47 +93,59 @@ def hearing_loss(values: pd.DataFrame, systems: Sequence[System]) -> Drawn | Non
     return Drawn((svg,), caption, tuple(systems))
 
 
+def groups(values: pd.DataFrame, systems: Sequence[System], what: str) -> Drawn | None:
+    """HAAQI of each system by group (grade of hearing loss, ear, genre), where there are two.
+
+    Args:
+        values: ``run_id``, ``song``, ``part`` (ordered categories), ``value``.
+        systems: of the leaderboard.
+        what: the groups' name, such as ``"grade of hearing loss"``.
+    """
+    if values.part.nunique() < 2:
+        return None
+    svg, shown = _by_part(
+        values, systems, f"groups-{what}", "HAAQI", f"HAAQI by {what}", (0.0, 1.02)
+    )
+    return Drawn((svg,), f"HAAQI by {what}, with 95 % intervals over songs.", shown)
+
+
 def stems(values: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
     """SDR of each stem."""
     if values.empty:
         return None
-    shown = [system for system in systems if (values.run_id == system.run_id).any()]
-    with drawing(height=2.8) as (figure, [axes]):
-        for number, system in enumerate(shown):
-            offset = (number - (len(shown) - 1) / 2) * min(0.13, 0.8 / max(1, len(shown)))
-            for place, stem in enumerate(STEMS):
-                own = values[(values.run_id == system.run_id) & (values.part == stem)]
-                if own.empty:
-                    continue
-                mean = clustered_mean(own.set_index("song")["value"])
-                ends = np.nan_to_num([[mean.mean - mean.low], [mean.high - mean.mean]])
-                axes.errorbar([place + offset], [mean.mean], yerr=ends, **_point_style(system.mark))
-        axes.set_xticks(range(len(STEMS)), STEMS)
-        axes.set_ylabel("SDR, dB")
-        axes.grid(False, axis="x")
-        svg = to_svg(figure, "stems", "SDR of each stem and system")
-    return Drawn((svg,), "SDR of each stem, mean over scenes, with 95 % intervals.", tuple(shown))
+    parts = pd.Categorical(values.part, [stem for stem in STEMS if (values.part == stem).any()])
+    chosen = values.assign(part=parts)
+    svg, shown = _by_part(chosen, systems, "stems", "SDR, dB", "SDR of each stem and system")
+    return Drawn((svg,), "SDR of each stem, mean over scenes, with 95 % intervals.", shown)
 
 
-def gains(values: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
-    """Gains that a predictor learned, against hearing loss."""
+def gains(values: pd.DataFrame, systems: Sequence[System], *, beyond: bool) -> Drawn | None:
+    """Gains of strategies that learn, against hearing loss: applied, or beyond the request."""
     if values.empty:
         return None
     shown = [system for system in systems if (values.run_id == system.run_id).any()]
+    name = "correction" if beyond else "gains"
     panels = []
     for stem in STEMS:
         with drawing(height=2.2) as (figure, [axes]):
             for system in shown:
                 own = values[(values.run_id == system.run_id) & (values.part == stem)]
-                axes.plot(
-                    own.pta, own.value, linestyle="none", alpha=0.6, **_mark_style(system.mark)
-                )
+                style = mark_style(system.mark)
+                axes.plot(own.pta, own.value, linestyle="none", alpha=0.6, **style)
             axes.axhline(0.0, color=MUTED, linewidth=0.8)
+            # A correction of rounding errors must not look like one of decibels.
+            low, high = axes.get_ylim()
+            axes.set_ylim(min(low, -1.0), max(high, 1.0))
             axes.set_title(stem)
             axes.set_ylabel("gain, dB")
             axes.set_xlabel("mean hearing threshold, dB HL")
-            panels.append(to_svg(figure, f"gains-{stem}", f"Gain of {stem} by hearing loss"))
-    caption = "Gains that were applied by strategies that learn, against hearing loss."
+            panels.append(to_svg(figure, f"{name}-{stem}", f"Gain of {stem} by hearing loss"))
+    caption = (
+        "What strategies that learn added to the gains that the scene asks for, against hearing "
+        "loss."
+        if beyond
+        else "Gains that strategies that learn applied, against hearing loss."
+    )
     return Drawn(tuple(panels), caption, tuple(shown))
 
 
@@ -211,11 +166,10 @@ def times(seconds: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
                 color=color_of(number),
                 edgecolor=PAPER,
                 hatch=("", "///", "...", "xxx")[number // 7 % 4],
-                label=str(stage),
+                label=clean(str(stage)),
             )
             left += lengths
-        labels = [_short(system.label) for system in shown]
-        axes.set_yticks(range(len(shown)), labels)
+        axes.set_yticks(range(len(shown)), [_short(system.label) for system in shown])
         axes.set_ylim(len(shown) - 0.4, -0.6)
         axes.set_xlabel("seconds a (scene, listener) pair")
         axes.grid(False, axis="y")
@@ -224,34 +178,42 @@ def times(seconds: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
     return Drawn((svg,), "Where the time went: seconds a pair, by stage.")
 
 
-def _short(label: str) -> str:
-    return label if len(label) <= 36 else f"{label[:35]}…"
+def _by_part(
+    values: pd.DataFrame,
+    systems: Sequence[System],
+    name: str,
+    unit: str,
+    title: str,
+    limits: tuple[float, float] | None = None,
+) -> tuple[Markup, tuple[System, ...]]:
+    """Means with intervals, the systems side by side in each part, and the systems shown.
+
+    `limits` are those of the scale: an interval of two songs may well reach beyond them.
+    """
+    shown = tuple(system for system in systems if (values.run_id == system.run_id).any())
+    parts = list(values.part.cat.categories)
+    with drawing(height=2.8) as (figure, [axes]):
+        for number, system in enumerate(shown):
+            step = min(0.13, 0.8 / max(1, len(shown)))
+            offset = (number - (len(shown) - 1) / 2) * step
+            for place, part in enumerate(parts):
+                own = values[(values.run_id == system.run_id) & (values.part == part)]
+                if own.empty:
+                    continue
+                mean = clustered_mean(own.set_index("song")["value"])
+                ends = np.nan_to_num([[mean.mean - mean.low], [mean.high - mean.mean]])
+                axes.errorbar([place + offset], [mean.mean], yerr=ends, **point_style(system.mark))
+        # Long names take two lines rather than run into each other.
+        names = [_short(clean(str(part)).replace(" ", "\n", 1), 20) for part in parts]
+        axes.set_xticks(range(len(parts)), names, rotation=30 if len(parts) > 5 else 0)
+        axes.set_xlim(-0.5, len(parts) - 0.5)
+        if limits is not None:
+            low, high = axes.get_ylim()
+            axes.set_ylim(max(low, limits[0]), min(high, limits[1]))
+        axes.set_ylabel(unit)
+        axes.grid(False, axis="x")
+        return to_svg(figure, name, title), shown
 
 
-def _curve(axes: Axes, values: pd.Series, number: int, label: str = "") -> None:
-    present = values.dropna()
-    axes.plot(
-        present.index.to_numpy(),
-        present.to_numpy(),
-        linestyle=line_of(number),
-        label=label,
-        **_mark_style(number),
-    )
-
-
-def _epochs(axes: Axes, *, last: bool = True) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
-    if last:
-        axes.set_xlabel("epoch")
-
-
-def _legend(axes: Axes) -> None:
-    axes.legend(frameon=False, ncols=3, loc="best", labelcolor=INK)
-
-
-def _mark_style(number: int) -> dict[str, Any]:
-    return {"color": color_of(number), "marker": marker_of(number)}
-
-
-def _point_style(number: int) -> dict[str, Any]:
-    return {**_mark_style(number), "linestyle": "none", "elinewidth": 1.4, "capsize": 2.5}
+def _short(label: str, most: int = 36) -> str:
+    return label if len(label) <= most else f"{label[: most - 1]}…"

@@ -5,16 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import jinja2
+import pandas as pd
 from markupsafe import Markup
 
 from bench import __version__
 from bench.errors import BenchError
+from bench.leaderboard.effects import Effect, main_effects
 from bench.leaderboard.export import render
 from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
 from bench.leaderboard.render import (
@@ -27,8 +29,8 @@ from bench.leaderboard.render import (
 )
 from bench.leaderboard.store import Board
 from bench.leaderboard.table import leaderboard
-from bench.report import content, figures
-from bench.report.style import swatch
+from bench.report import content, curves, figures
+from bench.report.style import Drawn, swatch
 from bench.suites import load_suite, suite_names
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -109,24 +111,49 @@ def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
     labels = {str(row.run["run_id"]): clean(row.label) for row in table.rows}
     found, count = content.failures(scores, labels)
     logs = content.training_of(board, table.rows)
-    shown = {
-        "Overview": figures.overview(table, systems),
-        "Hearing loss": figures.hearing_loss(content.by_listener(scores), systems),
-        "Stems": figures.stems(content.by_stem(scores), systems),
-        "Time": figures.times(content.stage_times(scores), systems),
-        "Gains": figures.gains(content.learned_gains(scores, table.rows), systems),
-    }
+    first = table.columns[0].key if table.columns else ""
+    effects = main_effects(board, table, key=first) if first else []
     return {
         "marks": {system.run_id: system.mark for system in systems},
-        "figures": {title: drawn for title, drawn in shown.items() if drawn is not None},
+        "effects": effects,
+        "figures": _figures(table, scores, systems, effects),
         "trainings": {
-            labels[run_id]: figures.training_curves(log, f"training-{number}")
+            labels[run_id]: curves.training_curves(log, f"training-{number}")
             for number, (run_id, log) in enumerate(logs.items())
         },
         "failures": found,
         "failure_count": count,
         "details": [content.details(row) for row in table.rows],
     }
+
+
+def _figures(
+    table: Leaderboard,
+    scores: pd.DataFrame,
+    systems: Sequence[content.System],
+    effects: Sequence[Effect],
+) -> dict[str, Drawn]:
+    """The figures that there are values for, by title."""
+    groups = {
+        "Grades of hearing loss": ("grade of hearing loss", content.by_grade(scores)),
+        "Ears": ("ear", content.by_ear(scores)),
+        "Genres": ("genre", content.by_genre(scores)),
+    }
+    score = table.columns[0].title if table.columns else ""
+    shown = {
+        "Overview": figures.overview(table, systems),
+        "What each part brought": figures.effects(effects, score),
+        "Hearing loss": figures.hearing_loss(content.by_listener(scores), systems),
+        **{
+            title: figures.groups(values, systems, what) for title, (what, values) in groups.items()
+        },
+        "Stems": figures.stems(content.by_stem(scores), systems),
+        "Time": figures.times(content.stage_times(scores), systems),
+    }
+    for title, beyond in (("Gains", False), ("Gains beyond the request", True)):
+        values = content.learned_gains(scores, table.rows, beyond=beyond)
+        shown[title] = figures.gains(values, systems, beyond=beyond)
+    return {title: drawn for title, drawn in shown.items() if drawn is not None}
 
 
 def _sort_value(row: Row, column: Column) -> str:

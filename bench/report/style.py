@@ -11,12 +11,16 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import matplotlib as mpl
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from bench.report.content import System
 
 INK: Final = "#010101"
 MUTED: Final = "#020202"
@@ -61,6 +65,15 @@ _RC: Final[dict[Any, Any]] = {
 }
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A figure of one or more panels, what stands below it, and the systems of its legend."""
+
+    panels: tuple[Markup, ...]
+    caption: str
+    legend: tuple[System, ...] = ()
+
+
 def color_of(number: int) -> str:
     """The placeholder colour of mark `number`."""
     return SERIES[number % len(SERIES)]
@@ -79,6 +92,16 @@ def glyph_of(number: int) -> str:
 def line_of(number: int) -> str:
     """Its line style."""
     return _LINES[number // len(SERIES) % len(_LINES)]
+
+
+def mark_style(number: int) -> dict[str, Any]:
+    """Colour and shape of mark `number`, for matplotlib."""
+    return {"color": color_of(number), "marker": marker_of(number)}
+
+
+def point_style(number: int) -> dict[str, Any]:
+    """The same for a mean with its interval."""
+    return {**mark_style(number), "linestyle": "none", "elinewidth": 1.4, "capsize": 2.5}
 
 
 def swatch(number: int) -> Markup:
