@@ -102,6 +102,8 @@ def enhance_file(
     if output.suffix.lower() not in FORMATS:
         hint = f"Name it with {' or '.join(FORMATS)}."
         raise BenchError("this kind of file is not written", where=str(output), hint=hint)
+    if output.exists() and song.exists() and output.samefile(song):
+        raise BenchError("the output would replace the song", where=str(output))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent)
@@ -153,7 +155,8 @@ def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:
     right.unlink()
     if frames < 0.4 * SAMPLE_RATE:
         raise BenchError("it is shorter than 0.4 s, too short for a loudness", where=str(song))
-    return np.memmap(left, np.float32, "r", shape=(2, frames)), tuple(notes)
+    # Nobody writes to it, but numba takes no read-only arrays: "c" never reaches the file.
+    return np.memmap(left, np.float32, "c", shape=(2, frames)), tuple(notes)
 
 
 def _blocks(file: soundfile.SoundFile, song: Path) -> Iterator[Planar]:

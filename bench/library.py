@@ -6,7 +6,7 @@ The command line calls the same functions. Importing this is cheap; a call impor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -232,12 +232,13 @@ def enhance(
     """
     from bench.enhancement import enhance_file
 
-    system = _system(run, out, choices)
     wanted = requested_gains(requested or {})
-    return enhance_file(
+    system, notes = _system(run, out, choices)
+    done = enhance_file(
         Path(song), Path(output), system, listener,
         requested=wanted, sample_rate=sample_rate, show=show,
     )  # fmt: skip
+    return replace(done, notes=(*notes, *done.notes))
 
 
 def requested_gains(by_stem: Mapping[str, float]) -> tuple[float, ...]:
@@ -255,8 +256,8 @@ def requested_gains(by_stem: Mapping[str, float]) -> tuple[float, ...]:
     return tuple(float(by_stem.get(stem, 0.0)) for stem in STEMS)
 
 
-def _system(run: str, out: Path | str | None, choices: Choices) -> System:
-    """The system of a run or of choices, its separator on the GPU where there is one."""
+def _system(run: str, out: Path | str | None, choices: Choices) -> tuple[System, tuple[str, ...]]:
+    """The system of a run or of choices, its separator on the GPU where there is one; notes."""
     from torch import nn
 
     from bench.evaluation.worker import device
@@ -265,6 +266,7 @@ def _system(run: str, out: Path | str | None, choices: Choices) -> System:
     from bench.stored import stored_run
     from bench.system import build_system
 
+    notes: tuple[str, ...] = ()
     if run:
         board, suite, _, _ = existing_board(str(choices.get("suite", "demo")), "", "", out)
         options = parse_options(
@@ -276,9 +278,11 @@ def _system(run: str, out: Path | str | None, choices: Choices) -> System:
         plugins, _, spec = resolve(**choices)
         system = build_system(spec, plugins)
         system.train(False)
+        if spec.trains:
+            notes = (f"{spec.label} is used as training would start from it, without a run",)
     if isinstance(system.separator, nn.Module):
         system.separator.to(device())
-    return system
+    return system, notes
 
 
 def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:

@@ -14,10 +14,13 @@ from bench.errors import BenchError, near_match
 COMMANDS = {
     "run": "Train a system, score it beside the baselines, show the leaderboard.",
     "plan": "Say what a run would do, and what of it is there already.",
+    "ablate": "Run every combination of lists and a grid; say what each part brought.",
     "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
     "report": "Write a report to open in a browser.",
     "plugins": "List and show separators, gains, losses, metrics, ...",
     "data": "Make and look at datasets.",
+    "enhance": "Put a song through a system, for one listener.",
+    "listener": "Show a listener's audiogram and what NAL-R makes of it.",
     "proxy": "Train and evaluate HAAQI-Net, the differentiable predictor of HAAQI.",
 }
 

@@ -32,6 +32,24 @@ def nalr_filters(listener: Listener, sample_rate: int) -> Tensor:
     return torch.stack([_design(*_key(ear), sample_rate) for ear in ears])
 
 
+def nalr_gains(listener: Listener, frequencies: Sequence[float], sample_rate: int) -> Tensor:
+    """What the filters of :func:`nalr_filters` do at given frequencies.
+
+    Args:
+        listener: pyclarity's Listener.
+        frequencies: Hz.
+        sample_rate: of the filters, Hz.
+
+    Returns:
+        dB, float64 ``(2, frequencies)``, left then right.
+    """
+    taps = nalr_filters(listener, sample_rate)
+    angles = 2.0 * torch.pi * torch.tensor(frequencies, dtype=torch.float64) / sample_rate
+    delays = torch.exp(-1j * angles[:, None] * torch.arange(taps.shape[1]))
+    response = (delays[None] * taps[:, None]).sum(dim=-1)
+    return 20.0 * torch.log10(response.abs())
+
+
 def amplify(signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> Tensor:
     """Amplify each item for the ears of its listener; differentiable in the signal.
 

@@ -1,0 +1,149 @@
+"""``bench listener``: who listens."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bench.api import EARS
+from bench.cli.listeners import chosen_listener, listener_options
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+
+_WIDTH = 8
+"""Characters an octave."""
+
+
+@click.group(short_help="Show a listener's audiogram and what NAL-R makes of it.")
+def command() -> None:
+    """Show a listener's audiogram and what NAL-R makes of it."""
+
+
+@command.command("show")
+@listener_options
+@click.option(
+    "-O",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Draw the audiogram and the gain curve into a .png, .svg or .pdf file.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to show it.",
+)
+def show_command(
+    listener: Path | None,
+    listener_id: str,
+    audiogram: str,
+    audiogram_right: str,
+    output: Path | None,
+    format: str,
+) -> None:
+    """Show the audiogram, the grade of hearing loss, and the gain that NAL-R prescribes.
+
+    bench listener show --audiogram N3 -O n3.png
+    """
+    who = chosen_listener(listener, listener_id, audiogram, audiogram_right)
+    facts = facts_of(who)
+    if format == "json":
+        click.echo(json.dumps(facts, indent=2))
+    else:
+        click.echo(_text(facts))
+    if output is not None:
+        from bench.hearing.pictures import save_picture
+
+        save_picture(who, output)
+        click.echo(f"Picture: {output}", err=True)
+
+
+def facts_of(listener: Listener) -> dict[str, Any]:
+    """A listener in plain values: levels in dB HL, gains in dB, averages in dB HL, by ear."""
+    from bench.hearing.audiograms import hearing_loss_group, pure_tone_average
+    from bench.hearing.nalr import nalr_gains
+
+    ears = dict(zip(EARS, (listener.audiogram_left, listener.audiogram_right), strict=True))
+    frequencies = {ear: [float(f) for f in a.frequencies] for ear, a in ears.items()}
+    return {
+        "listener": listener.id,
+        "group": hearing_loss_group(listener),
+        **{
+            ear: {
+                "frequencies_hz": frequencies[ear],
+                "levels_db_hl": [float(level) for level in audiogram.levels],
+                "pure_tone_average_db_hl": pure_tone_average(audiogram),
+                "nalr_gain_db": [
+                    round(float(gain), 2)
+                    for gain in nalr_gains(listener, frequencies[ear], 44_100)[number]
+                ],
+            }
+            for number, (ear, audiogram) in enumerate(ears.items())
+        },
+    }
+
+
+def _text(facts: dict[str, Any]) -> str:
+    lines = [click.style(f"{facts['listener']}: hearing loss {facts['group']}", bold=True)]
+    for ear in EARS:
+        own = facts[ear]
+        average = own["pure_tone_average_db_hl"]
+        lines += [
+            "",
+            f"{ear} ear, {average:.1f} dB HL on average (0.5, 1, 2, 4 kHz)",
+            _row("Hz", own["frequencies_hz"]),
+            _row("dB HL", own["levels_db_hl"]),
+            _row("NAL-R gain dB", own["nalr_gain_db"], ".1f"),
+        ]
+    return "\n".join([*lines, "", *_chart(facts)])
+
+
+def _row(name: str, values: list[float], form: str = "g") -> str:
+    return f"  {name:<14}" + "".join(f"{format(value, form):>7}" for value in values)
+
+
+def _chart(facts: dict[str, Any]) -> list[str]:
+    """The audiogram in characters: dB HL downwards in steps of 5, an octave to 8 columns."""
+    marks: dict[tuple[int, int], str] = {}
+    for ear, mark in zip(EARS, "XO", strict=True):
+        own = facts[ear]
+        for frequency, level in zip(own["frequencies_hz"], own["levels_db_hl"], strict=True):
+            place = round(level / 5), _column(frequency)
+            marks[place] = mark if marks.get(place, mark) == mark else "*"
+    first = min(-1, *(row for row, _ in marks))
+    last = max(24, *(row for row, _ in marks))
+    width = 1 + max(_column(8000), *(column for _, column in marks))
+    lines = []
+    for row in range(first, last + 1):
+        cells = [
+            marks.get((row, column)) or ("·" if row % 4 == 0 else " ") for column in range(width)
+        ]
+        label = f"{5 * row:>6}" if row % 2 == 0 else " " * 6
+        lines.append(f"{label} |{''.join(map(_painted, cells))}".rstrip())
+    scale = [" "] * (width + 3)
+    for frequency in (125, 250, 500, 1000, 2000, 4000, 8000):
+        name = f"{frequency // 1000}k" if frequency >= 1000 else str(frequency)
+        start = _column(frequency)
+        scale[start : start + len(name)] = name
+    return [
+        " dB HL",
+        *lines,
+        " " * 8 + "".join(scale).rstrip() + " Hz",
+        f"        {_painted('X')} left   {_painted('O')} right   * both",
+    ]
+
+
+def _column(frequency: float) -> int:
+    return max(0, round(_WIDTH * math.log2(frequency / 125)))
+
+
+def _painted(mark: str) -> str:
+    colors = {"X": "blue", "O": "red"}
+    return click.style(mark, fg=colors[mark], bold=True) if mark in colors else mark
