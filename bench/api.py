@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 API_VERSION: Final = 1
+"""The version of this module and of the hooks; raised by every change that breaks a plugin."""
+OLDEST_API_VERSION: Final = 1
+"""The oldest version that still works. A plugin's module says which it was built for by
+``BENCH_API_VERSION = 1``; one that says nothing counts as built for version 1."""
 STEMS: Final = ("vocals", "drums", "bass", "other")
 EARS: Final = ("left", "right")
 SAMPLE_RATE: Final = 44_100

@@ -2,7 +2,8 @@
 
 The loader is ours because pluggy's own skips a second distribution's entry point of the same name
 without a word, and stops at the first plugin that fails to import. Here each entry point is loaded
-alone; one that fails is reported by :attr:`Plugins.failures` and the others go on.
+alone; one that fails is reported by :attr:`Plugins.failures`, with what to do about it, and the
+others go on.
 
 Environment: ``BENCH_STRICT_PLUGINS=1`` raises instead of skipping; ``BENCH_LOAD_PLUGINS=a,b`` loads
 only the third-party distributions named (none, where it is empty).
@@ -12,7 +13,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import logging
 import os
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +28,9 @@ import pluggy
 from bench import hookspecs
 from bench.api import PluginSpec
 from bench.errors import BenchError, near_match
+from bench.remedies import check_api_version, missing_extras, remedy
+
+log = logging.getLogger(__name__)
 
 GROUP = "bench"
 OWN_DISTRIBUTION = "bench-hearing"
@@ -37,27 +43,70 @@ HOOKS = {
     "dataset": "register_datasets",
 }
 KINDS = tuple(HOOKS)
+OBSERVER = "observer"
+OBSERVER_HOOKS = ("run_started", "epoch_finished", "scene_scored", "run_finished")
+NAME = re.compile(r"[a-z](?:[a-z0-9._-]*[a-z0-9])?")
+"""What a plugin's name is made of: it stands in loss expressions, options and file names."""
+_TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A plugin that could not be used: which, from where, why."""
+    """A plugin that could not be used: which, from where, why, and what to do about it."""
 
     plugin: str
     distribution: str
     reason: str
+    remedy: str = ""
 
     def __str__(self) -> str:
-        return f"plugin '{self.plugin}' of {self.distribution} was skipped: {self.reason}"
+        text = f"plugin '{self.plugin}' of {self.distribution} was skipped: {self.reason}"
+        return f"{text}\n  {self.remedy}" if self.remedy else text
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """One name that several distributions offer for one kind."""
+
+    kind: str
+    name: str
+    distributions: tuple[str, ...]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        full = " or ".join(f"{owner}/{self.name}" for owner in self.distributions)
+        return f"Say which: {full}; or pip uninstall one of them"
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.name}' is offered by {' and '.join(self.distributions)}"
+
+
+@dataclass(frozen=True)
+class Observer:
+    """A plugin that is told how a run goes, by the name of its entry point."""
+
+    name: str
+    distribution: str
+    version: str
+    hooks: tuple[str, ...]
+    module: str
+    plugin: Any
+
+    @property
+    def full_name(self) -> str:
+        """``distribution/name``."""
+        return f"{self.distribution}/{self.name}"
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A spec, and the distribution that it came from."""
+    """A spec, and the distribution and the entry point's module that it came from."""
 
     spec: PluginSpec
     distribution: str
     version: str
+    module: str = ""
 
     @property
     def full_name(self) -> str:
@@ -98,7 +147,10 @@ class Registered:
             target = getattr(importlib.import_module(module_name), attribute)
         except ImportError as error:
             needs = f"It needs: {', '.join(self.spec.needs)}" if self.spec.needs else ""
-            raise BenchError(f"cannot be imported: {error}", where=where, hint=needs) from error
+            hint = "; ".join(
+                [*filter(None, [needs]), *missing_extras(self.spec, self.distribution)]
+            )
+            raise BenchError(f"cannot be imported: {error}", where=where, hint=hint) from error
         except AttributeError as error:
             raise BenchError(f"has no target {self.spec.target}", where=where) from error
         return target() if self.spec.options is None else target(options)
@@ -130,8 +182,14 @@ def convert(value: Any, wanted: Any, *, where: str) -> Any:
 class Plugins:
     """All registered plugins, by kind and name; the order of loading never matters."""
 
-    def __init__(self, registered: Iterable[Registered], failures: Iterable[Failure] = ()) -> None:
+    def __init__(
+        self,
+        registered: Iterable[Registered],
+        failures: Iterable[Failure] = (),
+        observers: Iterable[Observer] = (),
+    ) -> None:
         self.failures = tuple(failures)
+        self.observers = tuple(sorted(observers, key=lambda o: o.full_name))
         self.manager: pluggy.PluginManager | None = None
         self._by_kind: dict[str, dict[str, list[Registered]]] = {kind: {} for kind in KINDS}
         for item in sorted(registered, key=lambda r: r.full_name):
@@ -163,6 +221,30 @@ class Plugins:
             hint += f" ({len(self.failures)} plugins failed to load: bench plugins list)"
         raise BenchError(f"there is no {kind} '{name}'", hint=hint)
 
+    def conflicts(self) -> list[Conflict]:
+        """The names that can only be used as ``distribution/name``."""
+        return [
+            Conflict(kind, name, tuple(item.distribution for item in items))
+            for kind in KINDS
+            for name, items in sorted(self._by_kind[kind].items())
+            if len(items) > 1
+        ]
+
+    def observer(self, name: str) -> Observer:
+        """The observer `name`, or ``distribution/name``.
+
+        Raises:
+            BenchError: there is none, or two distributions offer that name.
+        """
+        found = [item for item in self.observers if name in (item.name, item.full_name)]
+        if len(found) > 1:
+            hint = f"Say which: {' or '.join(item.full_name for item in found)}"
+            raise BenchError(f"two observers are called '{name}'", hint=hint)
+        if not found:
+            hint = near_match(name, [item.name for item in self.observers])
+            raise BenchError(f"there is no observer '{name}'", hint=hint)
+        return found[0]
+
     def find(self, name: str) -> list[Registered]:
         """Every plugin of that name, of whatever kind.
 
@@ -182,9 +264,23 @@ class Plugins:
         return found
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Call an observer hook of every plugin."""
-        if self.manager is not None:
-            getattr(self.manager.hook, hook)(**arguments)
+        """Call an observer hook of every plugin.
+
+        An observer that raises is told of, and not called again: it never costs a run.
+        """
+        if self.manager is None:
+            return
+        for impl in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
+            try:
+                impl.function(*[arguments[name] for name in impl.argnames])
+            except Exception as error:
+                if os.environ.get("BENCH_STRICT_PLUGINS") == "1":
+                    raise
+                self.manager.unregister(name=impl.plugin_name)
+                log.warning(
+                    "observer %s failed in %s and is not called again: %s: %s",
+                    impl.plugin_name, hook, type(error).__name__, error,
+                )  # fmt: skip
 
 
 def _wanted(entry: EntryPoint) -> bool:
@@ -203,10 +299,42 @@ def _specs_of(manager: pluggy.PluginManager, name: str) -> list[PluginSpec]:
             if impl.plugin_name != name:
                 continue
             for spec in impl.function():
-                if not isinstance(spec, PluginSpec) or spec.kind != kind:
-                    raise TypeError(f"{hook}() returned {spec!r}, which is no {kind} spec")
+                _check_spec(spec, kind, hook)
+                if (kind, spec.name) in {(other.kind, other.name) for other in specs}:
+                    raise ValueError(f"{hook}() returned two specs with the name '{spec.name}'")
                 specs.append(spec)
     return specs
+
+
+def _check_spec(spec: Any, kind: str, hook: str) -> None:
+    if not isinstance(spec, PluginSpec) or spec.kind != kind:
+        raise TypeError(f"{hook}() returned {spec!r}, which is no {kind} spec")
+    if not NAME.fullmatch(spec.name):
+        rule = "lower-case letters, digits, '-', '_' and '.', a letter first"
+        raise ValueError(f"{hook}() returned the name {spec.name!r}; names are made of {rule}")
+    if not _TARGET.fullmatch(spec.target):
+        raise ValueError(f"the target of '{spec.name}' is {spec.target!r}, not 'module:Class'")
+
+
+def _observer_hooks(manager: pluggy.PluginManager, name: str) -> tuple[str, ...]:
+    return tuple(
+        hook
+        for hook in OBSERVER_HOOKS
+        if name in (impl.plugin_name for impl in getattr(manager.hook, hook).get_hookimpls())
+    )
+
+
+def _register(manager: pluggy.PluginManager, plugin: Any, name: str) -> None:
+    """Register a plugin's hooks.
+
+    Raises:
+        Exception: of another API version, a hook that is none, or no hook at all.
+    """
+    check_api_version(getattr(plugin, "BENCH_API_VERSION", 1))
+    manager.register(plugin, name=name)
+    manager.check_pending()
+    if not manager.get_hookcallers(plugin):
+        raise ValueError("it has no hook: mark its register_... functions with @bench.api.hookimpl")
 
 
 def load(entries: Iterable[EntryPoint] | None = None) -> Plugins:
@@ -217,29 +345,34 @@ def load(entries: Iterable[EntryPoint] | None = None) -> Plugins:
         entries = [entry for entry in entry_points(group=GROUP) if _wanted(entry)]
     registered: list[Registered] = []
     failures: list[Failure] = []
+    observers: list[Observer] = []
 
     def sort_key(entry: EntryPoint) -> tuple[str, str]:
         return (entry.dist.name if entry.dist else "", entry.name)
 
     for entry in sorted(entries, key=sort_key):
-        distribution = entry.dist.name if entry.dist else "unknown"
+        owner = entry.dist.name if entry.dist else "unknown"
         version = entry.dist.version if entry.dist else ""
-        name = f"{distribution}:{entry.name}"
+        name = f"{owner}:{entry.name}"
         try:
-            manager.register(entry.load(), name=name)
-            manager.check_pending()
+            plugin = entry.load()
+            _register(manager, plugin, name)
             specs = _specs_of(manager, name)
-        # A stranger's module may raise anything at all; the harness must outlive it.
-        except Exception as error:
+        # A stranger's module may raise anything at all, or exit; the harness must outlive it.
+        except (Exception, SystemExit) as error:
             if os.environ.get("BENCH_STRICT_PLUGINS") == "1":
                 raise
             if manager.has_plugin(name):
                 manager.unregister(name=name)
-            reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-            failures.append(Failure(entry.name, distribution, reason))
+            text = str(error).strip().partition("\n")[0]
+            reason = f"{type(error).__name__}: {text}"
+            what_to_do = remedy(error, entry, (*HOOKS.values(), *OBSERVER_HOOKS))
+            failures.append(Failure(entry.name, owner, reason, what_to_do))
             continue
-        registered += [Registered(spec, distribution, version) for spec in specs]
-    plugins = Plugins(registered, failures)
+        registered += [Registered(spec, owner, version, entry.module) for spec in specs]
+        if hooks := _observer_hooks(manager, name):
+            observers.append(Observer(entry.name, owner, version, hooks, entry.module, plugin))
+    plugins = Plugins(registered, failures, observers)
     plugins.manager = manager
     return plugins
 

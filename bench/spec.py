@@ -308,7 +308,7 @@ def _file_hash(path: str, size: int, mtime: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# What only shows scores cannot change them.
+# What only shows scores, or makes and checks plugins, cannot change them.
 _SHOWS_ONLY = ("cli", "leaderboard", "listening", "report", "stored.py")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import STEMS, Scene
-from bench.data import CadenzaOptions, DemoOptions
+from bench.data import CadenzaOptions, DemoOptions, demo_root
 from bench.data.audio import PARTS, SceneFiles, outside
 from bench.data.listeners import Audiograms, make_listener, read_audiograms
 from bench.data.metadata import MetadataFile
@@ -121,8 +121,9 @@ class DemoDataset(CadenzaDataset):
     """The demo dataset, made on first use in the user's cache."""
 
     def __init__(self, options: DemoOptions) -> None:
-        root = options.root
-        if not root:
+        root = options.root or str(demo_root())
+        # What makes the demo takes half a second to import, and is seldom needed.
+        if not options.root and not demo_root().exists():
             from bench.data.demo import ensure_demo
 
             root = str(ensure_demo())

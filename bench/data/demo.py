@@ -7,7 +7,6 @@ audiograms of Bisgaard et al. (2010); scenes and requested gains are drawn as th
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -16,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import platformdirs
 import soundfile
 from numpy.typing import NDArray
 from scipy.io import wavfile
 
 from bench.api import AUDIOGRAM_FREQUENCIES, SAMPLE_RATE
+from bench.data import demo_root
 from bench.data.at_mic import Signal, to_at_mic, to_int16
 from bench.data.hrtf import spherical_head
 from bench.data.scenes import draw_listeners, draw_scenes, gains_table
@@ -29,9 +28,6 @@ from bench.data.synth.score import compose
 from bench.data.synth.song import make_song
 from bench.errors import BenchError
 from bench.hearing.audiograms import standard_audiograms
-
-DEMO_VERSION = "1"
-"""Raised whenever a sample or a record of the demo changes."""
 
 Progress = Callable[[int, int], None]
 """Called with files of music done and their total."""
@@ -47,12 +43,6 @@ _LISTENERS = {
     "valid": (*_SAME_EARS, "N4-N2", "N1-S2", "S1-S3"),
 }
 """Ids of listeners: the standard audiogram of both ears, or of the left and of the right."""
-
-
-def demo_root() -> Path:
-    """Where the demo of this version is kept: in ``$BENCH_CACHE`` or the user's cache."""
-    cache = os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("bench")
-    return Path(cache) / f"demo-{DEMO_VERSION}"
 
 
 def ensure_demo(progress: Progress | None = None) -> Path:

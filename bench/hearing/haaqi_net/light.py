@@ -33,6 +33,8 @@ from bench.hearing.haaqi_net.features import (
 BUNDLED_FILE: Final = Path(__file__).parent / "weights" / "haaqi_net_light.safetensors"
 CORRECTION: Final = 1.5
 """The most, in logits, that the network may move a frame's score from the formula's."""
+SHORTEST: Final = 0.1
+"""s; what is shorter has no modulations to compare."""
 _LEVEL1_RANGE: Final = (0.0, 180.0)
 """dB SPL; keeps the scores of a silent reference finite."""
 
@@ -134,6 +136,12 @@ class LightHaaqiNet(nn.Module):
         check_shapes(processed, audiogram, level1)
         if reference is None or reference.dim() != 2 or len(reference) != len(processed):
             raise ValueError("the light HAAQI-Net compares with a reference (B, M)")
+        length = min(
+            processed.shape[-1] / sample_rate,
+            reference.shape[-1] / (reference_rate or sample_rate),
+        )
+        if length < SHORTEST:
+            raise BenchError(f"HAAQI-Net needs {SHORTEST} s of sound, and was given {length:.3f} s")
         features = self.features(
             processed, audiogram, level1, sample_rate, reference, reference_rate
         )

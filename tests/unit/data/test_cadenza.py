@@ -114,10 +114,11 @@ def test_a_silent_stem_is_no_error(root: Path) -> None:
 
 
 def test_the_demo_is_made_only_where_no_folder_is_given(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import types
 
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "empty"))
     made = types.ModuleType("bench.data.demo")
     made.ensure_demo = lambda: root  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "bench.data.demo", made)

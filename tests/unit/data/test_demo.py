@@ -16,8 +16,8 @@ from clarity.utils.file_io import read_signal
 from recipes.cad_icassp_2024.generate_dataset import generate_at_mic_musdb18 as official
 
 from bench.api import STEMS
-from bench.data import demo
-from bench.data.demo import demo_root, ensure_demo, write_demo
+from bench.data import DEMO_VERSION, demo, demo_root
+from bench.data.demo import ensure_demo, write_demo
 from bench.errors import BenchError
 
 PARTS = ("mixture", *STEMS)
@@ -154,7 +154,7 @@ def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 def test_made_once_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path))
-    assert demo_root() == tmp_path / f"demo-{demo.DEMO_VERSION}"
+    assert demo_root() == tmp_path / f"demo-{DEMO_VERSION}"
     calls = []
 
     def write(root: Path, **_: object) -> None:
