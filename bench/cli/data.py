@@ -6,6 +6,10 @@ from pathlib import Path
 
 import click
 
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(min=0), default=0, help="Processes.  [default: one a core]"
+)
+
 
 @click.group(short_help="Make and look at datasets.")
 def command() -> None:
@@ -34,6 +38,71 @@ def demo_command(
         listeners_per_scene=listeners,
     )
     click.echo(f"Use it: bench run --suite cadenza-icassp-2024 -o dataset.root={folder}")
+
+
+@command.command("prepare")
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--music",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Songs as MUSDB18-HQ has them: SPLIT/SONG/{mixture,vocals,drums,bass,other}.wav.",
+)
+@click.option(
+    "--hrtf",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Impulse responses: BTE_fr-VP_E1-n22.5.wav and so on.",
+)
+@click.option(
+    "--metadata",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=None,
+    help="The challenge's metadata. What is missing is made by the challenge's draws.",
+)
+@click.option(
+    "--listeners",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="JSON file of listeners, where the metadata have none.",
+)
+@click.option("--split", multiple=True, help="Split, may be repeated.  [default: all there are]")
+@jobs_option
+def prepare_command(
+    out: Path,
+    music: Path,
+    hrtf: Path,
+    metadata: Path | None,
+    listeners: Path | None,
+    split: tuple[str, ...],
+    jobs: int,
+) -> int:
+    """Make the music at the microphones in OUT, as the challenge's generator does.
+
+    The same files, bit for bit. An interrupted command goes on where it stopped.
+    """
+    from bench.cli.progress import ConsoleShow
+    from bench.data.prepare import locked, plan_preparation, prepare
+    from bench.data.records import Sources
+
+    with locked(out):
+        plan = plan_preparation(out, Sources(music, hrtf, metadata, listeners), split)
+        click.echo(
+            f"{', '.join(plan.samples)}: {sum(map(len, plan.samples.values()))} samples, "
+            f"{plan.done} files there, {plan.files} to write ({plan.size / 1e9:.2f} GB)",
+            err=True,
+        )
+        with ConsoleShow().stage("at the microphones", plan.files) as step:
+            notes, failed = prepare(plan, jobs, step)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    for failure in failed:
+        click.echo(f"failed: {failure}", err=True)
+    if failed:
+        return 1
+    click.echo(f"Check it: bench data validate {out}")
+    click.echo(f"Use it:   bench run --suite cadenza-icassp-2024 -o dataset.root={out}")
+    return 0
 
 
 @command.command("info")
