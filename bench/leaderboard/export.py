@@ -5,21 +5,16 @@ Names come from data and plugins: each format escapes them.
 
 from __future__ import annotations
 
-import csv
-import html
-import io
-import json
-import math
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.console import Console
 
+from bench.leaderboard.markup import clean, csv_text, escape_latex, escape_markdown, json_text
 from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
 from bench.leaderboard.render import (
     bracket,
-    clean,
     difference_cell,
     heading,
     number,
@@ -28,29 +23,40 @@ from bench.leaderboard.render import (
     render_text,
     title_of,
 )
-from bench.leaderboard.statistics import Interval
+from bench.leaderboard.sections import (
+    Section,
+    finite,
+    interval,
+    render_sections,
+    section_records,
+)
 
 FORMATS: Final = ("table", "csv", "json", "markdown", "latex")
 
 
-def render(table: Leaderboard, format: str = "table") -> str:
-    """The leaderboard in one of FORMATS."""
-    writers = {
-        "table": render_text,
-        "csv": _csv,
-        "json": _json,
-        "markdown": _markdown,
-        "latex": _latex,
-    }
-    return writers[format](table)
+def render(table: Leaderboard, format: str = "table", sections: Sequence[Section] = ()) -> str:
+    """The leaderboard in one of FORMATS, with sections after it.
+
+    CSV holds one kind of rows: those of the sections where there are any.
+    """
+    if format == "json":
+        content = _content(table)
+        return json_text(content | ({"sections": section_records(sections)} if sections else {}))
+    if format == "csv":
+        return render_sections("", sections, "csv") if sections else _csv(table)
+    writers = {"table": render_text, "markdown": _markdown, "latex": _latex}
+    after = f"\n{render_sections('', sections, format)}" if any(s.rows for s in sections) else ""
+    return writers[format](table) + after
 
 
-def show(table: Leaderboard, format: str = "table") -> None:
+def show(table: Leaderboard, format: str = "table", sections: Sequence[Section] = ()) -> None:
     """Write the leaderboard to standard output, coloured where that is a terminal."""
     if format == "table" and sys.stdout.isatty():
         print_leaderboard(table, Console())
+        if sections:
+            sys.stdout.write(f"\n{render_sections('', sections, format)}")
     else:
-        sys.stdout.write(render(table, format))
+        sys.stdout.write(render(table, format, sections))
 
 
 def _cells(table: Leaderboard) -> tuple[list[str], list[list[str]]]:
@@ -72,32 +78,22 @@ def _cells(table: Leaderboard) -> tuple[list[str], list[list[str]]]:
 
 
 def _markdown(table: Leaderboard) -> str:
-    def escape(text: str) -> str:
-        plain = html.escape(text, quote=False)
-        for character in "\\`*_[]|":
-            plain = plain.replace(character, f"\\{character}")
-        return plain
-
     def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(map(escape, cells))} |"
+        return f"| {' | '.join(map(escape_markdown, cells))} |"
 
     header, rows = _cells(table)
     rule = ["---", "---", *("---:" for _ in header[2:])]
     body = [line(header), f"| {' | '.join(rule)} |", *map(line, rows)]
     words = [table.protocol_words, INTERVAL_WORDS]
-    notes = [f"- {escape(clean(note))}" for note in table.notes]
-    parts = [f"**{escape(title_of(table))}**", "\n".join(body), *words, "\n".join(notes)]
+    notes = [f"- {escape_markdown(note)}" for note in table.notes]
+    parts = [f"**{escape_markdown(title_of(table))}**", "\n".join(body), *words, "\n".join(notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _latex(table: Leaderboard) -> str:
-    specials = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    specials |= {c: f"\\{c}" for c in "&%$#_{}"} | {"–": "--", "<": "$<$", ">": "$>$"}
-
     def line(cells: Sequence[str]) -> str:
-        escaped = ("".join(specials.get(c, c) for c in cell) for cell in cells)
         # Braces keep a cell that begins with a bracket from being read as an option of \\.
-        return " & ".join(f"{{{cell}}}" for cell in escaped) + r" \\"
+        return " & ".join(f"{{{escape_latex(cell)}}}" for cell in cells) + r" \\"
 
     header, rows = _cells(table)
     return "\n".join(
@@ -132,39 +128,22 @@ def record(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
         "is_baseline": row.is_baseline,
     }
     for column in columns:
-        values |= _interval(column.key, row.values.get(column.key))
-    values |= _interval("difference", difference.difference if difference else None)
-    values["p"] = _finite(difference.p) if difference else None
-    values["p_holm"] = _finite(row.p) if row.p is not None else None
+        values |= interval(column.key, row.values.get(column.key))
+    values |= interval("difference", difference.difference if difference else None)
+    values["p"] = finite(difference.p) if difference else None
+    values["p_holm"] = finite(row.p)
     values["run_id"] = row.run["run_id"]
     values["bench_version"] = row.run["bench_version"]
     values["code_hash"] = row.run["code_hash"]
     return values
 
 
-def _interval(name: str, value: Interval | None) -> dict[str, float | None]:
-    if value is None:
-        return {name: None, f"{name}_low": None, f"{name}_high": None}
-    bounds = (_finite(value.mean), _finite(value.low), _finite(value.high))
-    return dict(zip((name, f"{name}_low", f"{name}_high"), bounds, strict=True))
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
 def _csv(table: Leaderboard) -> str:
-    records = [record(row, table.columns) for row in table.rows]
-    text = io.StringIO()
-    if records:
-        writer = csv.DictWriter(text, fieldnames=list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(records)
-    return text.getvalue()
+    return csv_text([record(row, table.columns) for row in table.rows])
 
 
-def _json(table: Leaderboard) -> str:
-    content = {
+def _content(table: Leaderboard) -> dict[str, Any]:
+    return {
         "suite": table.suite,
         "split": table.split,
         "protocol": table.protocol,
@@ -176,4 +155,3 @@ def _json(table: Leaderboard) -> str:
         "notes": list(table.notes),
         "saturated": [list(pair) for pair in table.saturated],
     }
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

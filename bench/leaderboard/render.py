@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bench.leaderboard.markup import clean as clean
 from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
 from bench.leaderboard.statistics import Interval
 
@@ -127,11 +128,6 @@ def difference_cell(row: Row, table: Leaderboard) -> Text:
 
 
 # --- pieces that every format for people uses ----------------------------------------------------
-
-
-def clean(text: str) -> str:
-    """`text` on one line, without characters that steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def heading(column: Column) -> str:
