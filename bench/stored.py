@@ -118,9 +118,11 @@ def _spec(
         options=_options(kept, options, label),
     )
     again = json.loads(json.dumps(spec.canonical()))
-    # Metrics and training do not change what the system is: a suite may have got others since.
+    # Metrics and training do not change what the system is: a suite may have got others since. Nor
+    # does an option that a plugin has got since, as long as it is at its default.
     for part in ("separator", "gains", "prescription"):
-        if kept[part] != again[part]:
+        options = {**again[part]["options"], **kept[part]["options"]}
+        if options != again[part]["options"]:
             what = f"it cannot be made again: its {part} is not what it was"
             raise BenchError(what, where=label, hint=f"It was {json.dumps(kept[part])}")
     return spec

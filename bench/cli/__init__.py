@@ -17,6 +17,7 @@ COMMANDS = {
     "ablate": "Run every combination of lists and a grid; say what each part brought.",
     "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
     "report": "Write a report to open in a browser.",
+    "listen": "Write a page to hear the systems of a board side by side.",
     "plugins": "List and show separators, gains, losses, metrics, ...",
     "data": "Make and look at datasets.",
     "enhance": "Put a song through a system, for one listener.",

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 import pandas as pd
-from markupsafe import Markup
 
 from bench import __version__
 from bench.errors import BenchError
@@ -30,6 +25,7 @@ from bench.leaderboard.render import (
 from bench.leaderboard.store import Board
 from bench.leaderboard.table import leaderboard
 from bench.report import content, curves, figures
+from bench.report.html import STYLE, fill, write
 from bench.report.style import Drawn, swatch
 from bench.suites import load_suite, suite_names
 
@@ -60,10 +56,9 @@ def write_report(
     table = leaderboard(board, suite, split, protocol, baseline=baseline)
     page = render_page(board, table)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        _write(out / "leaderboard.csv", render(table, "csv"))
-        _write(out / "leaderboard.json", render(table, "json"))
-        return _write(out / "index.html", page)
+        write(out / "leaderboard.csv", render(table, "csv"))
+        write(out / "leaderboard.json", render(table, "json"))
+        return write(out / "index.html", page)
     except OSError as error:
         raise BenchError(
             f"the report cannot be written: {error.strerror or error}",
@@ -74,34 +69,26 @@ def write_report(
 
 def render_page(board: Board, table: Leaderboard) -> str:
     """The page as HTML, with all that it needs inside."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals.update(
-        clean=clean,
-        heading=heading,
-        number=number,
-        bracket=bracket,
-        rank_text=rank_text,
-        p_text=p_text,
-        swatch=swatch,
-        sort_value=_sort_value,
-    )
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html.j2").render(
-        table=table,
-        interval_words=INTERVAL_WORDS,
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),
-        script=Markup(script),
-        script_hash=digest,
-        version=__version__,
-        written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        **_sections(board, table),
+    return fill(
+        _TEMPLATES / "report.html.j2",
+        styles=(STYLE,),
+        scripts=(_TEMPLATES / "report.js",),
+        functions={
+            "heading": heading,
+            "number": number,
+            "bracket": bracket,
+            "rank_text": rank_text,
+            "p_text": p_text,
+            "swatch": swatch,
+            "sort_value": _sort_value,
+        },
+        content={
+            "table": table,
+            "interval_words": INTERVAL_WORDS,
+            "version": __version__,
+            "written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            **_sections(board, table),
+        },
     )
 
 
@@ -160,9 +147,3 @@ def _sort_value(row: Row, column: Column) -> str:
     """What a table is sorted by; empty where there is no score."""
     value = row.values.get(column.key)
     return "" if value is None else repr(float(value.mean))
-
-
-def _write(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    return temporary.replace(path)

@@ -1,0 +1,160 @@
+"""What there is to hear of a (scene, listener) pair: mixture, reference and every system's output.
+
+Everything comes from the code that scores: `bench.evaluation.protocol` and the runs' own systems.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+import torch
+
+from bench.api import Rendering, Scene
+from bench.evaluation.protocol import OUTPUT_RATE, Excerpt, hand_in, render, separate
+from bench.listening.audio import RATE, Levelled, lift_together, loudness_of, match_levels
+from bench.listening.simulation import with_hearing_loss
+from bench.metrics.haaqi import level1
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+    from torch import Tensor
+
+    from bench.stored import StoredRun
+    from bench.system import System
+
+MIXTURE: Final = "mixture"
+REFERENCE: Final = "reference"
+WAYS: Final = ("remix", "amplified", "simulated")
+"""Before amplification; amplified for the listener; that, as the listener's loss leaves it."""
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A (scene, listener) pair to be heard.
+
+    Attributes:
+        scene: the scene.
+        listener: the listener.
+        start: where the excerpt begins, s.
+        seconds: its length, s.
+        ways: by way of hearing: signals ``(2, N)`` at 44.1 kHz by name, at one level. Names are
+            MIXTURE, REFERENCE and run ids; where the system's own gains scale the reference, each
+            run has one of its own, REFERENCE/run id.
+        gains: what each run applied, dB, ``(4,)`` or ``(2, 4)``.
+    """
+
+    scene: Scene
+    listener: Listener
+    start: float
+    seconds: float
+    ways: Mapping[str, Levelled]
+    gains: Mapping[str, Array]
+
+
+def hear(
+    scene: Scene,
+    listeners: Sequence[Listener],
+    systems: Mapping[str, tuple[StoredRun, System]],
+    *,
+    seconds: float,
+    ways: Sequence[str],
+) -> Iterator[Heard]:
+    """Render an excerpt from the middle of a scene through systems, for one listener at a time.
+
+    Args:
+        scene: the scene.
+        listeners: who hears it.
+        systems: runs of one protocol with their systems, by run id.
+        seconds: length of the excerpt; the whole scene where it is not longer.
+        ways: of WAYS.
+    """
+    frames = min(scene.frames, round(seconds * scene.sample_rate))
+    start = (scene.frames - frames) // 2
+    excerpt = Excerpt.read(scene, start, frames)
+    separated = {name: separate(system, excerpt) for name, (_, system) in systems.items()}
+    for listener in listeners:
+        renderings = {
+            name: render(system, excerpt, separated[name], listener, run.spec.protocol)
+            for name, (run, system) in systems.items()
+        }
+        first = next(iter(systems.values()))[1]
+        signals = _signals(excerpt, renderings, first, listener)
+        yield Heard(
+            scene=scene,
+            listener=listener,
+            start=start / scene.sample_rate,
+            seconds=frames / scene.sample_rate,
+            ways={way: _levelled(way, signals, renderings, listener) for way in ways},
+            gains={name: r.gains.numpy() for name, r in renderings.items()},
+        )
+
+
+def _signals(
+    excerpt: Excerpt, renderings: Mapping[str, Rendering], system: System, listener: Listener
+) -> dict[str, dict[str, Array]]:
+    """Signals before and after amplification, each ``(2, N)`` at RATE, not yet at one level."""
+    frames, rate = excerpt.mixture.shape[-1], excerpt.scene.sample_rate
+    mixture = excerpt.mixture.double()
+    with torch.inference_mode():
+        amplified = hand_in(system.amplify(mixture[None], [listener])[0], rate)
+    before = {MIXTURE: mixture}
+    after = {MIXTURE: _at_rate(amplified, OUTPUT_RATE)}
+    for name, one in _references(renderings).items():
+        before[name], after[name] = one.remix_reference, _at_rate(one.output_reference, rate)
+    for name, rendering in renderings.items():
+        before[name] = rendering.remix
+        after[name] = _at_rate(rendering.output, rendering.output_rate)
+    length = round(frames * RATE / rate)
+    return {
+        "remix": {name: _cut(_at_rate(signal, rate), length) for name, signal in before.items()},
+        "amplified": {name: _cut(signal, length) for name, signal in after.items()},
+    }
+
+
+def _references(renderings: Mapping[str, Rendering]) -> dict[str, Rendering]:
+    """By name the renderings whose references are to be heard: one where all have the same."""
+    first, *others = renderings.values()
+    if all(torch.equal(first.remix_reference, one.remix_reference) for one in others):
+        return {REFERENCE: first}
+    return {f"{REFERENCE}/{name}": rendering for name, rendering in renderings.items()}
+
+
+def _levelled(
+    way: str,
+    signals: Mapping[str, Mapping[str, Array]],
+    renderings: Mapping[str, Rendering],
+    listener: Listener,
+) -> Levelled:
+    if way != "simulated":
+        return match_levels(signals[way])
+    # The loss depends on the level. So signals are matched at the ear, before it, to the reference
+    # at its 65 dB SPL; after it they stay as loud or soft as it leaves them.
+    amplified = signals["amplified"]
+    name, one = next(iter(_references(renderings).items()))
+    wanted = loudness_of(amplified[name])
+    reference = one.remix_reference.numpy()
+    levels = (level1(reference[0]), level1(reference[1]))
+    at_ear = {key: _to_loudness(signal, wanted) for key, signal in amplified.items()}
+    heard = {key: with_hearing_loss(own, listener, levels) for key, own in at_ear.items()}
+    return lift_together(heard, name)
+
+
+def _to_loudness(signal: Array, wanted: float) -> Array:
+    change = wanted - loudness_of(signal)
+    return signal * 10 ** (change / 20) if np.isfinite(change) else signal
+
+
+def _at_rate(signal: Tensor | Array, rate: int) -> Array:
+    found: Array = np.asarray(signal, dtype=np.float64)
+    return found if rate == RATE else soxr.resample(found.T, rate, RATE, quality="HQ").T
+
+
+def _cut(signal: Array, length: int) -> Array:
+    return np.pad(signal, ((0, 0), (0, max(0, length - signal.shape[1]))))[:, :length]

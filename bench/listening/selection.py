@@ -1,0 +1,143 @@
+"""What is to be heard: runs of a board, scenes, listeners."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError, near_match
+from bench.leaderboard.table import select_runs
+from bench.listening.render import Heard, hear
+from bench.spec import open_dataset
+from bench.stored import StoredRun, stored_run
+
+if TYPE_CHECKING:
+    from bench.api import Dataset, Scene
+    from bench.leaderboard.store import Board
+    from bench.plugins import Plugins
+    from bench.suites import Suite
+
+log = logging.getLogger(__name__)
+
+
+def choose_runs(
+    board: Board,
+    names: Sequence[str],
+    suite: Suite,
+    split: str,
+    protocol: str,
+    plugins: Plugins,
+    options: Mapping[str, Mapping[str, Any]],
+) -> list[StoredRun]:
+    """The runs of one split and protocol that are to be heard.
+
+    Args:
+        board: the board.
+        names: ids or labels; where there are none, all that ended and can be made again.
+        suite: the suite.
+        split: the split.
+        protocol: the reference protocol.
+        plugins: the installed plugins.
+        options: by section; see :func:`bench.stored.stored_run`.
+
+    Raises:
+        BenchError: there is no such run, or it cannot be made again.
+    """
+    rows, _ = select_runs(board, suite.name, split, protocol)
+    if names:
+        runs = [stored_run(board, name, suite, plugins, options) for name in names]
+        for run in runs:
+            if (run.spec.split, run.spec.protocol) != (split, protocol):
+                what = f"it is of split '{run.spec.split}' and protocol '{run.spec.protocol}'"
+                hint = f"Give --split {run.spec.split} --protocol {run.spec.protocol}"
+                raise BenchError(what, where=run.label, hint=hint)
+        return runs
+    found = []
+    for row in rows:
+        if row["status"] in ("done", "failed-scenes"):
+            try:
+                found.append(stored_run(board, row["run_id"], suite, plugins, options))
+            except BenchError as error:
+                log.warning("left out: %s", error)
+    if not found:
+        hint = f"Make one: bench run --suite {suite.name}"
+        raise BenchError("there is no run that can be heard", where=str(board.path), hint=hint)
+    return found
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is to be heard: scenes with their listeners, and the runs."""
+
+    scenes: Sequence[tuple[Scene, Sequence[str]]]
+    runs: Sequence[StoredRun]
+    dataset: Dataset
+
+    @property
+    def pairs(self) -> int:
+        """(scene, listener) pairs."""
+        return sum(len(names) for _, names in self.scenes)
+
+
+def choose(
+    board: Board,
+    runs: Sequence[StoredRun],
+    scenes: Sequence[str],
+    listeners: Sequence[str],
+    plugins: Plugins,
+) -> Chosen:
+    """Look up scenes and listeners of the runs' split.
+
+    Args:
+        board: whose HAAQI says on which scene the runs differ most.
+        runs: of one suite, split and protocol.
+        scenes: ids; where there are none, the scene on which the runs differ most.
+        listeners: ids; where there are none, the first listener of each scene.
+        plugins: the installed plugins.
+
+    Raises:
+        BenchError: there is no such scene or listener.
+    """
+    spec = runs[0].spec
+    dataset = open_dataset(spec, plugins)
+    known = {scene.id: scene for scene in dataset.scenes(spec.split)}
+    people = dataset.listeners(spec.split)
+    for kind, names, there in (("scene", scenes, known), ("listener", listeners, people)):
+        for name in names:
+            if name not in there:
+                hint = near_match(name, list(there)[:50])
+                raise BenchError(f"the split '{spec.split}' has no {kind} '{name}'", hint=hint)
+    wanted = list(dict.fromkeys(scenes)) or [_most_different(board, runs, list(known))]
+    who = tuple(dict.fromkeys(listeners))
+    found = [(known[name], who or known[name].listeners[:1]) for name in wanted]
+    return Chosen(found, runs, dataset)
+
+
+def _most_different(board: Board, runs: Sequence[StoredRun], known: Sequence[str]) -> str:
+    scores = board.scores([run.run_id for run in runs], metric="haaqi")
+    scores = scores[(scores.part == "mean") & (scores.status == "ok") & scores.scene.isin(known)]
+    means = scores.groupby(["scene", "run_id"]).value.mean().unstack()
+    spread = means.max(axis=1) - means.min(axis=1)
+    return str(spread.index[int(spread.to_numpy().argmax())]) if len(spread) else known[0]
+
+
+def render_all(
+    chosen: Chosen,
+    plugins: Plugins,
+    *,
+    seconds: float,
+    ways: Sequence[str],
+    advance: Callable[[str, int], None],
+) -> list[Heard]:
+    """Render what was chosen, and tell `advance` of each pair."""
+    systems = {run.run_id: (run, run.system(plugins)) for run in chosen.runs}
+    people = chosen.dataset.listeners(chosen.runs[0].spec.split)
+    heard = []
+    for scene, names in chosen.scenes:
+        listeners = [people[name] for name in names]
+        for one in hear(scene, listeners, systems, seconds=seconds, ways=ways):
+            heard.append(one)
+            advance(f"{scene.id}, {one.listener.id}", 1)
+    return heard
