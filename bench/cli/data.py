@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from bench.data.validate import Report
 
 jobs_option = click.option(
     "--jobs", type=click.IntRange(min=0), default=0, help="Processes.  [default: one a core]"
@@ -103,6 +107,67 @@ def prepare_command(
     click.echo(f"Check it: bench data validate {out}")
     click.echo(f"Use it:   bench run --suite cadenza-icassp-2024 -o dataset.root={out}")
     return 0
+
+
+@command.command("validate")
+@click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--split", multiple=True, help="Split, may be repeated.  [default: all there are]")
+@click.option("--metadata-only", is_flag=True, help="Read no audio: done in seconds.")
+@jobs_option
+@click.option(
+    "--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True
+)
+def validate_command(
+    root: Path, split: tuple[str, ...], metadata_only: bool, jobs: int, format: str
+) -> int:
+    """Check the set in ROOT: metadata, files, lengths, NaN, levels; exit code 1 for errors."""
+    import json
+    from contextlib import ExitStack
+
+    from bench.cli.progress import ConsoleShow
+    from bench.data.validate import validate
+
+    with ExitStack() as stack:
+        report = validate(
+            root,
+            split,
+            audio=not metadata_only,
+            workers=jobs,
+            stage=lambda total: stack.enter_context(ConsoleShow().stage("reading", total)),
+        )
+    if format == "json":
+        click.echo(json.dumps(report.as_json(), indent=2))
+    else:
+        _show_report(report)
+    return 0 if report.ok else 1
+
+
+def _show_report(report: Report, most: int = 20) -> None:
+    from statistics import median
+
+    from bench.cli.tables import echo_sections
+
+    sections = {report.root: [{"split": k, **v} for k, v in report.splits.items()]}
+    if report.samples:
+        sections["Integrated loudness at the microphones"] = report.levels()
+        rests = sorted(s.residual for s in report.samples if s.residual is not None)
+        if rests:
+            sections["Mixture minus sum of stems, against the mixture"] = [
+                {
+                    "samples": len(rests),
+                    "dB median": f"{median(rests):.1f}",
+                    "highest": f"{rests[-1]:.1f}",
+                }
+            ]
+    echo_sections(sections, "table")
+    for level in ("error", "warning", "note"):
+        found = [finding for finding in report.findings if finding.level == level]
+        for finding in found[:most]:
+            click.echo(f"{level}: {finding.where}: {finding.what}")
+        if len(found) > most:
+            click.echo(f"{level}: and {len(found) - most} more; --format json shows all")
+    errors = sum(finding.level == "error" for finding in report.findings)
+    click.echo("The set is in order." if report.ok else f"Errors: {errors}.")
 
 
 @command.command("info")

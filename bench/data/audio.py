@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,15 @@ class SceneFiles:
             raise ValueError(f"no part of a scene: {part!r}")
         return self.folder / f"{part}.wav"
 
+    def prefetch(self) -> None:
+        """Ask the system to read the files ahead, in the background; nothing is checked."""
+        for part in PARTS:
+            try:
+                with self.path(part).open("rb") as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
+            except OSError:  # a missing file is told when the scene is read
+                return
+
     def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:
         """Read ``"mixture"`` or a stem, float32 ``(2, frames)``; to the end where frames is None.
 
@@ -89,6 +99,14 @@ class SceneFiles:
                 hint="Write the file again; silence is 0.",
             )
         return torch.from_numpy(np.ascontiguousarray(samples.T))
+
+    def header(self, part: str) -> Header:
+        """What the file of a part says of itself.
+
+        Raises:
+            BenchError: the file is missing, damaged, or breaks the data contract.
+        """
+        return self._header(part)
 
     def _header(self, part: str) -> Header:
         if part not in self._headers:

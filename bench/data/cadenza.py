@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -74,6 +74,15 @@ class CadenzaDataset:
             name: make_listener(data.listeners_file, name, given)
             for name, given in data.listeners.items()
         }
+
+    def check(self, split: str) -> tuple[tuple[Scene, ...], list[BenchError]]:
+        """The scenes of a split that are right, and what is wrong with the others.
+
+        Raises:
+            BenchError: a metadata file is missing or malformed.
+        """
+        problems: list[BenchError] = []
+        return _SplitReader(self.root, split).read(problems.append).scenes, problems
 
     def fingerprint(self, split: str) -> str:
         """A hash that changes whenever a score on this split could, the same for every copy.
@@ -149,16 +158,20 @@ class _SplitReader:
         hint = hint or f"Check dataset.root and that split '{self.split}' was unpacked there."
         return MetadataFile(self.root / "metadata" / name, hint=hint)
 
-    def read(self) -> _Split:
-        """The checked content."""
+    def read(self, report: Callable[[BenchError], None] | None = None) -> _Split:
+        """The checked content; with `report`, a wrong scene is told there and left out."""
         listeners = read_audiograms(self.listeners)
         gains = dict(self._read_gains())
         genres = dict(self._read_genres())
-        scenes = tuple(
-            self._scene(scene_id, value, gains, listeners, genres)
-            for scene_id, value in self.scenes.table().items()
-        )
-        return _Split(scenes, listeners, self.listeners)
+        scenes = []
+        for scene_id, value in self.scenes.table().items():
+            try:
+                scenes.append(self._scene(scene_id, value, gains, listeners, genres))
+            except BenchError as error:
+                if report is None:
+                    raise
+                report(error)
+        return _Split(tuple(scenes), listeners, self.listeners)
 
     def _scene(
         self,
