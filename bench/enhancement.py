@@ -232,12 +232,8 @@ def _remix(
 
 
 def _separate(system: System, section: Tensor) -> Tensor:
-    """Stems ``(1, 4, 2, N)`` of a section ``(2, N)``, by whatever device the separator is on."""
-    parts = system.modules().get("separator")
-    parameter = next(parts.parameters(), None) if parts is not None else None
-    device = parameter.device if parameter is not None else section.device
-    none = section.new_zeros(0)
-    stems = system.separate(section[None].to(device), none).cpu()
+    """Stems ``(1, 4, 2, N)`` of a section ``(2, N)``."""
+    stems = system.separate(section[None], section.new_zeros(0))
     expected = (1, len(STEMS), *section.shape)
     if stems.shape != expected:
         raise BenchError(f"the separator returned {tuple(stems.shape)}, expected {expected}")

@@ -257,9 +257,7 @@ def requested_gains(by_stem: Mapping[str, float]) -> tuple[float, ...]:
 
 
 def _system(run: str, out: Path | str | None, choices: Choices) -> tuple[System, tuple[str, ...]]:
-    """The system of a run or of choices, its separator on the GPU where there is one; notes."""
-    from torch import nn
-
+    """The system of a run or of choices, on the GPU where there is one; notes."""
     from bench.evaluation.worker import device
     from bench.plugins import installed
     from bench.spec import parse_options
@@ -280,9 +278,7 @@ def _system(run: str, out: Path | str | None, choices: Choices) -> tuple[System,
         system.train(False)
         if spec.trains:
             notes = (f"{spec.label} is used as training would start from it, without a run",)
-    if isinstance(system.separator, nn.Module):
-        system.separator.to(device())
-    return system, notes
+    return system.to(device()), notes
 
 
 def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:

@@ -50,16 +50,20 @@ class System:
 
     def separate(self, mixture: Tensor, stems: Tensor) -> Tensor:
         """``(B, 2, N)`` -> ``(B, 4, 2, N)``; only an oracle is handed the clean stems."""
+        device = _device(self.separator, mixture.device)
         if self.reads_stems:
-            return cast(Any, self.separator).separate(mixture, stems)  # type: ignore[no-any-return]
-        return self.separator.separate(mixture)
+            separated = cast(Any, self.separator).separate(mixture.to(device), stems.to(device))
+        else:
+            separated = self.separator.separate(mixture.to(device))
+        return cast(Tensor, separated).to(mixture.device)
 
     def gains(self, stems: Tensor, requested: Tensor, listeners: Sequence[Listener]) -> Tensor:
         """The gains that the system applies, dB, ``(B, 4)`` or ``(B, 2, 4)``."""
         audiograms = torch.stack([audiogram_tensor(listener) for listener in listeners])
         ids = tuple(listener.id for listener in listeners)
-        query = GainQuery(requested, audiograms.to(stems.device), stems, ids)
-        return self.gain_strategy.gains(query)
+        device = _device(self.gain_strategy, stems.device)
+        query = GainQuery(requested.to(device), audiograms.to(device), stems.to(device), ids)
+        return self.gain_strategy.gains(query).to(stems.device)
 
     def amplify(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
         """The prescription for each ear, ``(B, 2, N)`` -> ``(B, 2, N + tail)``."""
@@ -103,6 +107,16 @@ class System:
         """Set the modules' mode."""
         for module in self.modules().values():
             module.train(mode)
+
+
+def _device(part: object, otherwise: torch.device) -> torch.device:
+    """Where a part computes: with its parameters, if it has some.
+
+    Evaluation holds its signals on the CPU whatever the system is on.
+    """
+    if isinstance(part, nn.Module):
+        return next((p.device for p in part.parameters()), otherwise)
+    return otherwise
 
 
 @contextmanager
