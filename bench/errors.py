@@ -26,6 +26,13 @@ class BenchError(Exception):
         return _rebuild, (type(self), self.what, self.where, self.hint)
 
 
+class NoValueError(Exception):
+    """Raised by a metric whose definition gives this rendering no value.
+
+    It is kept as a missing score with this reason, and is no failure of the run.
+    """
+
+
 def _rebuild(cls: type[BenchError], what: str, where: str, hint: str) -> BenchError:
     return cls(what, where=where, hint=hint)
 

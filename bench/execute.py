@@ -86,6 +86,7 @@ def execute(
     *,
     workers: int = 0,
     fresh: bool = False,
+    profile: bool = False,
     show: Show | None = None,
 ) -> Outcome:
     """Train what trains, score what the board lacks, and keep every row.
@@ -97,6 +98,7 @@ def execute(
         dataset: from :func:`bench.spec.open_dataset`.
         workers: scoring processes; 0 for one a core.
         fresh: forget what the board has of these runs.
+        profile: keep the seconds of each stage of scoring too.
         show: progress.
 
     Raises:
@@ -135,7 +137,13 @@ def execute(
     pairs = sum(len(who) for by_run in todo.values() for who in by_run.values())
     with show.stage("scoring", pairs) as step:
         evaluate_runs(
-            to_score, todo, board, plugins, workers=workers or os.cpu_count() or 1, advance=step
+            to_score,
+            todo,
+            board,
+            plugins,
+            workers=workers or os.cpu_count() or 1,
+            profile=profile,
+            advance=step,
         )
     return _finish(runs, stopped, board, plugins, dataset)
 
@@ -154,6 +162,18 @@ def check_parts(spec: RunSpec, plugins: Plugins) -> None:
     Scorer(spec.metrics, plugins)
     if spec.trains:
         losses_of(spec, plugins)
+
+
+def unranked_reason(spec: RunSpec, dataset: Dataset) -> str:
+    """Why a run may not be ranked: what its parts say, or songs that it learns and is scored on."""
+    if spec.unranked_reason or not spec.trains:
+        return spec.unranked_reason
+    learned, scored = (
+        {scene.song for scene in dataset.scenes(split)}
+        for split in (spec.training.split, spec.split)
+    )
+    shared = len(learned & scored)
+    return f"it is trained on {shared} of the songs that it is scored on" if shared else ""
 
 
 def checkpoint_folder(board: Board, run_id: str) -> Path:
@@ -202,7 +222,7 @@ def _finish(
         if run.run_id in stopped:
             continue
         scores = board.scores(run.run_id)
-        bad = scores[scores["status"] != "ok"]
+        bad = scores[scores["status"] == "failed"]
         failed[run.run_id] = len(bad[["scene", "listener"]].drop_duplicates())
         status = "failed-scenes" if failed[run.run_id] else "done"
         spent = scores[scores["metric"] == TIME_METRIC]["value"].sum()
@@ -247,6 +267,7 @@ def _keep_run(
     earlier = board.run(run.run_id) or {}
     spec = run.spec
     identity = spec.identity(plugins, spec.fingerprints(dataset))
+    barred = unranked_reason(spec, dataset)
     now = datetime.now(UTC)
     row = {
         "run_id": run.run_id,
@@ -268,8 +289,8 @@ def _keep_run(
         "code_hash": code_hash(),
         "plugin_versions_json": json.dumps(identity["plugins"], sort_keys=True),
         "dataset_fingerprint": json.dumps(identity["data"], sort_keys=True),
-        "ranked": not spec.unranked_reason,
-        "unranked_reason": spec.unranked_reason,
+        "ranked": not barred,
+        "unranked_reason": barred,
         "trained_on": ", ".join(spec.trained_on),
         **environment(),
         **more,

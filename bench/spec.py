@@ -202,6 +202,8 @@ def make_run_spec(
     protocol = protocol or suite.protocol
     check_protocol(protocol, where="--protocol")
     trained_on = tuple(getattr(sep_options, "trained_on", sep.spec.trained_on))
+    if not trained_on and "weights" in sep.spec.needs:
+        trained_on = ("unknown",)
     return RunSpec(
         suite=suite.name,
         split=split or suite.split,

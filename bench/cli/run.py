@@ -16,6 +16,7 @@ from bench.cli.options import board_folder, format_option, run_options, spec_fro
 @format_option
 @click.option("--workers", type=int, default=0, help="Scoring processes.  [default: one a core]")
 @click.option("--fresh", is_flag=True, help="Do it anew, whatever the board has of it.")
+@click.option("--profile", is_flag=True, help="Keep and show the seconds of each stage of scoring.")
 @click.option("--report/--no-report", default=True, help="Write a report beside the board.")
 def command(
     out: Path | None,
@@ -23,6 +24,7 @@ def command(
     format: str,
     workers: int,
     fresh: bool,
+    profile: bool,
     report: bool,
     **choices: Any,
 ) -> int:
@@ -45,10 +47,15 @@ def command(
     board = Board(board_folder(out, suite.name))
     runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
     outcome = execute(
-        runs, board, plugins, dataset, workers=workers, fresh=fresh, show=ConsoleShow()
-    )
+        runs, board, plugins, dataset,
+        workers=workers, fresh=fresh, profile=profile, show=ConsoleShow(),
+    )  # fmt: skip
     table = leaderboard(board, suite.name, spec.split, spec.protocol, baseline=suite.baseline)
     show(table, format)
+    if profile:
+        from bench.cli.profile import show_profile
+
+        show_profile(board, runs)
     for run in runs:
         if run.run_id in outcome.stopped:
             click.echo(f"failed: {run.spec.label}: {outcome.stopped[run.run_id]}", err=True)

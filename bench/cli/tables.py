@@ -13,24 +13,29 @@ import click
 Rows = Sequence[Mapping[str, Any]]
 
 
-def echo_sections(sections: Mapping[str, Rows], format: str) -> None:
+def echo_sections(sections: Mapping[str, Rows], format: str, *, err: bool = False) -> None:
     """Print tables with a title each; an absent or None value is left empty.
 
     Args:
         sections: rows by title.
         format: "table", "csv" (with a first column "section"), "json" or "markdown".
+        err: print on standard error.
     """
     if format == "json":
-        click.echo(json.dumps({title: list(rows) for title, rows in sections.items()}, indent=2))
+        click.echo(
+            json.dumps({title: list(rows) for title, rows in sections.items()}, indent=2), err=err
+        )
         return
     if format == "csv":
-        click.echo(_csv(sections), nl=False)
+        click.echo(_csv(sections), nl=False, err=err)
         return
     for index, (title, rows) in enumerate(sections.items()):
         if index:
-            click.echo()
-        click.echo(f"## {title}\n" if format == "markdown" else click.style(title, bold=True))
-        click.echo(_grid(rows, markdown=format == "markdown"))
+            click.echo(err=err)
+        click.echo(
+            f"## {title}\n" if format == "markdown" else click.style(title, bold=True), err=err
+        )
+        click.echo(_grid(rows, markdown=format == "markdown"), err=err)
 
 
 def _columns(rows: Rows) -> list[str]:

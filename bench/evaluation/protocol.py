@@ -1,28 +1,34 @@
 """The reference protocol, step by step: one place, for training, evaluation and scoring alike.
 
-Source: ``recipes.cad_icassp_2024.baseline`` (enhance.py, evaluate.py) of pyclarity 0.9.0. Where the
-recipe amplifies a song's second listener from the first one's output, this does what its text says:
-each listener gets the remix amplified once.
+Source: ``recipes.cad_icassp_2024.baseline`` (enhance.py, evaluate.py) of pyclarity 0.9.0.
+
+Long signals lie in mapped files (:mod:`bench.evaluation.memory`), and are computed block by block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from bench.api import Rendering, Scene
-from bench.system import System, remix, scale_stems
+from bench.api import STEMS, Rendering, Scene
+from bench.evaluation.memory import empty, settled
+from bench.evaluation.scoring import Stopwatch
+from bench.hearing.loudness import SILENCE, integrated_loudness
+from bench.system import System
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
 
-OUTPUT_RATE = 32_000
+OUTPUT_RATE: Final = 32_000
 """Hz; the sample rate of what a system hands in."""
+_BLOCK: Final = 1 << 19
+"""Samples that are mixed at a time."""
 
 
 def reference_gains(protocol: str, requested: Tensor, applied: Tensor) -> Tensor:
@@ -38,9 +44,50 @@ def hand_in(amplified: Tensor, sample_rate: int) -> Tensor:
     """
     import soxr
 
-    signal = soxr.resample(amplified.T.numpy(), sample_rate, OUTPUT_RATE, quality="HQ")
-    pcm = np.clip(np.clip(signal, -1.0, 1.0) * 32768.0, -32768.0, 32767.0).astype(np.int16)
-    return torch.from_numpy(pcm.T.astype(np.float64) / 32768.0)
+    ears = []
+    for ear in amplified:
+        signal = soxr.resample(ear.numpy(), sample_rate, OUTPUT_RATE, quality="HQ")
+        np.clip(signal, -1.0, 1.0, out=signal)
+        signal *= 32768.0
+        np.clip(signal, -32768.0, 32767.0, out=signal)
+        ears.append(signal.astype(np.int16))
+    output = empty((len(ears), len(ears[0])), torch.float64)
+    for row, pcm in zip(output, ears, strict=True):
+        row.copy_(torch.from_numpy(pcm)).div_(32768.0)
+    return output
+
+
+def mix(stems: Tensor, gains: Tensor, loudness: float, sample_rate: int) -> Tensor:
+    """Stems changed by gains, summed and brought to a loudness: float64 ``(2, N)``.
+
+    What :func:`bench.system.scale_stems` and :func:`bench.system.remix` do in training, without a
+    second copy of the stems.
+
+    Args:
+        stems: ``(4, 2, N)``.
+        gains: dB, ``(4,)``, or ``(2, 4)`` per ear.
+        loudness: LUFS.
+        sample_rate: Hz.
+    """
+    factors = 10.0 ** (gains.double() / 20.0)
+    factors = factors[:, None, None] if factors.ndim == 1 else factors.T[:, :, None]
+    total = empty(tuple(stems.shape[1:]), torch.float64)
+    for block in _blocks(stems.shape[-1]):
+        total[:, block] = (stems[..., block].double() * factors).sum(dim=0)
+    change = loudness - _level(total, sample_rate)
+    for block in _blocks(stems.shape[-1]):
+        total[:, block] *= 10.0 ** (change / 20.0)
+    return total
+
+
+def _blocks(samples: int) -> Iterator[slice]:
+    return (slice(start, start + _BLOCK) for start in range(0, samples, _BLOCK))
+
+
+def _level(signal: Tensor, sample_rate: int) -> float:
+    """Integrated loudness, LUFS; minus infinity counts as -80."""
+    level = float(integrated_loudness(signal.numpy(), sample_rate))
+    return SILENCE if np.isneginf(level) else level
 
 
 @dataclass(frozen=True)
@@ -64,7 +111,16 @@ class Excerpt:
         Raises:
             BenchError: its audio is missing or wrong.
         """
-        return cls(scene, scene.mixture(start, frames), scene.stems(start, frames))
+        mixture = settled(scene.mixture(start, frames))
+        stems = empty((len(STEMS), *mixture.shape), mixture.dtype)
+        for row, stem in zip(stems, STEMS, strict=True):
+            row.copy_(scene.audio.read(stem, start, frames))
+        return cls(scene, mixture, stems)
+
+    @cached_property
+    def loudness(self) -> float:
+        """Integrated loudness of the mixture, LUFS, to which remixes are brought."""
+        return _level(self.mixture, self.scene.sample_rate)
 
 
 def separate(system: System, excerpt: Excerpt) -> Tensor:
@@ -81,35 +137,85 @@ def separate(system: System, excerpt: Excerpt) -> Tensor:
         )
     if not bool(torch.isfinite(stems).all()):
         raise ValueError("the separator returned samples that are not finite")
-    return stems
+    return settled(stems)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a listener's renderings of one scene are compared with.
+
+    Attributes:
+        remix: before the prescription, float64 ``(2, N)``.
+        output: after it, never clipped, float64 ``(2, N + tail)``.
+    """
+
+    remix: Tensor
+    output: Tensor
+
+    @classmethod
+    def of(cls, system: System, excerpt: Excerpt, listener: Listener, gains: Tensor) -> Reference:
+        """The clean stems through the same gains, remix and prescription as a system's.
+
+        Args:
+            system: its prescription amplifies.
+            excerpt: the scene.
+            listener: who hears it.
+            gains: the reference's gains, dB, ``(4,)`` or ``(2, 4)``.
+        """
+        with torch.inference_mode():
+            remixed = mix(excerpt.stems, gains, excerpt.loudness, excerpt.scene.sample_rate)
+            return cls(remixed, settled(system.amplify(remixed[None], [listener])[0]))
 
 
 def render(
-    system: System, excerpt: Excerpt, separated: Tensor, listener: Listener, protocol: str
+    system: System,
+    excerpt: Excerpt,
+    separated: Tensor,
+    listener: Listener,
+    protocol: str,
+    *,
+    known: dict[tuple[float, ...], Reference] | None = None,
+    watch: Stopwatch | None = None,
 ) -> Rendering:
     """One (scene, listener) pair through the rest of the system, beside its reference.
 
     Arithmetic is float64 from the separated stems on, as in the official recipe.
+
+    Args:
+        system: the system.
+        excerpt: the scene.
+        separated: its stems by :func:`separate`.
+        listener: who hears it.
+        protocol: whose gains the reference has.
+        known: references of this excerpt, listener and prescription by their gains; added to.
+        watch: is told the seconds of the stages remix, prescribe and reference.
     """
     scene, rate = excerpt.scene, excerpt.scene.sample_rate
     requested = torch.tensor([scene.gains], dtype=torch.float64)
-    listeners: Sequence[Listener] = [listener]
+    watch = watch or Stopwatch()
+    known = {} if known is None else known
     with torch.inference_mode():
-        applied = system.gains(separated[None], requested.float(), listeners).double()
-        mixture = excerpt.mixture[None].double()
-        own = remix(scale_stems(separated[None].double(), applied), mixture, rate)
-        wanted = reference_gains(protocol, requested, applied)
-        reference = remix(scale_stems(excerpt.stems[None].double(), wanted), mixture, rate)
-        return Rendering(
-            scene=scene,
-            listener=listener,
-            stems=separated,
-            stems_reference=excerpt.stems,
-            remix=own[0],
-            remix_reference=reference[0],
-            output=hand_in(system.amplify(own, listeners)[0], rate),
-            output_reference=system.amplify(reference, listeners)[0],
-            gains=applied[0],
-            sample_rate=rate,
-            output_rate=OUTPUT_RATE,
-        )
+        with watch.stage("remix"):
+            applied = system.gains(separated[None], requested.float(), [listener]).double()
+            own = mix(separated, applied[0], excerpt.loudness, rate)
+        with watch.stage("prescribe"):
+            output = hand_in(system.amplify(own[None], [listener])[0], rate)
+        with watch.stage("reference"):
+            wanted = reference_gains(protocol, requested, applied)[0]
+            gains = tuple(wanted.flatten().tolist())
+            if gains not in known:
+                known[gains] = Reference.of(system, excerpt, listener, wanted)
+            reference = known[gains]
+    return Rendering(
+        scene=scene,
+        listener=listener,
+        stems=separated,
+        stems_reference=excerpt.stems,
+        remix=own,
+        remix_reference=reference.remix,
+        output=output,
+        output_reference=reference.output,
+        gains=applied[0],
+        sample_rate=rate,
+        output_rate=OUTPUT_RATE,
+    )

@@ -50,15 +50,23 @@ def evaluate_runs(
     plugins: Plugins,
     *,
     workers: int,
+    profile: bool = False,
     advance: Callable[[str, int], None] | None = None,
 ) -> None:
     """Score what `todo` says and write each scene's rows as soon as they are there.
 
-    `advance` is called after each scene with its id and the pairs that were scored.
+    Args:
+        runs: what to score.
+        todo: from :func:`pairs_to_score`.
+        board: where rows are kept.
+        plugins: the installed plugins.
+        workers: processes.
+        profile: whether rows tell the seconds of each stage.
+        advance: called after each scene with its id and the pairs that were scored.
     """
     if not todo:
         return
-    for scene_id, by_run in _results(runs, todo, plugins, workers):
+    for scene_id, by_run in _results(runs, todo, plugins, workers, profile):
         for run_id, rows in by_run.items():
             board.append_scores(run_id, scene_id, rows)
             plugins.notify("scene_scored", run_id=run_id, scene=scene_id, rows=rows)
@@ -72,31 +80,42 @@ Result = tuple[str, dict[str, list[Row]]]
 
 
 def _results(
-    runs: Sequence[RunToScore], todo: Mapping[str, Pairs], plugins: Plugins, workers: int
+    runs: Sequence[RunToScore],
+    todo: Mapping[str, Pairs],
+    plugins: Plugins,
+    workers: int,
+    profile: bool,
 ) -> Iterator[Result]:
     workers = min(workers, len(todo))
     if workers <= 1:
-        evaluator = Evaluator(runs, plugins)
+        evaluator = Evaluator(runs, plugins, profile=profile)
         for scene_id, pairs in todo.items():
             yield scene_id, evaluator.evaluate(scene_id, pairs)
         return
     left = dict(todo)
     try:
-        for result in _pool(runs, left, workers):
+        for result in _pool(runs, left, workers, profile):
             del left[result[0]]
             yield result
     except BrokenProcessPool:
         log.warning("a worker died; the %d scenes left are scored one at a time", len(left))
-        yield from _one_by_one(runs, left, plugins)
+        yield from _one_by_one(runs, left, plugins, profile)
 
 
-def _pool(runs: Sequence[RunToScore], todo: Mapping[str, Pairs], workers: int) -> Iterator[Result]:
+def _pool(
+    runs: Sequence[RunToScore], todo: Mapping[str, Pairs], workers: int, profile: bool
+) -> Iterator[Result]:
     # Spawned, not forked: torch and numba keep threads that a fork would break.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=worker.start, initargs=(runs,)
+        workers, mp_context=context, initializer=worker.start, initargs=(runs, profile)
     ) as pool:
-        futures = {pool.submit(worker.evaluate, s, dict(p)): s for s, p in todo.items()}
+        # A worker that takes a scene will likely take the one `workers` places on next.
+        ids = list(todo)
+        futures = {
+            pool.submit(worker.evaluate, s, dict(todo[s]), ids[i + workers : i + workers + 1]): s
+            for i, s in enumerate(ids)
+        }
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -106,12 +125,12 @@ def _pool(runs: Sequence[RunToScore], todo: Mapping[str, Pairs], workers: int) -
 
 
 def _one_by_one(
-    runs: Sequence[RunToScore], todo: Mapping[str, Pairs], plugins: Plugins
+    runs: Sequence[RunToScore], todo: Mapping[str, Pairs], plugins: Plugins, profile: bool
 ) -> Iterator[Result]:
     """Each scene in a process of its own, so that the one that kills its worker is found."""
     for scene_id, pairs in todo.items():
         try:
-            yield from _pool(runs, {scene_id: pairs}, 1)
+            yield from _pool(runs, {scene_id: pairs}, 1, profile)
         except BrokenProcessPool:
             evaluator = Evaluator(runs, plugins)
             reason = "its worker process died, most likely for want of memory"

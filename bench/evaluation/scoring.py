@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bench.api import EARS, STEMS, Metric, MetricSpec, Rendering, Scene
+from bench.errors import NoValueError
 from bench.hearing.audiograms import pure_tone_average
-from bench.leaderboard.schema import GAINS_METRIC, TIME_METRIC
+from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.plugins import Plugins
 from bench.spec import Choice
 
@@ -43,7 +44,7 @@ def reason_of(error: BaseException) -> str:
     """An error as the one line that a board keeps."""
     text = " ".join(str(error).split())
     kind = type(error).__name__
-    return text if kind == "BenchError" else f"{kind}: {text}"
+    return text if kind in ("BenchError", "NoValueError") else f"{kind}: {text}"
 
 
 class Scorer:
@@ -65,6 +66,8 @@ class Scorer:
                 with watch.stage(spec.name):
                     values = metric.score(rendering)
                 rows += [_row(about, spec.name, part, value) for part, value in values.items()]
+            except NoValueError as none:
+                rows.append(missing_row(about, spec, reason_of(none)))
             # A metric may come from a stranger: whatever it raises is that metric's failed row.
             except Exception as error:
                 rows.append(failed_row(about, spec, reason_of(error)))
@@ -76,10 +79,15 @@ class Scorer:
         return [failed_row(about, spec, reason) for spec, _ in self.metrics]
 
 
-def seconds_rows(scene: Scene, listener: Listener, watch: Stopwatch) -> list[Row]:
-    """Where the time of one pair went."""
+def seconds_rows(
+    scene: Scene, listener: Listener, watch: Stopwatch, profile: bool = False
+) -> list[Row]:
+    """How long one pair took; with `profile` the seconds of each stage too."""
     about = identity_of(scene, listener)
-    return [_row(about, TIME_METRIC, stage, value) for stage, value in watch.seconds.items()]
+    rows = [_row(about, TIME_METRIC, "total", sum(watch.seconds.values()))]
+    if profile:
+        rows += [_row(about, PROFILE_METRIC, part, value) for part, value in watch.seconds.items()]
+    return rows
 
 
 def _gains(rendering: Rendering) -> dict[str, float]:
@@ -107,12 +115,21 @@ def identity_of(scene: Scene, listener: Listener) -> Row:
 
 def failed_row(about: Mapping[str, Any], spec: MetricSpec, reason: str) -> Row:
     """A score that could not be had: no value, and the reason."""
+    return _valueless(about, spec, "failed", reason)
+
+
+def missing_row(about: Mapping[str, Any], spec: MetricSpec, reason: str) -> Row:
+    """A score that the metric's definition does not give: no value, the reason, no failure."""
+    return _valueless(about, spec, "missing", reason)
+
+
+def _valueless(about: Mapping[str, Any], spec: MetricSpec, status: str, reason: str) -> Row:
     return {
         **about,
         "metric": spec.name,
         "part": spec.parts[0],
         "value": None,
-        "status": "failed",
+        "status": status,
         "reason": reason,
     }
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 from torch import Tensor
 
-from bench.api import Scene
-from bench.evaluation.protocol import Excerpt, render, separate
+from bench.api import Scene, SeparatorSpec
+from bench.evaluation.memory import recycle
+from bench.evaluation.protocol import Excerpt, Reference, render, separate
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, reason_of, seconds_rows
+from bench.evaluation.separations import Separations
 from bench.plugins import Plugins, installed
-from bench.spec import RunSpec, open_dataset
+from bench.spec import RunSpec, code_hash, open_dataset
 from bench.system import System, build_system
 from bench.training.checkpoint import load_weights
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
+
+LONG: Final = 60.0
+"""Seconds of a scene from which memory counts for more than time."""
+WORTH_KEEPING: Final = 0.05
+"""Seconds of separation a second of audio from which stems are worth a file."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,24 @@ def device() -> torch.device:
 class Evaluator:
     """Scores scenes with several runs of one suite; each scene is read once for all of them.
 
+    Args:
+        runs: what to score.
+        plugins: by default the installed ones.
+        profile: whether rows tell the seconds of each stage.
+
     Raises:
         BenchError: a system or a metric cannot be made.
     """
 
-    def __init__(self, runs: Sequence[RunToScore], plugins: Plugins | None = None) -> None:
+    def __init__(
+        self,
+        runs: Sequence[RunToScore],
+        plugins: Plugins | None = None,
+        *,
+        profile: bool = False,
+    ) -> None:
         self.plugins = plugins or installed()
+        self.profile = profile
         self.runs = {run.run_id: run for run in runs}
         first = runs[0].spec
         dataset = open_dataset(first, self.plugins)
@@ -53,6 +73,8 @@ class Evaluator:
         # Made at once: what cannot be made is the user's to know before the first scene.
         self._scorers = {r.run_id: Scorer(r.spec.metrics, self.plugins) for r in runs}
         self._systems = {run.run_id: self._system(run) for run in runs}
+        self._separations = Separations()
+        self._kept_as = {run.run_id: self._separator_identity(run.spec) for run in runs}
 
     def evaluate(self, scene_id: str, pairs: Mapping[str, Sequence[str]]) -> dict[str, list[Row]]:
         """Rows by run id; `pairs` says which listeners of the scene each run is scored for.
@@ -75,38 +97,72 @@ class Evaluator:
         except Exception as error:
             return self.all_failed(scene.id, pairs, reason_of(error))
         rows: dict[str, list[Row]] = {}
-        separated: dict[str, tuple[Tensor, dict[str, float]]] = {}
+        separated: dict[str, tuple[Tensor, Stopwatch]] = {}
         for run_id, listeners in pairs.items():
-            run_watch = Stopwatch()
+            # What a scene's listeners share is told with the first of them.
+            shared = Stopwatch()
+            shared.seconds.update(watch.seconds)
             try:
-                with run_watch.stage("separate"):
-                    stems = separate(self._systems[run_id], excerpt)
-                separated[run_id] = (stems, {**watch.seconds, **run_watch.seconds})
+                separated[run_id] = (self._separated(run_id, excerpt, shared), shared)
                 rows[run_id] = []
             except Exception as error:
                 rows[run_id] = self._all_failed(run_id, scene, listeners, reason_of(error))
         # Listener by listener, so that all systems share a listener's reference, prepared once.
         for name in scene.listeners:
+            known: dict[str, dict[tuple[float, ...], Reference]] = {}
             for run_id, (stems, shared) in separated.items():
                 if name in pairs[run_id]:
-                    rows[run_id] += self._pair(run_id, excerpt, stems, name, shared)
+                    prescription = json.dumps(self.runs[run_id].spec.prescription.canonical())
+                    references = known.setdefault(prescription, {})
+                    rows[run_id] += self._pair(run_id, excerpt, stems, name, shared, references)
+                    separated[run_id] = (stems, Stopwatch())
         return rows
 
+    def _separated(self, run_id: str, excerpt: Excerpt, watch: Stopwatch) -> Tensor:
+        """The stems of a run's separator: kept ones where there are any."""
+        identity = self._kept_as[run_id]
+        with watch.stage("separate"):
+            if not identity or not self._separations.limit:
+                return separate(self._systems[run_id], excerpt)
+            key = self._separations.key(identity, excerpt.mixture)
+            stems = self._separations.get(key, excerpt.mixture.shape[-1])
+            if stems is not None:
+                return stems
+            computing = Stopwatch()
+            with computing.stage("separate"):
+                stems = separate(self._systems[run_id], excerpt)
+            audio = excerpt.mixture.shape[-1] / excerpt.scene.sample_rate
+            if computing.seconds["separate"] > WORTH_KEEPING * audio:
+                self._separations.put(key, stems)
+            return stems
+
     def _pair(
-        self, run_id: str, excerpt: Excerpt, stems: Tensor, name: str, shared: dict[str, float]
+        self,
+        run_id: str,
+        excerpt: Excerpt,
+        stems: Tensor,
+        name: str,
+        watch: Stopwatch,
+        references: dict[tuple[float, ...], Reference],
     ) -> list[Row]:
-        """Rows of one pair; the time that a scene's listeners share is told with the first."""
+        """Rows of one pair; `watch` holds the seconds that are told with it."""
         listener, protocol = self.listeners[name], self.runs[run_id].spec.protocol
-        watch = Stopwatch()
-        watch.seconds.update(shared)
-        shared.clear()
         try:
-            with watch.stage("render"):
-                rendering = render(self._systems[run_id], excerpt, stems, listener, protocol)
+            rendering = render(
+                self._systems[run_id], excerpt, stems, listener, protocol,
+                known=references, watch=watch,
+            )  # fmt: skip
             rows = self._scorers[run_id].score(rendering, watch)
         except Exception as error:
             rows = self._all_failed(run_id, excerpt.scene, [name], reason_of(error))
-        return rows + seconds_rows(excerpt.scene, listener, watch)
+        return rows + seconds_rows(excerpt.scene, listener, watch, self.profile)
+
+    def prefetch(self, scene_ids: Iterable[str]) -> None:
+        """Ask the system to read scenes that will come soon, while this one is computed."""
+        for scene_id in scene_ids:
+            ahead = getattr(self.scenes[scene_id].audio, "prefetch", None)
+            if ahead is not None:
+                ahead()
 
     def all_failed(
         self, scene_id: str, pairs: Mapping[str, Sequence[str]], reason: str
@@ -130,17 +186,40 @@ class Evaluator:
         system.train(False)
         return system.to(device())
 
+    def _separator_identity(self, spec: RunSpec) -> str:
+        """All that stems depend on but the mixture; empty where they are not to be kept.
+
+        Those of a separator that the run trained serve no other system, and an oracle's are read.
+        """
+        registered = self.plugins.get("separator", spec.separator.name)
+        assert isinstance(registered.spec, SeparatorSpec)
+        if registered.spec.trainable or registered.spec.reads_stems:
+            return ""
+        about = [
+            spec.separator.canonical(), registered.distribution, registered.version, code_hash(),
+            torch.__version__, torch.backends.cpu.get_cpu_capability(), str(device()),
+        ]  # fmt: skip
+        return json.dumps(about, sort_keys=True)
+
 
 _evaluator: Evaluator | None = None
 
 
-def start(runs: Sequence[RunToScore]) -> None:
+def start(runs: Sequence[RunToScore], profile: bool = False) -> None:
     """Prepare this worker process."""
     global _evaluator
-    _evaluator = Evaluator(runs)
+    _evaluator = Evaluator(runs, profile=profile)
 
 
-def evaluate(scene_id: str, pairs: Mapping[str, Sequence[str]]) -> dict[str, list[Row]]:
-    """Evaluate one scene in this worker process."""
+def evaluate(
+    scene_id: str, pairs: Mapping[str, Sequence[str]], upcoming: Sequence[str] = ()
+) -> dict[str, list[Row]]:
+    """Evaluate one scene in this worker process; files of the `upcoming` ones are read ahead."""
     assert _evaluator is not None
+    scene = _evaluator.scenes[scene_id]
+    _evaluator.prefetch(upcoming)
+    try:
+        recycle(scene.frames < LONG * scene.sample_rate)
+    except Exception:  # whose files cannot be read fails below, with the reason
+        recycle(False)
     return _evaluator.evaluate(scene_id, pairs)

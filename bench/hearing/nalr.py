@@ -21,6 +21,8 @@ ORDER: Final = 220
 """Order of the filter in the official protocol: a tail of 220 samples, a delay of 110."""
 
 _FFT_SIZE: Final = 4096
+_WHOLE: Final = 1 << 19
+"""Samples that are convolved at once; longer signals take several such parts."""
 
 
 def nalr_filters(listener: Listener, sample_rate: int) -> Tensor:
@@ -68,6 +70,9 @@ def amplify(signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> 
 def convolve(signal: Tensor, filters: Tensor) -> Tensor:
     """Full convolution with short filters, block by block through the FFT (overlap-add).
 
+    Of a long signal only a part is in work at a time, unless gradients are recorded; the sums are
+    the same to the bit.
+
     Args:
         signal: ``(..., N)``.
         filters: ``(..., T)``, T well under 4096, with leading dimensions that broadcast.
@@ -79,6 +84,20 @@ def convolve(signal: Tensor, filters: Tensor) -> Tensor:
         >>> convolve(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 0.0, 1.0])).round().tolist()
         [1.0, 2.0, 1.0, 2.0]
     """
+    tail = filters.shape[-1] - 1
+    length = signal.shape[-1]
+    if length <= _WHOLE or (torch.is_grad_enabled() and signal.requires_grad):
+        return _overlap_add(signal, filters)
+    leading = np.broadcast_shapes(signal.shape[:-1], filters.shape[:-1])
+    filtered = signal.new_zeros(*leading, length + tail)
+    step = _WHOLE // (_FFT_SIZE - tail) * (_FFT_SIZE - tail)
+    for start in range(0, length, step):
+        part = _overlap_add(signal[..., start : start + step], filters)
+        filtered[..., start : start + part.shape[-1]] += part
+    return filtered
+
+
+def _overlap_add(signal: Tensor, filters: Tensor) -> Tensor:
     tail = filters.shape[-1] - 1
     hop = _FFT_SIZE - tail
     length = signal.shape[-1] + tail

@@ -30,14 +30,17 @@ VERSION_KEY: Final = b"bench.schema_version"
 
 ColumnType = Literal["string", "int64", "float64", "bool", "timestamp"]
 RunStatus = Literal["running", "done", "failed-scenes", "failed"]
-ScoreStatus = Literal["ok", "failed"]
+ScoreStatus = Literal["ok", "missing", "failed"]
 
 RUN_STATUSES: Final = ("running", "done", "failed-scenes", "failed")
-SCORE_STATUSES: Final = ("ok", "failed")
+SCORE_STATUSES: Final = ("ok", "missing", "failed")
 PROTOCOLS: Final = ("challenge", "shared-gains")
 
 TIME_METRIC: Final = "time"
-"""Reserved metric: seconds a stage took for this pair; the part names the stage."""
+"""Reserved metric: seconds that this pair took, part "total"; a scene's stages that its listeners
+share are counted with the first of them."""
+PROFILE_METRIC: Final = "seconds"
+"""Reserved metric, of profiled runs only: seconds of a stage for this pair; the part names it."""
 GAINS_METRIC: Final = "gains"
 """Reserved metric: the gains that were applied, dB; the part is a stem, or ``left-<stem>``."""
 
@@ -93,11 +96,16 @@ SCORES: Final = (
     Column("listener", "string", "listener id", required=True),
     Column("pta_left", "float64", "left ear's mean threshold at 0.5, 1, 2 and 4 kHz", "dB HL"),
     Column("pta_right", "float64", "right ear's mean threshold at 0.5, 1, 2 and 4 kHz", "dB HL"),
-    Column("metric", "string", "metric plugin, or one of time and gains", required=True),
+    Column("metric", "string", "metric plugin, or one of time, seconds and gains", required=True),
     Column("part", "string", "part of the metric, such as mean, left or vocals", required=True),
-    Column("value", "float64", "the score in the metric's unit; null where it failed"),
-    Column("status", "string", "ok or failed", required=True),
-    Column("reason", "string", "why it failed; empty where ok"),
+    Column("value", "float64", "the score in the metric's unit; null where there is none"),
+    Column(
+        "status",
+        "string",
+        "ok; missing where the metric's definition gives no value; failed",
+        required=True,
+    ),
+    Column("reason", "string", "why there is no value; empty where ok"),
     Column("seconds", "float64", "time that the metric took for this pair", "s"),
 )
 

@@ -96,7 +96,7 @@ class Board:
         """Ids of the scenes that have scores; failed ones only with `include_failed`."""
         frame = self.scores(run_id)
         scenes = set(frame["scene"])
-        return scenes if include_failed else scenes - set(frame["scene"][frame.status != "ok"])
+        return scenes if include_failed else scenes - set(frame["scene"][frame.status == "failed"])
 
     def scores(
         self, run_id: str | Iterable[str] | None = None, *, metric: str | None = None

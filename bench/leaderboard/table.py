@@ -15,7 +15,7 @@ import pandas as pd
 
 from bench.leaderboard.model import OTHER_DATA, Column, Leaderboard, Row
 from bench.leaderboard.notes import board_notes
-from bench.leaderboard.schema import GAINS_METRIC, TIME_METRIC
+from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.leaderboard.statistics import (
     PAIR,
     clustered_mean,
@@ -94,17 +94,18 @@ def select_runs(
     newest: dict[str, dict[str, Any]] = {}
     for run in runs:  # oldest first
         key = run["spec_json"] or run["run_id"]
-        if key not in newest or _has_ended(run) or not _has_ended(newest[key]):
+        if key not in newest or has_ended(run) or not has_ended(newest[key]):
             newest[key] = run
     return list(newest.values()), len(runs) - len(newest)
 
 
-def _has_ended(run: Mapping[str, Any]) -> bool:
+def has_ended(run: Mapping[str, Any]) -> bool:
+    """Whether all that a run can score is scored, failures included."""
     return run["status"] in ("done", "failed-scenes")
 
 
 def _columns(scores: pd.DataFrame) -> tuple[Column, ...]:
-    found = scores[~scores["metric"].isin([TIME_METRIC, GAINS_METRIC])]
+    found = scores[~scores["metric"].isin([TIME_METRIC, PROFILE_METRIC, GAINS_METRIC])]
     metrics = list(dict.fromkeys(found["metric"]))
     own = [name for name in metrics if name not in _HEADLINES]
     columns = [_HEADLINES[name] for name in _HEADLINES if name in metrics]
@@ -119,13 +120,13 @@ def _entries(
     columns: Sequence[Column],
     split: str,
 ) -> list[_Entry]:
-    ended = [run for run in runs if _has_ended(run)] or list(runs)
-    data = _fingerprint(ended[-1], split) if ended else ""
+    ended = [run for run in runs if has_ended(run)] or list(runs)
+    data = fingerprint(ended[-1], split) if ended else ""
     labels = [run["label"] or f"{run['separator']} + {run['gains']}" for run in runs]
     entries = []
     for run, label in zip(runs, labels, strict=True):
         own = scores[scores["run_id"] == run["run_id"]]
-        failed = own.loc[own["status"] != "ok", ["scene", "listener"]]
+        failed = own.loc[own["status"] == "failed", ["scene", "listener"]]
         twin = labels.count(label) > 1
         entries.append(
             _Entry(
@@ -139,7 +140,7 @@ def _entries(
     return entries
 
 
-def _fingerprint(run: Mapping[str, Any], split: str) -> str:
+def fingerprint(run: Mapping[str, Any], split: str) -> str:
     """The fingerprint of the split that was scored."""
     text = run["dataset_fingerprint"] or ""
     try:
@@ -156,7 +157,7 @@ def _unranked_reason(run: Mapping[str, Any], scores: pd.DataFrame, split: str, d
         return "it has not ended"
     if scores.empty:
         return "it has no scores"
-    if _fingerprint(run, split) != data:
+    if fingerprint(run, split) != data:
         return OTHER_DATA
     if run["ranked"] is False:
         return str(run["unranked_reason"] or "its suite does not allow it")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bench.api import STEMS, Rendering
+from bench.errors import NoValueError
 from bench.hearing.sdr import audible, median_sdr
 
 
@@ -23,20 +24,21 @@ class Sdr:
         """Parts "mean" and each stem, dB; parts without a finite value are missing.
 
         Raises:
-            ValueError: museval's definition gives no value: all stems are silent, a stem's estimate
-                is while the stem is not, or no window has sound in every stem.
+            NoValueError: all stems are silent, or no window has sound in every stem, where museval
+                says NaN.
+            ValueError: a stem's estimate is silent while the stem is not, which museval refuses.
         """
         reference = rendering.stems_reference.numpy()
         estimate = rendering.stems.numpy()
         sounding = np.flatnonzero(audible(reference))
         if not len(sounding):
-            raise ValueError("all stems are silent")
+            raise NoValueError("all stems are silent")
         for index in sounding:
             if not audible(estimate)[index]:
                 raise ValueError(f"the estimate of {STEMS[index]} is silent and the stem is not")
         values = median_sdr(reference[sounding], estimate[sounding], rendering.sample_rate)
         if np.isnan(values).any():
-            raise ValueError("no window of 1 s has sound in every stem")
+            raise NoValueError("no window of 1 s has sound in every stem")
         found = {
             STEMS[index]: float(value)
             for index, value in zip(sounding, values, strict=True)

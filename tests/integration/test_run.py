@@ -247,3 +247,22 @@ def test_both_protocols_on_one_board_are_kept_apart(
     assert "challenge" in official
     assert "shared-gains" in shared
     assert shared.count('"oracle + none"') == 1
+
+
+def test_a_profile_tells_the_stages_and_changes_no_score(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    choice = ("--separator", "oracle", "--gains", "none", "--no-baselines", "--limit", "2")
+    assert run(*choice, out="plain") == 0
+    assert "Seconds a pair" not in capsys.readouterr().err
+    assert run(*choice, "--profile", out="told") == 0
+    assert "Seconds a pair, by stage" in capsys.readouterr().err
+    plain, told = scores(Board(tmp_path / "plain")), scores(Board(tmp_path / "told"))
+    stages = told[told.metric == "seconds"]
+    assert {"read", "separate", "remix", "prescribe", "reference", "haaqi"} <= set(stages.part)
+    assert (stages.value >= 0).all()
+    assert not (plain.metric == "seconds").any()
+    pd.testing.assert_frame_equal(plain, told[told.metric != "seconds"].reset_index(drop=True))
+    # What is on the board already has no profile, which is said.
+    assert run(*choice, "--profile", out="plain") == 0
+    assert "--fresh" in capsys.readouterr().err

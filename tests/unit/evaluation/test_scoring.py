@@ -13,9 +13,9 @@ import torch
 from clarity.utils.audiogram import Audiogram, Listener
 
 from bench.api import MetricSpec, Rendering, Scene
-from bench.errors import BenchError
+from bench.errors import BenchError, NoValueError
 from bench.evaluation.runner import pairs_to_score
-from bench.evaluation.scoring import Scorer, Stopwatch, reason_of
+from bench.evaluation.scoring import Scorer, Stopwatch, reason_of, seconds_rows
 from bench.evaluation.worker import RunToScore
 from bench.leaderboard.store import Board
 from bench.plugins import Plugins, Registered
@@ -127,3 +127,26 @@ def test_a_limit_is_spread_over_the_split(tmp_path: Any) -> None:
     board.append_scores("abc", "s2", [{**row, "value": None, "status": "failed"}])
     # A failed scene is tried again; a scored one is not.
     assert list(pairs_to_score(scenes, [run], board, limit=5)) == ["s2", "s4", "s6", "s8"]
+
+
+def test_a_metric_that_defines_no_value_is_missing_and_no_failure(tmp_path: Any) -> None:
+    made = scorer(a=NoValueError("no window of 1 s has sound"), b={"mean": 1.0})
+    rows = made.score(rendering(torch.zeros(4)), Stopwatch())
+    (missing,) = (row for row in rows if row["metric"] == "a")
+    assert missing["value"] is None
+    assert missing["status"] == "missing"
+    assert missing["reason"] == "no window of 1 s has sound"
+    board = Board(tmp_path)
+    board.append_scores("abc", "s1", rows)
+    # Scored, and not to be tried again.
+    assert board.scored_scenes("abc", include_failed=False) == {"s1"}
+
+
+def test_stages_are_told_only_where_a_profile_is_asked_for() -> None:
+    watch = Stopwatch()
+    watch.seconds.update({"read": 1.0, "haaqi": 2.0})
+    (total,) = seconds_rows(SCENE, LISTENER, watch)
+    assert (total["metric"], total["part"], total["value"]) == ("time", "total", 3.0)
+    rows = seconds_rows(SCENE, LISTENER, watch, profile=True)
+    stages = {row["part"]: row["value"] for row in rows if row["metric"] == "seconds"}
+    assert stages == {"read": 1.0, "haaqi": 2.0}

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from recipes.cad_icassp_2024.baseline.evaluate import apply_ha
 
 from bench.api import STEMS, Rendering, Scene
-from bench.errors import BenchError
+from bench.errors import BenchError, NoValueError
 from bench.metrics import haaqi as haaqi_metric
 from bench.metrics import register_metrics
 from bench.metrics.clipping import Clipping
@@ -218,7 +218,7 @@ def test_a_perfect_stem_has_no_sdr_and_leaves_no_mean() -> None:
 
 def test_what_has_no_sdr_says_so() -> None:
     r = rendering(2.0)
-    with pytest.raises(ValueError, match="all stems are silent"):
+    with pytest.raises(NoValueError, match="all stems are silent"):
         Sdr().score(replace(r, stems_reference=torch.zeros_like(r.stems)))
     gone = r.stems.clone()
     gone[2] = 0
@@ -227,7 +227,7 @@ def test_what_has_no_sdr_says_so() -> None:
     taking_turns = r.stems_reference.clone()
     taking_turns[0, :, :RATE] = 0
     taking_turns[1, :, RATE:] = 0
-    with pytest.raises(ValueError, match="no window"):
+    with pytest.raises(NoValueError, match="no window"):
         Sdr().score(replace(r, stems_reference=taking_turns))
 
 
