@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +25,8 @@ from bench.leaderboard.statistics import Interval
 
 WIDTH: Final = 100
 """Columns of a text table."""
+
+_NARROWEST: Final = 14
 
 Record = Mapping[str, Any]
 
@@ -75,29 +79,39 @@ def section_records(sections: Sequence[Section]) -> list[dict[str, Any]]:
 
 
 def _text(title: str, sections: Sequence[Section], words: Sequence[str]) -> str:
-    console = Console(file=io.StringIO(), width=WIDTH, color_system=None)
+    text = io.StringIO()
+    console = Console(file=text, width=WIDTH, color_system=None)
+    wide = Console(file=text, width=10 * WIDTH, color_system=None)
     for line in (title, *words):
         if line:
             console.print(Text(clean(line)))
     for number, section in enumerate(sections):
         gap = "\n" if number or title else ""
         console.print(Text(f"{gap}{clean(section.title)}"))
-        header, rows = _cells(section)
-        grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-        for name, numeric in header.items():
-            grid.add_column(
-                Text(name),
-                justify="right" if numeric else "left",
-                no_wrap=numeric,
-                overflow="fold",
-            )
-        for cells in rows:
-            grid.add_row(*(Text(cell) for cell in cells))
-        console.print(grid)
+        grid = _grid(section)
+        # Rather a line that is too long than a number that is cut off.
+        needed = Measurement.get(wide, wide.options, grid).minimum
+        Console(file=text, width=max(WIDTH, needed), color_system=None).print(grid)
         if section.note:
             console.print(Text(clean(section.note)))
-    assert isinstance(console.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().split("\n"))
+    return "\n".join(line.rstrip() for line in text.getvalue().split("\n"))
+
+
+def _grid(section: Section) -> Table:
+    header, rows = _cells(section)
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    for index, (name, numeric) in enumerate(header.items()):
+        widest = max(cell_len(cells[index]) for cells in rows)
+        grid.add_column(
+            Text(name),
+            justify="right" if numeric else "left",
+            # Numbers are never broken; long names are, where the line is too short for them.
+            min_width=widest if numeric else min(widest, _NARROWEST),
+            overflow="fold",
+        )
+    for cells in rows:
+        grid.add_row(*map(Text, cells))
+    return grid
 
 
 def _markdown(title: str, sections: Sequence[Section], words: Sequence[str]) -> str:
@@ -140,7 +154,8 @@ def _latex(title: str, sections: Sequence[Section], words: Sequence[str]) -> str
 def _cells(section: Section) -> tuple[dict[str, bool], list[list[str]]]:
     """Headings, each with whether it is of numbers, and the texts of the rows, for people."""
     keys = list(dict.fromkeys(key for row in section.rows for key in row))
-    shown = [key for key in keys if not _is_bound(key, keys)]
+    filled = {key for row in section.rows for key, value in row.items() if value not in (None, "")}
+    shown = [key for key in keys if key in filled and not _is_bound(key, keys)]
     header = {
         key.replace("_", " "): not any(isinstance(row.get(key), str) for row in section.rows)
         for key in shown

@@ -83,9 +83,14 @@ def clustered_mean(scores: pd.Series, *, level: float = LEVEL) -> Interval:
     return Interval(mean, mean - above * error, mean - below * error, len(values), songs)
 
 
+def paired(ours: pd.Series, theirs: pd.Series) -> pd.DataFrame:
+    """Columns ``ours`` and ``theirs`` of the pairs that both have; both are indexed by PAIR."""
+    return pd.concat({"ours": ours, "theirs": theirs}, axis=1, join="inner").dropna()
+
+
 def paired_differences(ours: pd.Series, theirs: pd.Series) -> pd.Series:
     """``ours - theirs`` of the pairs that both have; both are indexed by PAIR."""
-    both = pd.concat({"ours": ours, "theirs": theirs}, axis=1, join="inner").dropna()
+    both = paired(ours, theirs)
     return both["ours"] - both["theirs"]
 
 

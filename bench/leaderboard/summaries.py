@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
+from bench.leaderboard.comparison import PairOfRuns, settings_that_differ
 from bench.leaderboard.effects import Effect
+from bench.leaderboard.groups import GroupEffect
 from bench.leaderboard.sections import Section, finite, interval
 
 EFFECT_WORDS: Final = (
@@ -13,6 +16,17 @@ EFFECT_WORDS: Final = (
     "else (matches), paired by (song, scene, listener) and seed, and averages over them. Intervals "
     "are clustered by song; p is corrected by Holm over the rows; what does not apply to a run "
     "(the loss of one that trains nothing) equals everything."
+)
+
+GRADE_WORDS: Final = (
+    "Hearing loss is graded by the better ear's average at 0.5, 1, 2 and 4 kHz (WHO 2021): normal "
+    "under 20 dB HL, mild from 20, moderate 35, moderately severe 50, severe 65, profound 80, "
+    "complete 95; unilateral: normal beside an ear of 35 or more."
+)
+MEASURE_WORDS: Final = (
+    "Differences are paired by (song, scene, listener) over the pairs that both runs have; "
+    "brackets hold 95 % intervals clustered by song; p is of a permutation test that flips whole "
+    "songs, p holm the same corrected over the table."
 )
 
 
@@ -34,3 +48,75 @@ def effects_section(effects: Sequence[Effect]) -> Section:
         for effect in effects
     )
     return Section("What each part brought", rows, EFFECT_WORDS)
+
+
+def groups_section(groups: Sequence[GroupEffect]) -> Section:
+    """Where one system is better than another."""
+    rows = tuple(
+        {
+            "by": one.by,
+            "group": one.group,
+            "A": finite(one.ours.mean),
+            "B": finite(one.theirs.mean),
+            **interval("difference", one.comparison.difference),
+            "p": finite(one.comparison.p),
+            "p_holm": finite(one.p),
+            "n": one.comparison.difference.n,
+        }
+        for one in groups
+    )
+    return Section("By hearing loss, ear and genre", rows, GRADE_WORDS)
+
+
+def comparison_sections(pair: PairOfRuns, most: int = 5) -> list[Section]:
+    """One run (A) beside another (B): settings, metrics, groups, the `most` scenes at each end."""
+    settings = tuple(
+        {"setting": name, "A": ours, "B": theirs}
+        for name, ours, theirs in settings_that_differ(pair.ours, pair.theirs)
+    )
+    measures = tuple(
+        {
+            "metric": one.metric,
+            "part": one.part,
+            "A": finite(one.ours.mean),
+            "B": finite(one.theirs.mean),
+            **interval("difference", one.comparison.difference),
+            "p": finite(one.comparison.p),
+            "p_holm": finite(one.p),
+            "n": one.comparison.difference.n,
+        }
+        for one in pair.measures
+    )
+    scenes = tuple(
+        {
+            "scene": one.scene,
+            "song": one.song,
+            "A": one.ours,
+            "B": one.theirs,
+            "difference": one.difference,
+            "n": one.n,
+        }
+        for one in pair.scenes
+    )
+    if len(scenes) > 2 * most:
+        scenes = scenes[:most] + scenes[-most:]
+    return [
+        Section("What was run differently", settings),
+        Section("By metric and part", measures, MEASURE_WORDS),
+        groups_section(pair.groups),
+        Section(f"Scenes that differ most ({pair.measures[0].metric})", scenes),
+    ]
+
+
+def comparison_words(pair: PairOfRuns) -> list[str]:
+    """Who is compared, the difference in a sentence, and what limits it."""
+    first = pair.measures[0]
+    found = first.comparison.difference
+    bounds = "" if math.isnan(found.low) else f" [{found.low:+.3f}, {found.high:+.3f}]"
+    return [
+        f"A: {pair.ours['label']} ({pair.ours['run_id']})",
+        f"B: {pair.theirs['label']} ({pair.theirs['run_id']})",
+        f"{first.metric}: A - B = {found.mean:+.3f}{bounds}, p = {first.comparison.p:.3g}, "
+        f"n = {found.n} pairs of {found.songs} songs",
+        *(f"- {note}" for note in pair.notes),
+    ]

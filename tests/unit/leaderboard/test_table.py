@@ -17,6 +17,7 @@ import pytest
 from boards import LISTENERS, SONGS, fill, pair_rows, run_row, usual_board
 
 from bench.leaderboard.export import FORMATS, render
+from bench.leaderboard.markup import clean
 from bench.leaderboard.model import Leaderboard, Row
 from bench.leaderboard.render import bracket, rank_text, render_text
 from bench.leaderboard.statistics import holm
@@ -305,7 +306,8 @@ def test_text_fits_its_width(hostile: Board, width: int) -> None:
 def test_csv_has_plain_values(hostile: Board) -> None:
     table = build(hostile)
     rows = {row["label"]: row for row in csv.DictReader(io.StringIO(render(table, "csv")))}
-    assert set(rows) == {row.label for row in table.rows}
+    assert set(rows) == {clean(row.label) for row in table.rows}
+    assert "\x1b" not in render(table, "csv")
     row, expected = rows["hdemucs-ft + fixed"], by_label(table)["hdemucs-ft + fixed"]
     assert float(row["haaqi"]) == expected.values["haaqi"].mean
     assert float(row["haaqi_low"]) == expected.values["haaqi"].low

@@ -1,0 +1,202 @@
+"""Two runs of a board beside each other, in full."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pandas as pd
+
+from bench.errors import BenchError, near_match
+from bench.leaderboard.groups import GroupEffect, compared, group_effects
+from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
+from bench.leaderboard.statistics import Comparison, Interval, holm, paired, smallest_p
+from bench.leaderboard.store import Board
+from bench.leaderboard.table import fingerprint, has_ended, scores_by_pair
+
+_NO_SCORES: Final = (TIME_METRIC, PROFILE_METRIC, GAINS_METRIC)
+_SAME: Final = ("suite", "split", "protocol")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Two runs by one part of a metric; `p` is Holm-corrected over all of them."""
+
+    metric: str
+    part: str
+    ours: Interval
+    theirs: Interval
+    comparison: Comparison
+    p: float
+
+
+@dataclass(frozen=True)
+class SceneDifference:
+    """Two runs on one scene: means over its `n` listeners."""
+
+    scene: str
+    song: str
+    n: int
+    ours: float
+    theirs: float
+
+    @property
+    def difference(self) -> float:
+        """Ours minus theirs."""
+        return self.ours - self.theirs
+
+
+@dataclass(frozen=True)
+class PairOfRuns:
+    """One run beside another; differences are the first minus the second.
+
+    Attributes:
+        ours: the first run's row of the board.
+        theirs: the second's.
+        measures: by metric and part, HAAQI and the headlines first.
+        groups: of the first metric's headline, by hearing loss, ear and genre.
+        scenes: all scenes that both have, from the first run's best to the second's.
+        notes: what limits the comparison.
+    """
+
+    ours: Mapping[str, Any]
+    theirs: Mapping[str, Any]
+    measures: tuple[Measure, ...]
+    groups: tuple[GroupEffect, ...]
+    scenes: tuple[SceneDifference, ...]
+    notes: tuple[str, ...]
+
+
+def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Board) -> PairOfRuns:
+    """Compare two runs of a board, by (song, scene, listener).
+
+    Raises:
+        BenchError: they are not of one suite, split, protocol and data, or have no pair in common.
+    """
+    for name in _SAME:
+        if ours[name] != theirs[name]:
+            what = f"the runs have different {name}s: {ours[name]} and {theirs[name]}"
+            raise BenchError(what, hint="Scores of different tasks are never compared.")
+    split = str(ours["split"])
+    if fingerprint(ours, split) != fingerprint(theirs, split):
+        raise BenchError(
+            "the runs were scored on different data", hint="Score both on the same: bench run ..."
+        )
+    one, two = (board.scores(str(run["run_id"])) for run in (ours, theirs))
+    measures = tuple(_measures(one, two))
+    if not measures:
+        raise BenchError("the runs have no scored pair in common", where=str(board.path))
+    first = measures[0].metric
+    return PairOfRuns(
+        ours=ours,
+        theirs=theirs,
+        measures=measures,
+        groups=tuple(group_effects(one, two, metric=first)),
+        scenes=_scenes(one, two, f"{first}/{measures[0].part}"),
+        notes=tuple(_notes(ours, theirs, one, two, measures[0])),
+    )
+
+
+def find_run(board: Board, name: str, suite: str, split: str, protocol: str) -> dict[str, Any]:
+    """A run by its id, or the newest ended one of a label or ``separator + gains``.
+
+    Raises:
+        BenchError: there is none; it names the closest.
+    """
+    runs = [board.run(run_id) or {} for run_id in board.runs()["run_id"]]
+    for run in runs:
+        if run["run_id"] == name:
+            return run
+    here = [r for r in runs if (r["suite"], r["split"], r["protocol"]) == (suite, split, protocol)]
+    labelled = [run for run in here if run["label"] == name]
+    plain = [run for run in here if f"{run['separator']} + {run['gains']}" == name]
+    if found := sorted(labelled or plain, key=lambda run: (has_ended(run), str(run["created"]))):
+        return found[-1]
+    labels = sorted({str(run["label"]) for run in here if run["label"]})
+    what = f"there is no run '{name}' of suite {suite}, split {split}, protocol {protocol}"
+    raise BenchError(what, where=str(board.path), hint=near_match(name, labels) if labels else "")
+
+
+def _measures(ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[Measure]:
+    scored = ours[~ours["metric"].isin(_NO_SCORES) & (ours["status"] == "ok")]
+    keys = scored[["metric", "part"]].drop_duplicates().to_records(index=False).tolist()
+    metrics = list(dict.fromkeys(["haaqi", *(metric for metric, _ in keys)]))
+    found = []
+    for metric, part in sorted(keys, key=lambda k: (metrics.index(k[0]), k[1] != "mean")):
+        key = f"{metric}/{part}"
+        own, other, comparison = compared(scores_by_pair(ours, key), scores_by_pair(theirs, key))
+        if own.n:
+            found.append(Measure(metric, part, own, other, comparison, float("nan")))
+    corrected = holm([measure.comparison.p for measure in found])
+    yield from (replace(measure, p=p) for measure, p in zip(found, corrected, strict=True))
+
+
+def _scenes(ours: pd.DataFrame, theirs: pd.DataFrame, key: str) -> tuple[SceneDifference, ...]:
+    both = paired(scores_by_pair(ours, key), scores_by_pair(theirs, key))
+    grouped = both.groupby(level=["song", "scene"], sort=False)
+    means = grouped.mean().assign(n=grouped.size()).reset_index()
+    found = [
+        SceneDifference(row["scene"], row["song"], int(row["n"]), row["ours"], row["theirs"])
+        for row in means.to_dict("records")
+    ]
+    return tuple(sorted(found, key=lambda one: -one.difference))
+
+
+def _notes(
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    our_scores: pd.DataFrame,
+    their_scores: pd.DataFrame,
+    headline: Measure,
+) -> Iterator[str]:
+    key = f"{headline.metric}/{headline.part}"
+    for run, scores in ((ours, our_scores), (theirs, their_scores)):
+        more = len(scores_by_pair(scores, key)) - headline.comparison.difference.n
+        if more:
+            yield f"{more} pairs of {run['label']} are left out: the other run lacks them."
+        failed = scores.loc[scores["status"] == "failed", ["scene", "listener"]].drop_duplicates()
+        if len(failed):
+            yield f"{len(failed)} pairs of {run['label']} failed; see the report for reasons."
+        if run["status"] == "running":
+            yield f"{run['label']} has not ended."
+        if run["unranked_reason"]:
+            yield f"{run['label']} is not ranked: {run['unranked_reason']}."
+    for name, words in (("code_hash", "versions of bench's code"), ("prescription", None)):
+        if ours[name] != theirs[name]:
+            yield f"The runs have different {words or f'{name}s'}."
+    songs = headline.comparison.difference.songs
+    if songs == 1:
+        yield "All scores are of one song: there are no intervals."
+    elif smallest_p(songs) > 0.05:
+        yield f"With {songs} songs p cannot be below {smallest_p(songs):.3g}: see the intervals."
+
+
+def settings_that_differ(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> list[tuple[str, str, str]]:
+    """What was run differently: name, ours, theirs; empty text where it does not apply.
+
+    Where only one of them is trained, its loss tells so; how it is trained is left out.
+    """
+    one, two = (_flat(json.loads(run["spec_json"] or "{}")) for run in (ours, theirs))
+    names = [name for name in dict.fromkeys([*one, *two]) if one.get(name) != two.get(name)]
+    if ("loss" in one) != ("loss" in two):
+        how = ("training.", "losses.", "seed")
+        names = [name for name in names if not name.startswith(how)]
+    return [(name, one.get(name, ""), two.get(name, "")) for name in names]
+
+
+def _flat(value: Any, name: str = "") -> dict[str, str]:
+    if isinstance(value, list):
+        value = {str(item.get("name", i)): item for i, item in enumerate(value)}
+    if not isinstance(value, dict):
+        return {name: str(value)}
+    found: dict[str, str] = {}
+    for key, inner in value.items():
+        if key == "name" and name.endswith(f".{inner}"):
+            continue  # an entry of a list, which its name stands for
+        plain = name if key in ("name", "options") else f"{name}.{key}".lstrip(".")
+        found |= _flat(inner, plain)
+    return found
