@@ -15,6 +15,7 @@ COMMANDS = {
     "run": "Train a system, score it beside the baselines, show the leaderboard.",
     "plan": "Say what a run would do, and what of it is there already.",
     "ablate": "Run every combination of lists and a grid; say what each part brought.",
+    "compare": "Show two runs in full: by metric, part, ear and hearing loss.",
     "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
     "report": "Write a report to open in a browser.",
     "listen": "Write a page to hear the systems of a board side by side.",
