@@ -11,6 +11,9 @@ A board is a folder of three tables in Parquet:
 ``pandas.read_parquet("scores")`` or DuckDB's ``read_parquet('scores/**/*.parquet')`` add that
 column from the folder's name, which is why it is in none of those files.
 
+What others published lies apart, in ``leaderboards/published``: the tables ``published`` (one row a
+(system, split, metric, part)) and ``published_training`` (one row a (system, name, epoch)).
+
 Each file carries the schema's version under the key ``bench.schema_version`` of its metadata.
 Adding a column keeps the version; renaming, removing or redefining one raises it.
 
@@ -121,15 +124,41 @@ TRAINING: Final = (
     Column("value", "float64", "its value; of a loss, the mean over the epoch's batches"),
 )
 
+_PUBLISHED_ABOUT: Final = (
+    Column("system", "string", "the system, as its publication names it", required=True),
+    Column("suite", "string", "suite or data set that it was scored on", required=True),
+    Column("split", "string", "split that it was scored on", required=True),
+    Column("protocol", "string", "reference protocol; empty where none of bench's", required=True),
+    Column("source", "string", "who published it, and where", required=True),
+    Column("url", "string", "address of the publication; empty where none is known"),
+    Column("note", "string", "what a reader must know of the number; empty where nothing"),
+    Column("published", "bool", "always true: not measured by bench, never ranked", required=True),
+)
+PUBLISHED: Final = (
+    *_PUBLISHED_ABOUT,
+    Column("metric", "string", "metric, named as bench names it", required=True),
+    Column("part", "string", "part of the metric, such as mean, left or vocals", required=True),
+    Column("value", "float64", "the value as it was printed", required=True),
+    Column("unit", "string", "unit of the value; empty where it has none"),
+)
+PUBLISHED_TRAINING: Final = (
+    *_PUBLISHED_ABOUT,
+    Column("epoch", "int64", "epoch, from 1", required=True),
+    Column("name", "string", "named as in the table training", required=True),
+    Column("value", "float64", "the value as it was printed", required=True),
+)
+
 TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "runs": RUNS,
     "scores": SCORES,
     "training": TRAINING,
+    "published": PUBLISHED,
+    "published_training": PUBLISHED_TRAINING,
 }
 
 
 def arrow_schema(table: str) -> pa.Schema:
-    """The Arrow schema of ``"runs"``, ``"scores"`` or ``"training"``, version in its metadata."""
+    """The Arrow schema of one of TABLES, its version in its metadata."""
     import pyarrow as pa
 
     types = {

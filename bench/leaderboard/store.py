@@ -55,7 +55,7 @@ class Board:
         """
         run_id = _checked_id(str(row.get("run_id", "")))
         full = {"schema_version": SCHEMA_VERSION, **row}
-        _write(self.path / "runs" / f"run_id={run_id}.parquet", "runs", [full])
+        write_table(self.path / "runs" / f"run_id={run_id}.parquet", "runs", [full])
 
     def runs(self) -> pd.DataFrame:
         """All runs, oldest first; columns as in ``schema.RUNS``."""
@@ -90,7 +90,7 @@ class Board:
         full = [{"scene": scene, **row} for row in rows]
         if any(row["scene"] != scene for row in full):
             raise ValueError(f"scores of other scenes than {scene!r}")
-        _write(self._scores_folder(run_id) / _part_name(scene), "scores", full)
+        write_table(self._scores_folder(run_id) / _part_name(scene), "scores", full)
 
     def scored_scenes(self, run_id: str, *, include_failed: bool = True) -> set[str]:
         """Ids of the scenes that have scores; failed ones only with `include_failed`."""
@@ -142,7 +142,7 @@ class Board:
             if name != "epoch"
         ]
         folder = self.path / "training" / f"run_id={_checked_id(run_id)}"
-        _write(folder / f"epoch-{epoch:04d}.parquet", "training", rows)
+        write_table(folder / f"epoch-{epoch:04d}.parquet", "training", rows)
 
     def training(self, run_id: str | Iterable[str] | None = None) -> pd.DataFrame:
         """Training logs in long form: ``run_id``, ``epoch``, ``name``, ``value``."""
@@ -223,7 +223,13 @@ def _empty(table: str) -> pd.DataFrame:
     return frame
 
 
-def _write(path: Path, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_table(path: Path, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as one file of a table of the schema, in one step; what they lack is null.
+
+    Raises:
+        ValueError: an unknown or missing column.
+        BenchError: the file cannot be written.
+    """
     schema = arrow_schema(table)
     for row in rows:
         unknown = sorted(set(row) - set(schema.names))
