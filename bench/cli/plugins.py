@@ -1,34 +1,52 @@
-"""``bench plugins``: what there is to choose from."""
+"""``bench plugins``: what there is to choose from, and how to add to it."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import typing
+from pathlib import Path
 
 import click
 
-from bench.plugins import KINDS, Registered, installed
+from bench.plugins import KINDS, OBSERVER, Plugins, Registered, installed
+
+ALL_KINDS = (*KINDS, OBSERVER)
 
 
-@click.group(short_help="List and show separators, gains, losses, metrics, ...")
+@click.group(short_help="List, show, check and write separators, gains, losses, metrics, ...")
 def command() -> None:
-    """List and show plugins, built-in and third-party alike."""
+    """List, show, check and write plugins, built-in and third-party alike."""
 
 
 @command.command("list")
-@click.option("--kind", type=click.Choice(KINDS), default=None, help="Only one kind.")
+@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only one kind.")
 def list_command(kind: str | None) -> None:
     """List every plugin with its summary, and those that failed to load."""
     plugins = installed()
-    shown = [(k, plugins.all(k)) for k in ([kind] if kind else KINDS)]
-    width = max((len(item.spec.name) for _, items in shown for item in items), default=0)
-    for title, items in shown:
+    lines = {title: _lines(plugins, title) for title in ([kind] if kind else ALL_KINDS)}
+    width = max((len(name) for found in lines.values() for name, _, _ in found), default=0)
+    for title, found in lines.items():
+        if not found and title == OBSERVER and not kind:
+            continue
         click.echo(click.style(title, bold=True))
-        for item in items:
-            own = "" if item.distribution == "bench-hearing" else f"  [{item.distribution}]"
-            click.echo(f"  {item.spec.name:<{width}}  {item.spec.summary}{own}")
+        for name, summary, distribution in found:
+            own = "" if distribution == "bench-hearing" else f"  [{distribution}]"
+            click.echo(f"  {name:<{width}}  {summary}{own}")
     for failure in plugins.failures:
         click.echo(f"warning: {failure}", err=True)
+    for conflict in plugins.conflicts():
+        click.echo(f"warning: {conflict}\n  {conflict.remedy}", err=True)
+
+
+def _lines(plugins: Plugins, kind: str) -> list[tuple[str, str, str]]:
+    """Name, summary and distribution of each plugin of a kind."""
+    if kind == OBSERVER:
+        return [
+            (item.name, f"told by {', '.join(item.hooks)}", item.distribution)
+            for item in plugins.observers
+        ]
+    return [(item.spec.name, item.spec.summary, item.distribution) for item in plugins.all(kind)]
 
 
 @command.command("show")
@@ -39,6 +57,75 @@ def show_command(name: str) -> None:
         if index:
             click.echo()
         _show(item)
+
+
+@command.command("new")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(ALL_KINDS), required=True, help="What it is to be.")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("."),
+    help="Folder in which the package's own folder is made.  [default: here]",
+)
+def new_command(name: str, kind: str, out: Path) -> None:
+    """Write a package with a working plugin, its tests and its README, to be changed."""
+    from bench.scaffold import next_steps, write_package
+
+    folder = write_package(name, kind, out, installed())
+    click.echo(f"Wrote {folder}. Next:")
+    for step in next_steps(name, kind, folder):
+        click.echo(f"  {step}")
+
+
+@command.command("check")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only that kind.")
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of its own."
+)
+@click.option(
+    "--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True
+)
+def check_command(name: str, kind: str | None, options: tuple[str, ...], format: str) -> int:
+    """Check a plugin: what it should do, what it does, and how to mend it.
+
+    Exit code 1 where a check failed, or where it could not be made for want of what it needs.
+    """
+    from bench.testing import run_checks
+    from bench.testing.subject import find_all
+
+    reports = [run_checks(s) for s in find_all(installed(), name, kind, _values(options))]
+    if format == "json":
+        click.echo(json.dumps([report.as_dict() for report in reports], indent=2))
+    for report in reports if format == "text" else []:
+        for result in report.results:
+            _echo_result(result.check.name, result.status, result.came)
+        for result in report.failures:
+            click.echo(f"\n{result}")
+        click.echo(f"\n{report.summary}")
+        if report.not_made:
+            click.echo(f"not checked: {report.not_made}", err=True)
+    return 0 if all(report.ok for report in reports) else 1
+
+
+def _echo_result(name: str, status: str, came: str) -> None:
+    colour = {"passed": "green", "failed": "red"}.get(status, "yellow")
+    note = f"  {came}" if status == "skipped" else ""
+    click.echo(f"  {click.style(f'{status:<7}', fg=colour)}  {name}{note}")
+
+
+def _values(options: tuple[str, ...]) -> dict[str, str]:
+    from bench.errors import BenchError
+
+    found = {}
+    for text in options:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            hint = "Write it as NAME=VALUE, such as weights=model.pt"
+            raise BenchError(f"'{text}' is not an option", where="-o", hint=hint)
+        found[name.strip()] = value.strip()
+    return found
 
 
 def _show(item: Registered) -> None:

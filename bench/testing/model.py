@@ -107,6 +107,11 @@ class Report:
         return next((result.came for result in self.results if not result.made), "")
 
     @property
+    def ok(self) -> bool:
+        """Whether it could be made, and nothing failed."""
+        return not self.failures and not self.not_made
+
+    @property
     def summary(self) -> str:
         """How many checks passed, failed and were skipped."""
         count = [result.status for result in self.results].count
@@ -123,7 +128,7 @@ class Report:
             "kind": self.kind,
             "name": self.name,
             "distribution": self.distribution,
-            "ok": not self.failures and not self.not_made,
+            "ok": self.ok,
             "results": [result.as_dict() for result in self.results],
         }
 

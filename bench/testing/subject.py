@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bench.api import LossSpec, SeparatorSpec
-from bench.errors import BenchError
+from bench.errors import BenchError, near_match
 from bench.plugins import KINDS as SPEC_KINDS
 from bench.plugins import OBSERVER, Observer, Plugins, Registered
 from bench.testing.model import NotMade, Skip
@@ -153,3 +153,25 @@ def find(
     ):
         return Subject(registered)
     return Subject(registered, registered.options(options or {}))
+
+
+def find_all(
+    plugins: Plugins, name: str, kind: str | None = None, options: Mapping[str, Any] | None = None
+) -> list[Subject]:
+    """Every plugin of that name, or only of one kind.
+
+    Raises:
+        BenchError: there is none, two distributions offer the name, or an option is wrong.
+    """
+    if kind is not None:
+        return [find(plugins, kind, name, options)]
+    bare = name.rpartition("/")[2]
+    kinds = [k for k in SPEC_KINDS if any(item.spec.name == bare for item in plugins.all(k))]
+    kinds += [OBSERVER for item in plugins.observers if name in (item.name, item.full_name)][:1]
+    if not kinds:
+        known = [item.spec.name for k in SPEC_KINDS for item in plugins.all(k)]
+        known += [item.name for item in plugins.observers]
+        failed = [failure for failure in plugins.failures if failure.plugin == bare]
+        hint = str(failed[0]) if failed else near_match(bare, sorted(set(known)))
+        raise BenchError(f"there is no plugin '{name}'", hint=hint)
+    return [find(plugins, k, name, options) for k in kinds]

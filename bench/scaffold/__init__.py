@@ -1,0 +1,155 @@
+"""Writes a package with a working plugin: what ``bench plugins new`` does."""
+
+from __future__ import annotations
+
+import keyword
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from importlib import resources
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from bench import __version__
+from bench.api import API_VERSION
+from bench.errors import BenchError, near_match
+from bench.plugins import KINDS, OBSERVER, Plugins
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
+_COMMON: Final = {
+    "pyproject.toml.j2": "pyproject.toml",
+    "README.md.j2": "README.md",
+    "gitignore.j2": ".gitignore",
+    "workflow.yml.j2": ".github/workflows/test.yml",
+    "conftest.py.j2": "tests/conftest.py",
+}
+_USE: Final = {
+    "separator": "bench run --separator {name}",
+    "gains": "bench run --separator hdemucs --gains {name}",
+    "prescription": "bench run --separator hdemucs --prescription {name}",
+    "loss": 'bench run --separator hdemucs-ft --loss "mse + 0.1*{name}"',
+    "metric": "bench run --suite {folder}/suite.toml --separator hdemucs",
+    "dataset": "bench run --suite {folder}/suite.toml --separator hdemucs",
+    "observer": "{environment}_PATH=scenes.jsonl bench run --separator hdemucs",
+}
+
+
+def write_package(name: str, kind: str, out: Path, plugins: Plugins) -> Path:
+    """Write the package of a new plugin into a folder of its own name.
+
+    Args:
+        name: of the plugin and its distribution, such as ``my-separator``.
+        kind: "separator", "gains", "prescription", "loss", "metric", "dataset" or "observer".
+        out: where the folder is made.
+        plugins: the installed ones, whose names are taken.
+
+    Returns:
+        The folder, which is there whole or not at all.
+
+    Raises:
+        BenchError: the name cannot be used, the folder exists, or it cannot be written.
+    """
+    if kind not in (*KINDS, OBSERVER):
+        raise BenchError(
+            f"there is no kind of plugin '{kind}'", hint=near_match(kind, (*KINDS, OBSERVER))
+        )
+    _check_name(name, plugins)
+    folder = out / name
+    if folder.exists() or folder.is_symlink():
+        raise BenchError("is there already", where=str(folder), hint="Give another name, or --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=out))
+        try:
+            for path, text in _files(name, kind):
+                target = draft / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_text(text, encoding="utf-8")
+            draft.chmod(0o755)
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+    except OSError as error:
+        raise BenchError(f"cannot be written: {error.strerror}", where=str(folder)) from error
+    return folder
+
+
+def next_steps(name: str, kind: str, folder: Path) -> list[str]:
+    """The commands from the new package to a row on a board."""
+    return [f"pip install -e {folder}", f"bench plugins check {name}", _use(name, kind, folder)]
+
+
+def _use(name: str, kind: str, folder: Path | str) -> str:
+    return _USE[kind].format(name=name, folder=folder, environment=_module(name).upper())
+
+
+def _module(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _check_name(name: str, plugins: Plugins) -> None:
+    where = f"name '{name}'"
+    if not _NAME.fullmatch(name):
+        usual = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")
+        hint = f"Such as: bench plugins new {usual}" if usual else ""
+        rule = "lower-case letters and digits, with single hyphens between, a letter first"
+        raise BenchError(f"a plugin's name is made of {rule}", where=where, hint=hint)
+    for kind in KINDS:
+        for item in plugins.all(kind):
+            if item.spec.name == name:
+                raise BenchError(
+                    f"there is a {kind} of that name, of {item.distribution}", where=where
+                )
+    if any(item.name == name for item in plugins.observers):
+        raise BenchError("there is an observer of that name", where=where)
+    module = _module(name)
+    if keyword.iskeyword(module) or keyword.issoftkeyword(module):
+        raise BenchError("it is a word of Python's own", where=where, hint=f"Such as: my-{name}")
+    taken = module in sys.stdlib_module_names or find_spec(module) is not None
+    if taken or _is_distribution(name):
+        what = f"an installed package is called {module if taken else name}"
+        raise BenchError(what, where=where, hint=f"Such as: my-{name}")
+
+
+def _is_distribution(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def _files(name: str, kind: str) -> Iterator[tuple[str, str]]:
+    """Paths in the package's folder, and what is in them."""
+    import jinja2
+
+    loader = jinja2.PackageLoader("bench.scaffold")
+    environment = jinja2.Environment(
+        loader=loader,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+    )
+    module = _module(name)
+    values: dict[str, Any] = {
+        "name": name,
+        "kind": kind,
+        "module": module,
+        "environment": module.upper(),
+        "cls": "".join(part.capitalize() for part in name.split("-")),
+        "use": _use(name, kind, "."),
+        "version": __version__,
+        "api_version": API_VERSION,
+    }
+    files = dict(_COMMON)
+    for entry in resources.files(__name__).joinpath("templates", kind).iterdir():
+        file = entry.name.removesuffix(".j2")
+        place = {"suite.toml": "suite.toml", "test_plugin.py": f"tests/test_{module}.py"}
+        files[f"{kind}/{entry.name}"] = place.get(file, os.path.join("src", module, file))
+    for template, path in sorted(files.items()):
+        yield path, environment.get_template(template).render(values)
