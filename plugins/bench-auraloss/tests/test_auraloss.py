@@ -14,6 +14,7 @@ from bench_auraloss.losses import MultiResolutionStft, SumAndDifferenceStft
 from bench.api import LossInput
 from bench.errors import BenchError
 from bench.plugins import installed
+from bench.testing import check_plugin
 
 NAMES = [spec.name for spec in register_losses()]
 PEERS: dict[str, Any] = {
@@ -26,6 +27,12 @@ PEERS: dict[str, Any] = {
     "esr": lambda: auraloss.time.ESRLoss(),
     "log-cosh": lambda: auraloss.time.LogCoshLoss(),
 }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_conforms(name: str) -> None:
+    few = {"fft_sizes": "512", "hop_sizes": "256", "win_lengths": "512"}
+    check_plugin("loss", f"bench-auraloss/{name}", few if "mrstft" in name else None)
 
 
 def term(name: str, **options: object) -> Any:

@@ -9,62 +9,12 @@ import torch
 
 pytest.importorskip("speechbrain")
 
-from bench_beats.front_end import BEATS_FILE, BeatsFrontEnd
-from speechbrain.lobes.models.beats import BEATs, BEATsConfig
+import numpy as np
+from bench_beats.front_end import BeatsFrontEnd
+from conftest import BEATS_FILE, CONFIG, original_names
 
 from bench.errors import BenchError
 from bench.hearing.haaqi_net import load
-from bench.hearing.haaqi_net.model import HaaqiNet
-
-CONFIG = {
-    "embed_dim": 32,
-    "encoder_layers": 12,
-    "encoder_embed_dim": 768,
-    "encoder_ffn_embed_dim": 32,
-    "encoder_attention_heads": 12,
-    "conv_pos": 16,
-    "conv_pos_groups": 16,
-    "deep_norm": True,
-    "gru_rel_pos": True,
-    "relative_position_embedding": True,
-    "num_buckets": 32,
-    "max_distance": 128,
-}
-
-
-def original_names(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """As torch's old weight norm, which the original was saved with, named its parameters."""
-    old = {
-        "parametrizations.weight.original0": "weight_g",
-        "parametrizations.weight.original1": "weight_v",
-    }
-    renamed = {}
-    for name, value in state.items():
-        for new, before in old.items():
-            name = name.replace(new, before)
-        renamed[name] = value.clone()
-    return renamed
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("weights")
-    torch.manual_seed(0)
-    patched = BEATsConfig.__init__
-
-    def configured(self: BEATsConfig, cfg: object = None) -> None:
-        patched(self, CONFIG)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BEATsConfig, "__init__", configured)
-        beats = BEATs()
-    torch.save({"cfg": CONFIG, "model": original_names(beats.state_dict())}, folder / BEATS_FILE)
-    model = HaaqiNet(BeatsFrontEnd(folder / BEATS_FILE))
-    for parameter in model.beats_model.parameters():
-        # So that a test can tell whose BEATs weights were loaded.
-        parameter.data.add_(0.001)
-    torch.save({"model": original_names(model.state_dict())}, folder / "haaqi_net.pt")
-    return folder
 
 
 def test_original_checkpoints_load_unchanged(folder: Path) -> None:
@@ -85,6 +35,19 @@ def test_layers_do_not_mix_a_batch(folder: Path) -> None:
     # 98 frames of 128 bins make 6 x 8 patches.
     assert together.shape == (12, 3, 48, 768)
     torch.testing.assert_close(together[:, 1:2], alone, rtol=1e-4, atol=1e-4)
+
+
+def test_no_global_random_state_is_touched(folder: Path) -> None:
+    """SpeechBrain draws from numpy's generator for each layer, whether it drops layers or not."""
+    front_end = BeatsFrontEnd(folder / BEATS_FILE).eval()
+    before = np.random.get_state()[1:3]  # noqa: NPY002
+    torch_before = torch.get_rng_state()
+    with torch.inference_mode():
+        front_end.layers(torch.zeros(1, 8_000))
+    after = np.random.get_state()[1:3]  # noqa: NPY002
+    assert np.array_equal(before[0], after[0])
+    assert before[1] == after[1]
+    assert torch.equal(torch_before, torch.get_rng_state())
 
 
 def test_five_seconds_are_248_patches(folder: Path) -> None:

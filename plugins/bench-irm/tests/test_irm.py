@@ -13,6 +13,9 @@ from scipy.signal import istft, stft
 
 from bench.errors import BenchError
 from bench.plugins import installed
+from bench.testing import conformance
+
+test_conformance = conformance("separator", "bench-irm/irm")
 
 
 def music(seconds: float = 0.5, batch: int = 2, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:

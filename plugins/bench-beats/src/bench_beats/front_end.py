@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from speechbrain.lobes.models.beats import BEATs
 from torch import Tensor
@@ -36,7 +37,10 @@ class BeatsFrontEnd(BEATs, FrontEnd):  # type: ignore[misc]
         """``(B, N)`` at 16 kHz, full scale 1.0 -> ``(12, B, patches, 768)``."""
         # Without lengths SpeechBrain's extract_features fails on an unset padding mask.
         lengths = torch.ones(len(waveform), device=waveform.device)
-        hidden = self.extract_features(waveform, lengths)[0]
+        before = np.random.get_state()  # noqa: NPY002
+        hidden = self.extract_features(waveform, lengths)[0]  # type: ignore[operator]
+        # It draws a number for each layer, even where no layer is ever dropped.
+        np.random.set_state(before)  # noqa: NPY002
         # The first is the transformer's input; all have time before batch.
         layers: Tensor = hidden[1:].transpose(1, 2)
         return layers
