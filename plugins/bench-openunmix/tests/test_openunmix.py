@@ -19,6 +19,7 @@ from bench.errors import BenchError
 from bench.plugins import installed
 from bench.spec import make_run_spec
 from bench.suites import load_suite
+from bench.testing import check_plugin
 
 RATE = 44_100
 
@@ -65,6 +66,10 @@ def noise(seconds: float, batch: int = 1, seed: int = 0) -> torch.Tensor:
 def separate(options: OpenUnmixOptions, mixture: torch.Tensor) -> torch.Tensor:
     with torch.inference_mode():
         return OpenUnmixSeparator(options).separate(mixture)
+
+
+def test_conforms(path: Path) -> None:
+    check_plugin("separator", "bench-openunmix/openunmix", {"weights": str(path)})
 
 
 def test_is_found_once_installed(path: Path) -> None:
