@@ -9,30 +9,37 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.ablation.design import Ablation
     from bench.errors import BenchError
     from bench.hearing.audiograms import parse_audiogram
     from bench.hearing.haaqi import HaaqiReference, haaqi
+    from bench.leaderboard.effects import main_effects
     from bench.leaderboard.export import render
     from bench.leaderboard.store import Board
     from bench.library import (
-        enhance,
-        make_listener,
+        ablate,
+        compare,
         plan,
         read_leaderboard,
         run,
         write_report,
     )
     from bench.plugins import installed
+    from bench.songs import enhance, make_listener
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Ablation",
     "BenchError",
     "Board",
     "HaaqiReference",
+    "ablate",
+    "compare",
     "enhance",
     "haaqi",
     "installed",
+    "main_effects",
     "make_listener",
     "parse_audiogram",
     "plan",
@@ -43,11 +50,15 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Ablation": "bench.ablation.design",
     "BenchError": "bench.errors",
     "Board": "bench.leaderboard.store",
     "HaaqiReference": "bench.hearing.haaqi",
+    "enhance": "bench.songs",
     "haaqi": "bench.hearing.haaqi",
     "installed": "bench.plugins",
+    "main_effects": "bench.leaderboard.effects",
+    "make_listener": "bench.songs",
     "parse_audiogram": "bench.hearing.audiograms",
     "render": "bench.leaderboard.export",
 }

@@ -83,8 +83,9 @@ def command(
     requested = parse_request(request)
     who = chosen_listener(listener, listener_id, audiogram, audiogram_right)
 
+    from bench.choices import Choices
     from bench.cli.progress import ConsoleShow
-    from bench.library import Choices, enhance
+    from bench.songs import enhance
     from bench.spec import parse_options
 
     sections = parse_options(option)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bench.library import board_folder as board_folder
-from bench.library import existing_board as existing_board
+from bench.choices import board_folder as board_folder
+from bench.choices import existing_board as existing_board
 
 if TYPE_CHECKING:
     from bench.plugins import Plugins
@@ -100,7 +100,7 @@ def spec_from(
     Raises:
         BenchError: something in it is wrong.
     """
-    from bench.library import resolve_sections
+    from bench.choices import resolve_sections
     from bench.spec import parse_options
 
     return resolve_sections(

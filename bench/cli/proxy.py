@@ -23,9 +23,15 @@ def command() -> None:
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--labels", type=_FOLDER, required=True, help="Folder of labels; kept and resumed.")
 @click.option("--songs", type=click.IntRange(min=1), default=60, show_default=True, help="Songs.")
-@click.option("--valid-songs", type=click.IntRange(min=1), default=10, show_default=True)
-@click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True)
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--valid-songs",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    help="Other songs, which choose the best epoch.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True, help="Epochs.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the first weights.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 def train_command(
     out: Path, labels: Path, songs: int, valid_songs: int, epochs: int, seed: int, jobs: int

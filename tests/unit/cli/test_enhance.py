@@ -11,11 +11,12 @@ import pytest
 import soundfile
 import torch
 
-from bench import enhancement, library
+from bench import choices, enhancement
 from bench.cli import main
 from bench.enhancement import enhance_file
 from bench.errors import BenchError
 from bench.evaluation.protocol import hand_in
+from bench.songs import make_listener
 from bench.system import System, build_system, remix, scale_stems
 
 RATE = 44_100
@@ -38,14 +39,14 @@ def song(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_system() -> Callable[..., System]:
-    def make(**choices: Any) -> System:
-        plugins, _, spec = library.resolve(separator="mixture", **choices)
+    def make(**chosen: Any) -> System:
+        plugins, _, spec = choices.resolve(separator="mixture", **chosen)
         return build_system(spec, plugins)
 
     return make
 
 
-LISTENER = library.make_listener("N2", "S1")
+LISTENER = make_listener("N2", "S1")
 
 
 def read(path: Path) -> np.ndarray:
@@ -114,7 +115,7 @@ def test_sections_make_no_seams(
 def test_mono_of_another_rate(tmp_path: Path, make_system: Callable[..., System]) -> None:
     path = tmp_path / "mono.ogg"
     soundfile.write(path, noise(1.0, channels=1, rate=48_000), 48_000)
-    both = library.make_listener("N2")
+    both = make_listener("N2")
     done = enhance_file(path, tmp_path / "deep" / "out.flac", make_system(), both)
     written = read(done.path)
     assert "mono" in done.notes[0]

@@ -11,8 +11,9 @@ import soundfile
 import torch
 
 import bench
+from bench.choices import Choices, resolve
 from bench.cli.options import run_options
-from bench.library import Choices, requested_gains, resolve
+from bench.songs import requested_gains
 
 HEAVY = ("torch", "pandas", "matplotlib", "scipy", "numba", "pyarrow", "click", "pluggy")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import GainQuery
-from bench.library import make_listener
+from bench.songs import make_listener
 from bench.system import System
 
 
