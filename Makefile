@@ -6,7 +6,7 @@ DEMO ?= demo-board
 # Two processes of one thread each.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-all benchmark lint install clean
+.PHONY: demo test test-all benchmark docs lint install clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bench needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -32,5 +32,9 @@ test-all: test
 benchmark: install
 	$(BIN)/python -m pytest -m benchmark --benchmark-columns=min,median,rounds tests/benchmarks
 
+docs: install
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) $(DEMO) build dist
+	rm -rf $(VENV) $(DEMO) build dist site
