@@ -135,24 +135,31 @@ class Registered:
             converted[key] = convert(value, types[key], where=f"{where}, option '{key}'")
         return cls(**converted)
 
+    def target(self) -> Any:
+        """What the spec's target names, imported.
+
+        Raises:
+            BenchError: it cannot be imported.
+        """
+        module_name, _, attribute = self.spec.target.partition(":")
+        where = f"{self.spec.kind} '{self.spec.name}' of {self.distribution}"
+        try:
+            return getattr(importlib.import_module(module_name), attribute)
+        except ImportError as error:
+            needs = f"It needs: {', '.join(self.spec.needs)}" if self.spec.needs else ""
+            extras = missing_extras(self.spec, self.distribution)
+            hint = "; ".join(filter(None, [needs, *extras]))
+            raise BenchError(f"cannot be imported: {error}", where=where, hint=hint) from error
+        except AttributeError as error:
+            raise BenchError(f"has no target {self.spec.target}", where=where) from error
+
     def build(self, options: Any) -> Any:
         """Import the target and make it.
 
         Raises:
             BenchError: the target cannot be imported or made.
         """
-        module_name, _, attribute = self.spec.target.partition(":")
-        where = f"{self.spec.kind} '{self.spec.name}' of {self.distribution}"
-        try:
-            target = getattr(importlib.import_module(module_name), attribute)
-        except ImportError as error:
-            needs = f"It needs: {', '.join(self.spec.needs)}" if self.spec.needs else ""
-            hint = "; ".join(
-                [*filter(None, [needs]), *missing_extras(self.spec, self.distribution)]
-            )
-            raise BenchError(f"cannot be imported: {error}", where=where, hint=hint) from error
-        except AttributeError as error:
-            raise BenchError(f"has no target {self.spec.target}", where=where) from error
+        target = self.target()
         return target() if self.spec.options is None else target(options)
 
 

@@ -19,11 +19,15 @@ COMMANDS = {
     "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
     "report": "Write a report to open in a browser.",
     "listen": "Write a page to hear the systems of a board side by side.",
-    "plugins": "List and show separators, gains, losses, metrics, ...",
+    "listening-test": "Make a blind listening test; bring its ratings into the board.",
+    "plugins": "List, show, check and write separators, gains, losses, ...",
     "data": "Make and look at datasets.",
+    "submit": "Write the challenge's FLAC files of a system.",
+    "score": "Score a folder of handed-in files, or one file beside its reference.",
     "enhance": "Put a song through a system, for one listener.",
     "listener": "Show a listener's audiogram and what NAL-R makes of it.",
     "proxy": "Train and evaluate HAAQI-Net, the differentiable predictor of HAAQI.",
+    "doctor": "Say what works on this machine, what is missing, how to get it.",
 }
 
 
@@ -35,10 +39,11 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import ``bench.cli.<name>`` and take its ``command``."""
+        """Import ``bench.cli.<name>``, a hyphen being an underscore, and take its ``command``."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"bench.cli.{cmd_name}").command
+        module = importlib.import_module(f"bench.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:

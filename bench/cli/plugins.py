@@ -14,7 +14,7 @@ from bench.plugins import KINDS, OBSERVER, Plugins, Registered, installed
 ALL_KINDS = (*KINDS, OBSERVER)
 
 
-@click.group(short_help="List, show, check and write separators, gains, losses, metrics, ...")
+@click.group(short_help="List, show, check and write separators, gains, losses, ...")
 def command() -> None:
     """List, show, check and write plugins, built-in and third-party alike."""
 

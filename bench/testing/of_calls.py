@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from bench.api import LossInput, MetricSpec
-from bench.errors import BenchError
+from bench.errors import BenchError, NoValueError
 from bench.testing.material import ODD, SHORT, Case
 from bench.testing.model import Skip, check
 from bench.testing.subject import Subject
@@ -122,7 +122,7 @@ def _not_finite(values: Tensor) -> str | None:
     "silence",
     CALLED,
     expects="finite values for silence, and of a loss and a prescription finite gradients; a "
-    "metric that has no value raises ValueError or BenchError",
+    "metric that has no value raises NoValueError, ValueError or BenchError",
     mend="add a small constant under a root, a logarithm or a division; check x.std() and norms",
 )
 def _silence(subject: Subject) -> str | None:
@@ -146,7 +146,7 @@ def _prefixed(prefix: str, text: str | None) -> str | None:
 def _metric_or_error(subject: Subject, case: Case) -> str | None:
     try:
         values = subject.call(subject.instance, case)
-    except (BenchError, ValueError):
+    except (BenchError, NoValueError, ValueError):
         return None
     return _not_finite(values)
 
@@ -204,7 +204,7 @@ def _odd(subject: Subject) -> str | None:
     "short",
     CALLED,
     expects=f"the same rules for {SHORT} samples, or a BenchError that says what is too short (of "
-    "a metric, a ValueError too)",
+    "a metric, NoValueError and ValueError too)",
     mend="pad what is shorter than a window, or raise bench.errors.BenchError",
 )
 def _short(subject: Subject) -> str | None:

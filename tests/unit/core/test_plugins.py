@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
+from importlib.metadata import Distribution, EntryPoint
 
 import pytest
 
@@ -25,20 +25,31 @@ def spec(name: str, **more: object) -> SeparatorSpec:
     return SeparatorSpec(name=name, target="fractions:Fraction", summary="a test", **more)  # type: ignore[arg-type]
 
 
-class Distribution:
+class Installed(Distribution):
     """What importlib.metadata knows of an installed package, as far as the loader looks."""
 
-    def __init__(self, name: str, version: str = "1.0") -> None:
-        self.name = name
-        self.version = version
+    def __init__(self, name: str, requires: tuple[str, ...] = ()) -> None:
+        lines = [f"Name: {name}", "Version: 1.0", *(f"Requires-Dist: {r}" for r in requires)]
+        self._text = "\n".join(["Metadata-Version: 2.1", *lines, ""])
+
+    def read_text(self, filename: str) -> str | None:
+        return self._text if filename == "METADATA" else None
+
+    def locate_file(self, path: object) -> object:
+        raise NotImplementedError
 
 
-def entry(distribution: str, module: types.ModuleType | None, name: str = "x") -> EntryPoint:
+def entry(
+    distribution: str,
+    module: types.ModuleType | None,
+    name: str = "x",
+    requires: tuple[str, ...] = (),
+) -> EntryPoint:
     target = f"bench_test_{distribution.replace('-', '_')}"
     if module is not None:
         sys.modules[target] = module
     found = EntryPoint(name, target, "bench")
-    vars(found)["dist"] = Distribution(distribution)
+    vars(found)["dist"] = Installed(distribution, requires)
     return found
 
 
@@ -61,6 +72,7 @@ def test_one_failing_plugin_does_not_stop_the_others() -> None:
     (failure,) = plugins.failures
     assert failure.distribution == "missing"
     assert "ModuleNotFoundError" in failure.reason
+    assert "pip install --force missing" in failure.remedy
 
 
 def test_strict_mode_raises(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +92,7 @@ def test_misspelt_hook_is_a_failure() -> None:
     plugins = load([entry("typo", module), entry("good", module_with(spec("fine")))])
     assert [failure.distribution for failure in plugins.failures] == ["typo"]
     assert "register_seperators" in plugins.failures[0].reason
+    assert "Did you mean 'register_separators'" in plugins.failures[0].remedy
     assert plugins.get("separator", "fine").distribution == "good"
 
 

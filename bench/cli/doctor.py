@@ -1,0 +1,38 @@
+"""``bench doctor``: what works on this machine, and what is missing."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from bench.plugins import installed
+
+
+@click.command(short_help="Say what works on this machine, what is missing, how to get it.")
+@click.option(
+    "--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True
+)
+def command(format: str) -> int:
+    """Say what works on this machine, what is missing and how to get it. Changes nothing.
+
+    Exit code 1 where there is a problem; what only some runs need is "missing" and no problem.
+    """
+    from bench.doctor import as_dict, examine, problems
+
+    found = examine(installed())
+    if format == "json":
+        click.echo(json.dumps(as_dict(found), indent=2))
+        return 1 if problems(found) else 0
+    width = min(32, max(len(one.name) for items in found.values() for one in items))
+    colours = {"missing": "yellow", "problem": "red"}
+    for title, items in found.items():
+        click.echo(click.style(title, bold=True))
+        for one in items:
+            status = click.style(f"{one.status}: ", fg=colours[one.status]) if one.hint else ""
+            click.echo(f"  {one.name:<{width}}  {status}{one.value}")
+            if one.hint:
+                click.echo(f"  {'':<{width}}  {one.hint}")
+    count = len(problems(found))
+    click.echo(f"\n{count} problem{'' if count == 1 else 's'}" if count else "\nno problem")
+    return 1 if count else 0
