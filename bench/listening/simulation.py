@@ -52,7 +52,7 @@ def _ear(signal: Array, audiogram: Audiogram, level1: float) -> Array:
     delay = _FILTER_DELAY + (_SMEARING_DELAY if ear.cochlea.smearer is not None else 0)
     # The model takes the level of a signal's active parts for that of the whole, and so lowers it
     # by what silence there is. What it would take away is put on top.
-    active, *_ = measure_rms(signal, SAMPLE_RATE, -12)
-    signal = signal * active / np.sqrt(np.mean(signal**2))
-    heard: Array = ear.process(np.pad(signal, (0, delay)))[0]
+    padded = np.pad(signal, (0, delay))
+    active, *_ = measure_rms(padded, SAMPLE_RATE, -12)
+    heard: Array = ear.process(padded * active / np.sqrt(np.mean(padded**2)))[0]
     return heard[delay : delay + len(signal)]
