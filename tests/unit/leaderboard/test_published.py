@@ -33,6 +33,14 @@ def test_the_committed_files_agree_with_their_source(table: str, tmp_path: Path)
     assert (kept.source != "").all()
 
 
+def test_other_readers_read_them() -> None:
+    pl, duckdb = pytest.importorskip("polars"), pytest.importorskip("duckdb")
+    best = pl.read_parquet(FOLDER / "published.parquet").filter(pl.col("split") == "eval")
+    assert best["value"].max() == 0.6317
+    query = f"select max(value) from read_parquet('{FOLDER}/published_training.parquet')"
+    assert duckdb.sql(query).fetchall() == [(0.974,)]
+
+
 def test_the_challenges_baselines_and_winner() -> None:
     """From the challenge's table of results."""
     frame = pd.DataFrame(published_results())

@@ -337,6 +337,19 @@ def test_markdown_escapes_names(hostile: Board) -> None:
     assert len(lines) == 2 + 6
 
 
+def test_nothing_steers_a_terminal_in_any_format(board: Board) -> None:
+    """C0, C1 (``\\x9b`` is an escape sequence's start) and characters that turn the text around."""
+    name = "a\x1b[31m\x9b31m\u202eb\u2028c\U000e0001"
+    board.write_run(run_row("revil", "evil", "fixed", label=name))
+    fill(board, "revil", 0.5, songs=2)
+    table = build(board)
+    for format in FORMATS:
+        text = render(table, format)
+        assert all(c.isprintable() or c == "\n" for c in text), format
+    labels = {row["label"] for row in json.loads(render(table, "json"))["rows"]}
+    assert name in labels
+
+
 def test_latex_escapes_names(hostile: Board) -> None:
     hostile.write_run(run_row("rtex", "tex", "fixed", label=r"\input{x} & 50_% $"))
     text = render(build(hostile), "latex")
