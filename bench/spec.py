@@ -227,15 +227,14 @@ def make_run_spec(
 
 def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpec]:
     """The rows that every board carries beside a run: its protocol, split, limit and weights."""
-    own = dataclasses.asdict(spec.separator.options) if spec.separator.options else {}
+    own = spec.separator.options
     found = []
     for separator, gains in suite.baselines:
         cls = plugins.get("separator", separator).spec.options
-        known = {f.name for f in dataclasses.fields(cls)} if cls else set()
-        # The fair baseline of a fine-tuned separator is the one that it started from.
-        shared: dict[str, Any] = {
-            key: own[key] for key in ("weights", "seen") if key in known and key in own
-        }
+        # The fair baseline of a fine-tuned separator is the one that it started from: one that
+        # takes the same options. To any other, the names of these weights mean nothing.
+        values = dataclasses.asdict(own) if own is not None and type(own) is cls else {}
+        shared: dict[str, Any] = {key: values[key] for key in ("weights", "seen") if key in values}
         options = dataclasses.asdict(spec.dataset.options) if spec.dataset.options else {}
         found.append(
             make_run_spec(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import field, make_dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from bench.errors import BenchError
 from bench.plugins import installed
-from bench.spec import RunSpec, baseline_specs, make_run_spec, parse_options
+from bench.spec import Choice, RunSpec, baseline_specs, make_run_spec, parse_options
 from bench.suites import load_suite
 
 FINGERPRINTS = {"valid": "a", "train": "b"}
@@ -96,6 +96,15 @@ def test_baselines_share_protocol_and_weights() -> None:
     assert set(rows) == {"mixture", "oracle", "hdemucs"}
     assert all(row.protocol == "shared-gains" for row in rows.values())
     assert rows["hdemucs"].separator.options.weights == "musdb"
+
+
+def test_a_strangers_weights_are_not_the_baselines() -> None:
+    """A separator of another distribution may have an option of that name, for its own files."""
+    options = make_dataclass("Options", [("weights", str, field(default="theirs"))], frozen=True)
+    spec = make()
+    strange = replace(spec, separator=Choice("strange", options()))
+    rows = {r.separator.name: r for r in baseline_specs(installed(), load_suite("demo"), strange)}
+    assert rows["hdemucs"].separator.options.weights == "bundled"
 
 
 def test_oracle_and_leaky_weights_are_unranked() -> None:
