@@ -32,6 +32,7 @@ _HEADLINES: Final = {
     "lufs": Column("lufs", "LUFS diff.", "", 2),
     "clipping": Column("clipping", "Clipped", "%", 1, 100.0),
     "haaqi-net": Column("haaqi-net", "HAAQI-Net"),
+    "mushra": Column("mushra", "MUSHRA", "", 1),
 }
 _EARS: Final = (Column("haaqi/left", "left"), Column("haaqi/right", "right"))
 
