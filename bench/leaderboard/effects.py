@@ -72,13 +72,14 @@ class Effect:
     by_seed: tuple[tuple[int, float], ...]
 
 
-def main_effects(board: Board, table: Leaderboard, *, key: str = "haaqi") -> list[Effect]:
+def main_effects(board: Board, table: Leaderboard, *, key: str = "") -> list[Effect]:
     """The effects of all factors in which the comparable rows of a leaderboard differ.
 
     Args:
         board: the board that the leaderboard was made of.
         table: from :func:`bench.leaderboard.table.leaderboard`.
-        key: the score, as in its columns: ``"haaqi"``, ``"sdr"``, ``"haaqi/left"``.
+        key: the score, as in its columns: ``"haaqi"``, ``"sdr"``, ``"haaqi/left"``; the first
+            column's unless given.
 
     Returns:
         By factor and level; empty where the rows differ in nothing or have no such score. The
@@ -87,6 +88,7 @@ def main_effects(board: Board, table: Leaderboard, *, key: str = "haaqi") -> lis
     """
     rows = sorted(table.comparable, key=lambda row: str(row.run["created"]))
     levels = {row.run["run_id"]: found for row, found in zip(rows, levels_of(rows), strict=True)}
+    key = key or (table.columns[0].key if table.columns else "")
     wide = _wide(board, list(levels), key)
     base = next((levels[row.run["run_id"]] for row in rows if row.is_baseline), {})
     found = [
