@@ -15,9 +15,13 @@ from bench_museval import MEASURES, MusevalOptions, metrics
 
 from bench.api import STEMS, Rendering, Scene
 from bench.plugins import installed
+from bench.testing import conformance
 
 RATE = 1000
 """Hz: a score depends on samples a frame only, and museval takes its time."""
+
+# The four share all but the name of the measure.
+test_conformance = conformance("metric", "bench-museval/museval-sir")
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +149,8 @@ def test_what_museval_cannot_score_is_an_error() -> None:
     r = rendering(seed=7)
     score = metrics.Sdr(MusevalOptions()).score
     nothing = torch.zeros_like(r.stems)
+    with pytest.raises(ValueError, match="shorter than"):
+        score(replace(r, stems=r.stems[..., :511], stems_reference=r.stems[..., :511]))
     with pytest.raises(ValueError, match="all stems are silent"):
         score(replace(r, stems_reference=nothing))
     found = r.stems.clone()

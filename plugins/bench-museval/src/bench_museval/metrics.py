@@ -10,11 +10,12 @@ stem, is left out, and then there is no mean: never a zero.
 from __future__ import annotations
 
 import importlib.util
+from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import blake2b
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,10 @@ from bench_museval import MEASURES
 
 if TYPE_CHECKING:
     from bench_museval import MusevalOptions
+
+FILTERS: Final = 512
+"""Samples of museval's distortion filters."""
+_KEPT: Final = 8
 
 Array = npt.NDArray[np.float64]
 
@@ -40,9 +45,12 @@ class _Measure:
         """Parts "mean" and each stem, dB; parts without a finite value are missing.
 
         Raises:
-            ValueError: museval's definition gives no value: all stems are silent, the estimate of
-                a stem is while the stem is not, or no frame has sound in every stem.
+            ValueError: museval's definition gives no value: the stems are shorter than its filters,
+                all are silent, the estimate of a stem is while the stem is not, or no frame has
+                sound in every stem.
         """
+        if rendering.stems.shape[-1] < FILTERS:
+            raise ValueError(f"shorter than museval's filters of {FILTERS} samples")
         reference = rendering.stems_reference.double().numpy()
         estimate = rendering.stems.double().numpy()
         sounding = [i for i in range(len(STEMS)) if reference[i].any()]
@@ -92,18 +100,18 @@ class Sar(_Measure):
 
 
 class _Frames:
-    """museval's values by frame, of the stems last compared."""
+    """museval's values by frame, of the stems last compared: several listeners hear the same."""
 
     def __init__(self) -> None:
-        self._key = b""
-        self._values: Array = np.empty(0)
+        self._kept: OrderedDict[bytes, Array] = OrderedDict()
 
     def get(self, reference: Array, estimate: Array, window: int, hop: int) -> Array:
         """``(4 measures, stems, frames)`` of stems ``(stems, 2, N)``; NaN where one is silent."""
         digest = blake2b(f"{reference.shape} {window} {hop}".encode())
         digest.update(np.ascontiguousarray(reference).data)
         digest.update(np.ascontiguousarray(estimate).data)
-        if digest.digest() != self._key:
+        key = digest.digest()
+        if key not in self._kept:
             # The arguments of museval.evaluate in its mode "v4".
             values = _museval().bss_eval(
                 reference.transpose(0, 2, 1),
@@ -111,12 +119,14 @@ class _Frames:
                 compute_permutation=False,
                 window=window,
                 hop=hop,
+                filters_len=FILTERS,
                 framewise_filters=False,
                 bsseval_sources_version=False,
             )
-            self._values = np.stack(values[: len(MEASURES)])
-            self._key = digest.digest()
-        return self._values
+            self._kept[key] = np.stack(values[: len(MEASURES)])
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[key]
 
 
 _frames = _Frames()
