@@ -6,7 +6,10 @@ DEMO ?= demo-board
 # Two processes of one thread each.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
-.PHONY: demo test test-all benchmark docs lint install clean
+# Packages of their own, each with its own dependencies and tests.
+PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
+
+.PHONY: demo test test-all test-plugins plugins benchmark docs lint install clean
 
 $(VENV)/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bench needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -26,7 +29,19 @@ test: install
 	$(BIN)/mypy
 	$(PYTEST) -n 2 -p no:benchmark
 
-test-all: test
+$(VENV)/.plugins: $(VENV)/.installed $(PLUGINS:%=%/pyproject.toml)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e . $(PLUGINS:%=-e %)
+	touch $@
+
+plugins: $(VENV)/.plugins
+
+# Two packages at a time, one thread each; what each says is printed when it is done.
+test-plugins: plugins
+	$(BIN)/mypy --strict $(PLUGINS:%=%/src)
+	printf '%s\n' $(PLUGINS) | OMP_NUM_THREADS=1 xargs -P 2 -I{} sh -c 'said=$$(cd {} && \
+	  "$(abspath $(BIN))/python" -m pytest -q -p no:benchmark 2>&1); code=$$?; echo "{}: $$said"; exit $$code'
+
+test-all: test test-plugins
 	$(PYTEST) -n 2 -p no:benchmark -m slow
 
 benchmark: install
