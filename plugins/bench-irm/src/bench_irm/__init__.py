@@ -1,4 +1,4 @@
-"""The ideal ratio mask: the best that sharing out the mixture's bins could do."""
+"""The ideal ratio mask: what sharing out the bins of the mixture's spectrum can do."""
 
 from __future__ import annotations
 
