@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.errors import BenchError
 from bench.leaderboard.model import Leaderboard, Row
 from bench.leaderboard.statistics import (
     Comparison,
@@ -175,7 +176,10 @@ def _weights(spec: Mapping[str, Any]) -> dict[str, float] | None:
     if not loss:
         return None
     known = [choice["name"].rpartition("/")[2] for choice in spec.get("losses") or ()]
-    return {term.label: term.weight for term in parse_loss(loss, known)}
+    try:
+        return {term.label: term.weight for term in parse_loss(loss, known)}
+    except BenchError:  # of another version's grammar: it stands for itself
+        return {str(loss): 1.0}
 
 
 def _loss_level(

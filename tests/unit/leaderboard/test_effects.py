@@ -204,6 +204,8 @@ def test_options_are_factors_only_where_they_were_chosen() -> None:
 
 def test_a_spec_that_cannot_be_read_has_no_levels() -> None:
     assert levels_of(rows_of("not JSON", "[1]")) == [{}, {}]
+    older, newer = (json.dumps({"loss": text}) for text in ("mse - sdr", "mse + ?"))
+    assert [found["loss"] for found in levels_of(rows_of(older, newer))] == ["mse - sdr", "mse + ?"]
 
 
 @pytest.mark.slow
