@@ -77,17 +77,15 @@ def _plugin(item: Registered) -> str:
         return "\n".join([*lines, ""])
     types = typing.get_type_hints(spec.options)
     section = f"{spec.kind}.{spec.name}" if spec.kind in ("loss", "metric") else spec.kind
-    lines += ["", "| `-o` | Type | Default | Unit | |", "| --- | --- | --- | --- | --- |"]
+    lines.append("")
     for field in dataclasses.fields(spec.options):
-        cells = [
-            f"`{section}.{field.name}`",
-            getattr(types[field.name], "__name__", str(types[field.name])),
-            f"`{field.default!r}`" if field.default != "" else "",
-            _cell(field.metadata.get("unit", "")),
-            _cell(field.metadata.get("help", "")),
-        ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, ""])
+        kind = getattr(types[field.name], "__name__", str(types[field.name]))
+        unit = field.metadata.get("unit", "")
+        usual = f", default `{field.default!r}`" if field.default != "" else ""
+        name = f"`-o {section}.{field.name}`"
+        lines += [f"{name} ({kind}{usual}{' ' + _cell(unit) if unit else ''})"]
+        lines += [f":   {_cell(field.metadata.get('help', ''))}", ""]
+    return "\n".join(lines)
 
 
 def hooks() -> str:

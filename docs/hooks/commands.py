@@ -50,10 +50,9 @@ def _section(context: click.Context, command: click.Command) -> str:
         for parameter in command.get_params(context)
         if "--help" not in parameter.opts and (record := parameter.get_help_record(context))
     ]
-    if records:
-        lines += ["| Option | |", "| --- | --- |"]
-        lines += [f"| {_code(names)} | {_cell(text)} |" for names, text in records]
-    return "\n".join([*lines, ""])
+    for names, text in records:
+        lines += [_code(names), f":   {_cell(text)}", ""]
+    return "\n".join(lines)
 
 
 def _paragraphs(text: str) -> str:
