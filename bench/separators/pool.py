@@ -91,7 +91,7 @@ class Pool:
         self._audio = [np.load(folder / f"{n}.npy", mmap_mode="r") for n in names]
 
     def draw(
-        self, rng: np.random.Generator, frames: int, coherent: float = 0.5
+        self, rng: np.random.Generator, frames: int, coherent: float = 0.5, spread: float = 4.0
     ) -> tuple[Array, Array]:
         """A mixture ``(2, frames)`` and its stems ``(4, 2, frames)``.
 
@@ -102,6 +102,7 @@ class Pool:
             frames: length.
             coherent: share of the examples that are a passage of one song; in the others each
                 stem is of another song.
+            spread: dB by which a stem's level is changed at most.
         """
         together = rng.random() < coherent
         song = int(rng.integers(len(self._songs)))
@@ -114,7 +115,7 @@ class Pool:
                 song = int(rng.integers(len(self._songs)))
                 start = int(rng.integers(self._audio[song].shape[-1] - frames + 1))
                 side = int(rng.choice([-1, 1]))
-            level = rng.uniform(-4.0, 4.0)
+            level = rng.uniform(-spread, spread)
             if rng.random() < 0.04:
                 continue
             scale = 10.0 ** (level / 20.0) * rng.choice([-1.0, 1.0]) / 32768.0

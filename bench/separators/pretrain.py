@@ -12,6 +12,7 @@ import json
 import math
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Plan:
         average: decay of the moving average of the weights.
         clip: largest norm of a gradient.
         coherent: share of the examples whose stems are of one song.
+        spread: dB by which a stem's level is changed at most.
         seed: names everything that is drawn.
     """
 
@@ -58,6 +60,7 @@ class Plan:
     average: float
     clip: float
     coherent: float
+    spread: float
     seed: int
 
 
@@ -119,7 +122,8 @@ class Trainer:
         """One step; returns the loss in dB."""
         plan = self.plan
         rng = generator("pretrain", str(plan.seed), str(self.step))
-        examples = [pool.draw(rng, plan.frames, plan.coherent) for _ in range(plan.batch)]
+        draw = partial(pool.draw, rng, plan.frames, plan.coherent, plan.spread)
+        examples = [draw() for _ in range(plan.batch)]
         mixture = torch.from_numpy(np.stack([m for m, _ in examples]))
         stems = torch.from_numpy(np.stack([s for _, s in examples]))
         mixture, _, std = _normalised(mixture)
@@ -196,6 +200,7 @@ def train(plan: Plan, folder: Path, processes: int) -> Path:
 @click.option("--frames", default=131_072, show_default=True, help="Samples of an example.")
 @click.option("--rate", default=1e-3, show_default=True, help="Highest learning rate.")
 @click.option("--coherent", default=0.5, show_default=True, help="Share of unmixed songs.")
+@click.option("--spread", default=4.0, show_default=True, help="Change of stems' levels, dB.")
 @click.option("--channels", default=16, show_default=True, help="Channels of the first layer.")
 @click.option("--dconv-depth", default=1, show_default=True, help="Layers of a residual branch.")
 @click.option("--seed", default=0, show_default=True, help="Names all that is drawn.")
@@ -208,6 +213,7 @@ def main(
     frames: int,
     rate: float,
     coherent: float,
+    spread: float,
     channels: int,
     dconv_depth: int,
     seed: int,
@@ -224,7 +230,9 @@ def main(
         dconv_init=0.1,
         masked=True,
     )
-    plan = Plan(config, songs, 8, frames, batch, steps, rate, 100, 0.999, 2.0, coherent, seed)
+    plan = Plan(
+        config, songs, 8, frames, batch, steps, rate, 100, 0.999, 2.0, coherent, spread, seed
+    )
     click.echo(f"Wrote {train(plan, folder, processes=threads)}")
 
 

@@ -18,7 +18,7 @@ from bench.separators.pretrain import Plan, Trainer, frame_error
 from bench.separators.weights import Config
 
 TINY = Config(STEMS, channels=4, depth=5, nfft=2048, dconv_attn=5, dconv_lstm=5, norm_starts=1)
-PLAN = Plan(TINY, 2, 0, 22_050, 1, 4, 1e-3, 2, 0.9, 1.0, 0.5, 0)
+PLAN = Plan(TINY, 2, 0, 22_050, 1, 4, 1e-3, 2, 0.9, 1.0, 0.5, 4.0, 0)
 
 
 @pytest.fixture(scope="module")
