@@ -12,6 +12,7 @@ from bench.cli.options import board_folder, format_option, out_option
 if TYPE_CHECKING:
     from bench.ablation.design import Ablation
     from bench.ablation.matrix import Matrix
+    from bench.api import Dataset
     from bench.execute import Outcome, PlannedRun
     from bench.leaderboard.store import Board
     from bench.suites import Suite
@@ -92,7 +93,7 @@ def command(
     runs = plan_matrix(matrix, suite, plugins, dataset, baselines=baselines)
     folder = board_folder(out, suite.name)
     if only_plan:
-        _show_plan(runs, matrix, folder, suite)
+        _show_plan(runs, matrix, folder, dataset)
         return 0
 
     from bench.ablation.execute import execute_all
@@ -119,13 +120,21 @@ def _ablation(file: Path | None, given: dict[str, Any]) -> Ablation:
     return parse_ablation(values, read_ablation(file) if file else None, where="bench ablate")
 
 
-def _show_plan(runs: list[PlannedRun], matrix: Matrix, folder: Path, suite: Suite) -> None:
+def _show_plan(runs: list[PlannedRun], matrix: Matrix, folder: Path, dataset: Dataset) -> None:
     first = runs[0].spec
-    click.echo(f"suite {suite.name}, split {first.split}, protocol {first.protocol}")
+    click.echo(f"suite {first.suite}, split {first.split}, protocol {first.protocol}")
     click.echo(f"board {folder}")
-    own = sum(not run.is_baseline for run in runs)
-    there = sum(_is_done(folder, run) for run in runs)
-    click.echo(f"{len(runs)} runs, {len(runs) - own} of them baselines; {there} are there already")
+    left = [run for run in runs if not _is_done(folder, run)]
+    others, there = sum(run.is_baseline for run in runs), len(runs) - len(left)
+    click.echo(f"{len(runs)} runs, {others} of them baselines; {there} are there already")
+    pairs = sum(len(scene.listeners) for scene in dataset.scenes(first.split))
+    pairs = min(pairs, first.limit or pairs)
+    trained = [run for run in left if run.spec.trains]
+    epochs = sum(run.spec.training.epochs - _epochs(folder, run) for run in trained)
+    click.echo(
+        f"to do: {len(trained)} trainings, {epochs} epochs in all; {len(left) * pairs} scores of "
+        f"(scene, listener) pairs, {pairs} a run"
+    )
     for run in runs:
         state = "there" if _is_done(folder, run) else "to do"
         if run.spec.trains:
