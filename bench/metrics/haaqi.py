@@ -48,7 +48,7 @@ class Haaqi:
                 level1(rendering.remix_reference[ear].double().numpy()),
             )
             output = rendering.output[ear].double().numpy()
-            scores.append(reference.score(_resample(output, rendering.output_rate)))
+            scores.append(reference.score(resampled(output, rendering.output_rate)))
         return {"mean": float(np.mean(scores)), **dict(zip(EARS, scores, strict=True))}
 
 
@@ -78,7 +78,7 @@ class ReferenceCache:
             self._kept.move_to_end(key)
             return self._kept[key][0]
         reference = HaaqiReference(
-            _resample(amplified, sample_rate), audiogram, RATE, level1, equalisation=2
+            resampled(amplified, sample_rate), audiogram, RATE, level1, equalisation=2
         )
         self._kept[key] = reference, len(amplified) / sample_rate
         while sum(seconds for _, seconds in self._kept.values()) > self._seconds:
@@ -98,8 +98,9 @@ def _digest(*arrays: npt.ArrayLike) -> bytes:
     return digest.digest()
 
 
-def _resample(samples: Array, sample_rate: int) -> Array:
+def resampled(samples: Array, sample_rate: int) -> Array:
+    """``(N,)`` at `sample_rate` in Hz, at the rate of the model."""
     if sample_rate == RATE:
         return samples
-    resampled: Array = soxr.resample(samples, sample_rate, RATE, quality="HQ")
-    return resampled
+    signal: Array = soxr.resample(samples, sample_rate, RATE, quality="HQ")
+    return signal
