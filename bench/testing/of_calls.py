@@ -22,6 +22,12 @@ SIGNALS: Final = ("separator", "gains", "prescription", "loss")
 CALLED: Final = (*SIGNALS, "metric")
 TOLERANCE: Final = 1e-3
 """How far an item may be from itself in a batch, as a part of its peak."""
+UNCHANGED: Final = (
+    "the generators of random, numpy and torch, torch's default type and its threads as they were"
+)
+OWN_GENERATOR: Final = (
+    "use a generator of your own: torch.Generator().manual_seed(...), np.random.default_rng(...)"
+)
 _SHAPES: Final = (
     "of a separator, stems (B, 4, 2, N); of gains, (B, 4) or (B, 2, 4); of a prescription, "
     "(B, 2, N + tail) with one tail for every N; of a loss, a scalar; of a metric, values for "
@@ -289,9 +295,8 @@ def _differ(first: Tensor, second: Tensor) -> str | None:
 @check(
     "global-state",
     CALLED,
-    expects="the generators of random, numpy and torch, torch's default type and its threads as "
-    "they were before",
-    mend="use a generator of your own: torch.Generator().manual_seed(...), np.random.default_rng",
+    expects=UNCHANGED,
+    mend=OWN_GENERATOR,
 )
 def _global_state(subject: Subject) -> str | None:
     made = subject.instance

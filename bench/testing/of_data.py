@@ -16,7 +16,7 @@ from bench.leaderboard.schema import RUNS
 from bench.plugins import OBSERVER, Observer
 from bench.spec import RunSpec, make_run_spec
 from bench.testing.model import check
-from bench.testing.of_calls import changed, global_state
+from bench.testing.of_calls import OWN_GENERATOR, UNCHANGED, changed, global_state
 from bench.testing.of_specs import heavy_imports
 from bench.testing.subject import Subject
 
@@ -163,9 +163,8 @@ def _repeatable(subject: Subject) -> str | None:
 @check(
     "global-state",
     ("dataset",),
-    expects="the generators of random, numpy and torch, torch's default type and its threads as "
-    "they were before",
-    mend="use a generator of your own: torch.Generator().manual_seed(...), np.random.default_rng",
+    expects=UNCHANGED,
+    mend=OWN_GENERATOR,
 )
 def _global_state(subject: Subject) -> str | None:
     assert subject.instance is not None
@@ -273,9 +272,8 @@ def _inputs_untouched(subject: Subject) -> str | None:
 @check(
     "global-state",
     (OBSERVER,),
-    expects="the generators of random, numpy and torch, torch's default type and its threads as "
-    "they were before",
-    mend="use a generator of your own: torch.Generator().manual_seed(...), np.random.default_rng",
+    expects=UNCHANGED,
+    mend=OWN_GENERATOR,
 )
 def _observer_state(subject: Subject) -> str | None:
     before = global_state()
