@@ -30,7 +30,9 @@ OLDEST_API_VERSION: Final = 1
 """The oldest version that still works. A plugin's module says which it was built for by
 ``BENCH_API_VERSION = 1``; one that says nothing counts as built for version 1."""
 STEMS: Final = ("vocals", "drums", "bass", "other")
+"""The stems, in the order of every tensor and every list of gains."""
 EARS: Final = ("left", "right")
+"""The ears, in the order of channels and audiograms."""
 SAMPLE_RATE: Final = 44_100
 """Hz; the rate of scenes in the Cadenza layout."""
 AUDIOGRAM_FREQUENCIES: Final = (250, 500, 1000, 2000, 3000, 4000, 6000, 8000)
@@ -124,13 +126,17 @@ class LossSpec(PluginSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(PluginSpec):
-    """A metric. `parts` names the values it returns, the first being its headline."""
+    """A metric. `parts` names the values it returns, the first being its headline.
+
+    `reads_stems` marks one that judges the separated stems: audio that somebody handed in has none.
+    """
 
     kind: ClassVar[str] = "metric"
     parts: tuple[str, ...] = ("mean",)
     unit: str = ""
     higher_is_better: bool | None = True
     """None where neither direction is better in itself (a level difference)."""
+    reads_stems: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

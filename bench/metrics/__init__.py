@@ -22,6 +22,7 @@ def register_metrics() -> list[MetricSpec]:
             summary="signal-to-distortion ratio of the separated stems, museval's median over 1 s",
             parts=("mean", *STEMS),
             unit="dB",
+            reads_stems=True,
             citation="Stöter, Liutkus and Ito (2018), LVA/ICA, 293-305",
         ),
         MetricSpec(
