@@ -115,7 +115,12 @@ def prepare_command(
 @click.option("--metadata-only", is_flag=True, help="Read no audio: done in seconds.")
 @jobs_option
 @click.option(
-    "--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True
+    "--format",
+    "format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to show it.",
 )
 def validate_command(
     root: Path, split: tuple[str, ...], metadata_only: bool, jobs: int, format: str
