@@ -6,7 +6,9 @@ import json
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
+import huggingface_hub
 import pytest
 import torch
 from bench_demucs import DemucsOptions, register_separators
@@ -139,21 +141,34 @@ def test_the_fine_tuned_bag_takes_each_stem_from_its_own_network(
 
 
 def test_offline_says_which_files_go_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
-
     asked = []
 
-    def offline(repository: str, file: str) -> str:
-        asked.append((repository, file))
-        raise OSError("no route to host")
+    def offline(url: str, _: str) -> None:
+        asked.append(url)
+        raise URLError("no route to host")
 
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", offline)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
     with pytest.raises(BenchError) as caught:
         DemucsSeparator(DemucsOptions())
-    assert asked == [("adefossez/HTDemucs", "955717e8.safetensors")]
+    (url,) = asked
+    assert url.endswith("/adefossez/HTDemucs/resolve/main/955717e8.safetensors")
     for part in ("955717e8.safetensors", "adefossez/HTDemucs", str(tmp_path)):
         assert part in str(caught.value)
+
+
+def test_files_that_demucs_has_downloaded_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = published(small(), tmp_path / "somewhere.safetensors")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", None)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: str(file))
+    mixture = noise(0.3)
+    found = separate(DemucsOptions(), mixture)
+    given = separate(DemucsOptions(weights=str(file)), mixture)
+    torch.testing.assert_close(found, given, rtol=0, atol=0)
 
 
 class Code:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Final
+from urllib.error import URLError
 
 import demucs
 import torch
@@ -43,28 +44,32 @@ def load_models(weights: str) -> BagOfModels:
 
 
 def _published(name: str, files: list[str]) -> list[Path]:
-    """Files of a published model: in torch's hub folder, or else the Hugging Face cache."""
-    from huggingface_hub import hf_hub_download
+    """Files of a published model: in torch's hub folder, in Hugging Face's cache, or downloaded."""
+    from huggingface_hub import hf_hub_url, try_to_load_from_cache
 
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     repository = f"{DEFAULT_NAMESPACE}/{hf_repo_name(name)}"
     paths = []
     for file in files:
         path = folder / file
-        if not path.is_file():
-            try:
-                path = Path(hf_hub_download(repository, file))
-            # Whatever the hub's client raises of networks, proxies and caches.
-            except Exception as error:
-                reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-                missing = ", ".join(other for other in files if not (folder / other).is_file())
-                raise BenchError(
-                    f"{name} is not on this machine and could not be downloaded: {reason}",
-                    where="separator demucs",
-                    hint=f"Download {missing} from huggingface.co/{repository} elsewhere and put "
-                    f"them into {folder}",
-                ) from error
+        # Where demucs itself keeps them.
+        cached = try_to_load_from_cache(repository, file)
+        if not path.is_file() and isinstance(cached, str):
+            path = Path(cached)
         paths.append(path)
+        if path.is_file():
+            continue
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            torch.hub.download_url_to_file(hf_hub_url(repository, file), str(path))
+        except (URLError, OSError) as error:
+            missing = ", ".join(other for other in files if not (folder / other).is_file())
+            raise BenchError(
+                f"{name} is not on this machine and could not be downloaded: {error}",
+                where="separator demucs",
+                hint=f"Download {missing} from huggingface.co/{repository} elsewhere and put "
+                f"them into {folder}",
+            ) from error
     return paths
 
 
