@@ -11,14 +11,10 @@ only the third-party distributions named (none, where it is empty).
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
 import logging
 import os
 import re
-import typing
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -28,7 +24,26 @@ import pluggy
 from bench import hookspecs
 from bench.api import PluginSpec
 from bench.errors import BenchError, near_match
-from bench.remedies import check_api_version, missing_extras, remedy
+from bench.registered import Conflict, Failure, Observer, Registered, convert
+from bench.remedies import check_api_version, remedy
+
+__all__ = [
+    "GROUP",
+    "HOOKS",
+    "KINDS",
+    "NAME",
+    "OBSERVER",
+    "OBSERVER_HOOKS",
+    "OWN_DISTRIBUTION",
+    "Conflict",
+    "Failure",
+    "Observer",
+    "Plugins",
+    "Registered",
+    "convert",
+    "installed",
+    "load",
+]
 
 log = logging.getLogger(__name__)
 
@@ -48,142 +63,6 @@ OBSERVER_HOOKS = ("run_started", "epoch_finished", "scene_scored", "run_finished
 NAME = re.compile(r"[a-z](?:[a-z0-9._-]*[a-z0-9])?")
 """What a plugin's name is made of: it stands in loss expressions, options and file names."""
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A plugin that could not be used: which, from where, why, and what to do about it."""
-
-    plugin: str
-    distribution: str
-    reason: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        text = f"plugin '{self.plugin}' of {self.distribution} was skipped: {self.reason}"
-        return f"{text}\n  {self.remedy}" if self.remedy else text
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """One name that several distributions offer for one kind."""
-
-    kind: str
-    name: str
-    distributions: tuple[str, ...]
-
-    @property
-    def remedy(self) -> str:
-        """What to do about it."""
-        full = " or ".join(f"{owner}/{self.name}" for owner in self.distributions)
-        return f"Say which: {full}; or pip uninstall one of them"
-
-    def __str__(self) -> str:
-        return f"{self.kind} '{self.name}' is offered by {' and '.join(self.distributions)}"
-
-
-@dataclass(frozen=True)
-class Observer:
-    """A plugin that is told how a run goes, by the name of its entry point."""
-
-    name: str
-    distribution: str
-    version: str
-    hooks: tuple[str, ...]
-    module: str
-    plugin: Any
-
-    @property
-    def full_name(self) -> str:
-        """``distribution/name``."""
-        return f"{self.distribution}/{self.name}"
-
-
-@dataclass(frozen=True)
-class Registered:
-    """A spec, and the distribution and the entry point's module that it came from."""
-
-    spec: PluginSpec
-    distribution: str
-    version: str
-    module: str = ""
-
-    @property
-    def full_name(self) -> str:
-        """``distribution/name``, which is never ambiguous."""
-        return f"{self.distribution}/{self.spec.name}"
-
-    def options(self, values: Mapping[str, Any]) -> Any:
-        """The options instance for `values` (texts are converted), or None where it has none.
-
-        Raises:
-            BenchError: an unknown option, or a value of the wrong type.
-        """
-        cls = self.spec.options
-        where = f"{self.spec.kind} '{self.spec.name}'"
-        if cls is None:
-            if values:
-                raise BenchError(f"it has no options, got '{next(iter(values))}'", where=where)
-            return None
-        types = typing.get_type_hints(cls)
-        known = [f.name for f in dataclasses.fields(cls)]
-        converted = {}
-        for key, value in values.items():
-            if key not in known:
-                hint = f"{near_match(key, known)} See: bench plugins show {self.spec.name}"
-                raise BenchError(f"unknown option '{key}'", where=where, hint=hint)
-            converted[key] = convert(value, types[key], where=f"{where}, option '{key}'")
-        return cls(**converted)
-
-    def target(self) -> Any:
-        """What the spec's target names, imported.
-
-        Raises:
-            BenchError: it cannot be imported.
-        """
-        module_name, _, attribute = self.spec.target.partition(":")
-        where = f"{self.spec.kind} '{self.spec.name}' of {self.distribution}"
-        try:
-            return getattr(importlib.import_module(module_name), attribute)
-        except ImportError as error:
-            needs = f"It needs: {', '.join(self.spec.needs)}" if self.spec.needs else ""
-            extras = missing_extras(self.spec, self.distribution)
-            hint = "; ".join(filter(None, [needs, *extras]))
-            raise BenchError(f"cannot be imported: {error}", where=where, hint=hint) from error
-        except AttributeError as error:
-            raise BenchError(f"has no target {self.spec.target}", where=where) from error
-
-    def build(self, options: Any) -> Any:
-        """Import the target and make it.
-
-        Raises:
-            BenchError: the target cannot be imported or made.
-        """
-        target = self.target()
-        return target() if self.spec.options is None else target(options)
-
-
-def convert(value: Any, wanted: Any, *, where: str) -> Any:
-    """A value, or its text from a command line, as the type `wanted`.
-
-    Raises:
-        BenchError: it is no such thing.
-    """
-    try:
-        if wanted is bool:
-            if isinstance(value, bool):
-                return value
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
-                str(value).lower()
-            ]
-        if wanted in (int, float, str):
-            if isinstance(value, bool):
-                raise ValueError
-            return wanted(value)
-    except (ValueError, KeyError, TypeError):
-        message = f"'{value}' is not a valid {wanted.__name__}"
-        raise BenchError(message, where=where) from None
-    return value
 
 
 class Plugins:

@@ -53,7 +53,13 @@ def _lines(plugins: Plugins, kind: str) -> list[tuple[str, str, str]]:
 @click.argument("name")
 def show_command(name: str) -> None:
     """Show a plugin: its options with type, unit and default, needs and citation."""
-    for index, item in enumerate(installed().find(name)):
+    plugins = installed()
+    observers = [item for item in plugins.observers if name in (item.name, item.full_name)]
+    for observer in observers:
+        title = click.style(f"observer {observer.name}", bold=True)
+        click.echo(f"{title}: told by {', '.join(observer.hooks)}")
+        click.echo(f"  from: {observer.distribution} {observer.version}")
+    for index, item in enumerate([] if observers else plugins.find(name)):
         if index:
             click.echo()
         _show(item)
@@ -85,7 +91,12 @@ def new_command(name: str, kind: str, out: Path) -> None:
     "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of its own."
 )
 @click.option(
-    "--format", "format", type=click.Choice(("text", "json")), default="text", show_default=True
+    "--format",
+    "format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to show it.",
 )
 def check_command(name: str, kind: str | None, options: tuple[str, ...], format: str) -> int:
     """Check a plugin: what it should do, what it does, and how to mend it.
