@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench.cli.options import board_folder, run_options, spec_from
 
+if TYPE_CHECKING:
+    from bench.api import Scene
+    from bench.execute import PlannedRun
+
 
 @click.command(short_help="Say what a run would do, and what of it is there already.")
 @run_options
-def command(out: Path | None, baselines: bool, **choices: Any) -> None:
-    """Say what a run would do, and what of it the board has already. Runs nothing."""
+@click.option("--workers", type=int, default=0, help="Scoring processes.  [default: one a core]")
+@click.option("--calibrate", is_flag=True, help="Measure what scoring costs here, for its time.")
+def command(
+    out: Path | None, baselines: bool, workers: int, calibrate: bool, **choices: Any
+) -> None:
+    """Say what a run would do, what of it the board has already, and how long it would take.
+
+    Runs nothing. With --calibrate the beginning of one scene goes through every system first; what
+    was measured is kept for this machine. The time of training is not predicted.
+    """
     plugins, suite, spec = spec_from(**choices)
 
     from bench.execute import plan_runs
@@ -26,7 +40,13 @@ def command(out: Path | None, baselines: bool, **choices: Any) -> None:
     pairs = min(pairs, spec.limit) if spec.limit else pairs
     click.echo(f"suite {suite.name}, split {spec.split}, protocol {spec.protocol}: {pairs} pairs")
     click.echo(f"board {folder}")
-    for run in plan_runs(spec, suite, plugins, dataset, baselines=baselines):
+    runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
+    if calibrate:
+        from bench.evaluation.calibration import calibrate as measured
+        from bench.evaluation.estimate import keep_rates
+
+        click.echo(f"calibrated: {keep_rates(measured(runs, dataset, plugins))}", err=True)
+    for run in runs:
         done = _scored(folder, run.run_id)
         work = []
         if run.spec.trains:
@@ -38,6 +58,44 @@ def command(out: Path | None, baselines: bool, **choices: Any) -> None:
             )
         work.append(f"score {len(scenes)} scenes ({done})")
         click.echo(f"  {run.run_id}  {run.spec.label}: {'; '.join(work)}")
+    click.echo(_costs(runs, scenes, folder, workers or os.cpu_count() or 1))
+
+
+def _costs(runs: Sequence[PlannedRun], scenes: Sequence[Scene], folder: Path, workers: int) -> str:
+    """Time and disk of what is left to score."""
+    from bench.evaluation import estimate
+
+    known = estimate.rates()
+    missing = [run.spec.label for run in runs if estimate.key_of(run.spec) not in known]
+    if missing:
+        return f"time: not known here for {', '.join(missing)}; --calibrate measures it"
+    seconds, size = 0.0, 0
+    for run in runs:
+        rate = known[estimate.key_of(run.spec)]
+        left = 1 - _share_done(folder, run.run_id, len(scenes))
+        work = estimate.work_of(scenes, run.spec.limit, left)
+        seconds += estimate.seconds_of(rate, work, workers)
+        size += estimate.bytes_of(rate, work, scenes[0].sample_rate)
+    training = ", training not counted" if any(run.spec.trains for run in runs) else ""
+    processes = f"{workers} process{'es' if workers > 1 else ''}"
+    return (
+        f"time: {_duration(seconds)} to score in {processes}{training}; "
+        f"disk: {size / 1e9:.2g} GB, separated stems included ($BENCH_CACHE_GB limits them)"
+    )
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _share_done(folder: Path, run_id: str, scenes: int) -> float:
+    scores = folder / "scores" / f"run_id={run_id}"
+    if (scores / "scores.parquet").exists():
+        return 1.0
+    return min(1.0, len(list(scores.glob("*.parquet"))) / max(1, scenes))
 
 
 def _scored(folder: Path, run_id: str) -> str:

@@ -12,24 +12,19 @@ import ctypes
 import math
 import os
 import tempfile
-from pathlib import Path
 from typing import Final
 
 import numpy as np
-import platformdirs
 import torch
 from torch import Tensor
 
+from bench.evaluation.estimate import cache_folder
+
 MAPPED_FROM: Final = 64 << 20
-"""Bytes from which a signal lies in a file: stems of 46 s in float32."""
+"""Bytes from which a signal lies in a file: stems of 47 s in float32."""
 _MMAP_MAX, _TOP_PAD, _TRIM_THRESHOLD = -4, -2, -1  # of glibc's mallopt
 _USUAL: Final = ((_MMAP_MAX, 65_536), (_TOP_PAD, 128 << 10), (_TRIM_THRESHOLD, 128 << 10))
 _RECYCLING: Final = ((_MMAP_MAX, 0), (_TOP_PAD, 64 << 20), (_TRIM_THRESHOLD, 2**31 - 1))
-
-
-def cache_folder() -> Path:
-    """``$BENCH_CACHE``, or the user's cache; not made here."""
-    return Path(os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("bench"))
 
 
 def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:

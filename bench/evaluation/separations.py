@@ -20,7 +20,8 @@ from torch import Tensor
 
 from bench.api import STEMS
 from bench.errors import BenchError
-from bench.evaluation.memory import cache_folder, empty
+from bench.evaluation.estimate import cache_folder
+from bench.evaluation.memory import empty
 
 LIMIT_VARIABLE: Final = "BENCH_CACHE_GB"
 USUAL_LIMIT: Final = 16.0
@@ -71,6 +72,8 @@ class Separations:
     def get(self, key: str, frames: int) -> Tensor | None:
         """The stems, float32 ``(4, 2, frames)``, or None where there are none that are whole."""
         path = self._path(key)
+        if not self.limit:
+            return None
         try:
             stems = empty((len(STEMS), 2, frames), torch.float32)
             content = stems.numpy().data.cast("B")

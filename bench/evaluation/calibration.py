@@ -1,0 +1,80 @@
+"""Measures what scoring costs on this machine: a scene's beginning through every run's system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from torch import Tensor
+
+from bench.api import Dataset, Scene, SceneAudio
+from bench.errors import BenchError
+from bench.evaluation.estimate import Rate, key_of
+from bench.evaluation.scoring import Row
+from bench.evaluation.worker import Evaluator, RunToScore
+from bench.leaderboard.schema import PROFILE_METRIC
+from bench.plugins import Plugins
+
+if TYPE_CHECKING:
+    from bench.execute import PlannedRun
+
+LENGTH: Final = 22.0
+"""Seconds that are measured, at most: two chunks of HDemucs."""
+WARM_UP: Final = 2.0
+"""Seconds that go through first, so that compilation is not measured."""
+_SHARED: Final = ("read", "separate")
+
+
+@dataclass(frozen=True)
+class _Beginning:
+    """The first `frames` samples of a scene; a :class:`bench.api.SceneAudio`."""
+
+    audio: SceneAudio
+    frames: int
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.audio.sample_rate
+
+    def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:
+        """As :meth:`bench.api.SceneAudio.read`."""
+        return self.audio.read(part, start, self.frames - start if frames is None else frames)
+
+
+def calibrate(runs: Sequence[PlannedRun], dataset: Dataset, plugins: Plugins) -> Mapping[str, Rate]:
+    """The rates of runs, by :func:`bench.evaluation.estimate.key_of`.
+
+    All are measured together, as they are scored together: what they share is paid by the first.
+    One that trains is measured as it is before.
+
+    Raises:
+        BenchError: the scene cannot be scored.
+    """
+    scenes = dataset.scenes(runs[0].spec.split)
+    scene = scenes[len(scenes) // 2]
+    evaluator = Evaluator([RunToScore(r.run_id, r.spec) for r in runs], plugins, profile=True)
+    evaluator.keep_nothing()
+    listeners = [scene.listeners[0]]
+    pairs = {run.run_id: listeners for run in runs}
+    for seconds in (WARM_UP, LENGTH):
+        frames = min(scene.frames, round(seconds * scene.sample_rate))
+        cut: Scene = replace(scene, audio=_Beginning(scene.audio, frames))
+        evaluator.scenes = {scene.id: cut}
+        rows = evaluator.evaluate(scene.id, pairs)
+    audio = frames / scene.sample_rate
+    return {
+        key_of(run.spec): _rate(rows[run.run_id], audio, evaluator.keeps_stems(run.run_id))
+        for run in runs
+    }
+
+
+def _rate(rows: Sequence[Row], audio: float, keeps_stems: bool) -> Rate:
+    failed = [row["reason"] for row in rows if row["status"] == "failed"]
+    if failed:
+        raise BenchError(f"the calibration failed: {failed[0]}")
+    seconds = {row["part"]: row["value"] for row in rows if row["metric"] == PROFILE_METRIC}
+    shared = sum(value for part, value in seconds.items() if part in _SHARED)
+    rest = sum(value for part, value in seconds.items() if part not in _SHARED)
+    return Rate(shared / audio, rest / audio, keeps_stems)
