@@ -310,7 +310,9 @@ def _file_hash(path: str, size: int, mtime: int) -> str:
 
 
 # What only shows scores, or makes and checks plugins, cannot change them.
-_SHOWS_ONLY = ("cli", "leaderboard", "listening", "report", "scaffold", "stored.py", "testing")
+_SHOWS_ONLY = (
+    *("cli", "doctor.py", "leaderboard", "listening", "report", "scaffold", "stored.py", "testing"),
+)
 
 
 @lru_cache(maxsize=1)
