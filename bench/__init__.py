@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         write_report,
     )
     from bench.plugins import installed
-    from bench.songs import enhance, make_listener
+    from bench.songs import enhance, make_listener, score
 
 __version__ = "0.1.0"
 
@@ -46,6 +46,7 @@ __all__ = [
     "read_leaderboard",
     "render",
     "run",
+    "score",
     "write_report",
 ]
 
@@ -61,6 +62,7 @@ _HOMES = {
     "make_listener": "bench.songs",
     "parse_audiogram": "bench.hearing.audiograms",
     "render": "bench.leaderboard.export",
+    "score": "bench.songs",
 }
 
 

@@ -1,4 +1,4 @@
-"""A song through a system, for one listener: ``bench enhance`` from Python."""
+"""One song and one listener: ``bench enhance`` and ``bench score`` from Python."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
 
     from bench.enhancement import Enhanced
+    from bench.evaluation.pair import PairScores
     from bench.execute import Show
     from bench.system import System
 
@@ -75,6 +76,35 @@ def enhance(
         requested=wanted, sample_rate=sample_rate, show=show,
     )  # fmt: skip
     return replace(done, notes=(*notes, *done.notes))
+
+
+def score(
+    processed: Path | str,
+    reference: Path | str,
+    listener: Listener,
+    *,
+    mixture: Path | str | None = None,
+    prescription: str = "nalr",
+) -> PairScores:
+    """One processed file beside its reference: ``bench score``.
+
+    Args:
+        processed: what a system hands in, amplified.
+        reference: the remix that it should be, before amplification.
+        listener: from :func:`make_listener`, or pyclarity's own.
+        mixture: the unprocessed mixture, amplified and scored beside.
+        prescription: what amplifies the reference.
+
+    Raises:
+        BenchError: a file cannot be used, or the two do not have the same length.
+    """
+    from bench.evaluation.pair import score_pair
+    from bench.plugins import installed
+
+    return score_pair(
+        Path(processed), Path(reference), listener, installed(),
+        mixture=None if mixture is None else Path(mixture), prescription=prescription,
+    )  # fmt: skip
 
 
 def requested_gains(by_stem: Mapping[str, float]) -> tuple[float, ...]:
