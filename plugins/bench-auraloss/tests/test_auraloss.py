@@ -14,6 +14,8 @@ from bench_auraloss.losses import MultiResolutionStft, SumAndDifferenceStft
 from bench.api import LossInput
 from bench.errors import BenchError
 from bench.plugins import installed
+from bench.spec import make_run_spec
+from bench.suites import load_suite
 from bench.testing import check_plugin
 
 NAMES = [spec.name for spec in register_losses()]
@@ -58,6 +60,23 @@ def given(place: str, seconds: float = 0.2, rate: int = 44_100, seed: int = 0) -
 def test_the_terms_are_found_once_installed() -> None:
     offered = {r.spec.name for r in installed().all("loss") if r.distribution == "bench-auraloss"}
     assert offered == set(NAMES) == set(PEERS)
+
+
+def test_terms_and_their_options_stand_in_expressions() -> None:
+    spec = make_run_spec(
+        installed(),
+        load_suite("demo"),
+        separator="hdemucs-ft",
+        gains="cnn",
+        loss="mrstft@remix + 0.3*mrstft-sum-diff + 0.1*sd-sdr",
+        options={"loss": {"mrstft-sum-diff.w_sc": "0"}},
+    )
+    options = {choice.name: choice.options for choice in spec.losses}
+    assert options == {
+        "mrstft": StftOptions(),
+        "mrstft-sum-diff": StftOptions(w_sc=0.0),
+        "sd-sdr": None,
+    }
 
 
 @pytest.mark.parametrize("place", ["stems", "remix", "output"])
