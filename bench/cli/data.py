@@ -27,20 +27,41 @@ def command() -> None:
 @click.option("--seconds", type=click.FloatRange(min=1), default=12.0, help="Length of a song.")
 @click.option("--scenes", type=click.IntRange(min=1), default=2, help="Scenes a song.")
 @click.option("--listeners", type=click.IntRange(min=1), default=2, help="Listeners a scene.")
+@jobs_option
 def demo_command(
-    folder: Path, songs: int, valid_songs: int, seconds: float, scenes: int, listeners: int
+    folder: Path,
+    songs: int,
+    valid_songs: int,
+    seconds: float,
+    scenes: int,
+    listeners: int,
+    jobs: int,
 ) -> None:
-    """Write the synthesised demo set, in the Cadenza layout, into FOLDER."""
+    """Write a synthesised set of any size, in the Cadenza layout, into FOLDER.
+
+    An interrupted command goes on where it stopped.
+    """
+    from bench.cli.progress import ConsoleShow
     from bench.data.demo import write_demo
 
-    write_demo(
-        folder,
-        songs_train=songs,
-        songs_valid=valid_songs,
-        seconds=seconds,
-        scenes_per_song=scenes,
-        listeners_per_scene=listeners,
-    )
+    with ConsoleShow().stage("songs", (songs + valid_songs) * (1 + scenes)) as step:
+        last = 0
+
+        def progress(done: int, total: int) -> None:
+            nonlocal last
+            step(f"{done} of {total} folders", done - last)
+            last = done
+
+        write_demo(
+            folder,
+            songs_train=songs,
+            songs_valid=valid_songs,
+            seconds=seconds,
+            scenes_per_song=scenes,
+            listeners_per_scene=listeners,
+            processes=jobs,
+            progress=progress,
+        )
     click.echo(f"Use it: bench run --suite cadenza-icassp-2024 -o dataset.root={folder}")
 
 

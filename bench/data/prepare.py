@@ -117,11 +117,16 @@ def plan_preparation(
     for split in splits or maker.splits():
         plan.samples[split] = maker.make(split)
         _add_jobs(plan, maker, split)
-    free = shutil.disk_usage(out).free
-    if plan.size + _SPARE > free:
-        what = f"{plan.size / 1e9:.1f} GB are to be written and {free / 1e9:.1f} GB are free"
-        raise BenchError(what, where=str(out), hint="Free some space, or give another folder.")
+    check_space(out, plan.size)
     return plan
+
+
+def check_space(folder: Path, size: int) -> None:
+    """Raise a BenchError where `size` bytes do not fit on the disk of a folder that is there."""
+    free = shutil.disk_usage(folder).free
+    if size + _SPARE > free:
+        what = f"{size / 1e9:.1f} GB are to be written and {free / 1e9:.1f} GB are free"
+        raise BenchError(what, where=str(folder), hint="Free some space, or give another folder.")
 
 
 def prepare(
@@ -188,7 +193,7 @@ def _add_jobs(plan: Preparation, maker: SetMetadata, split: str) -> None:
             targets = tuple(
                 (folder / f"{part}.wav", *responses)
                 for folder, responses in folders.items()
-                if not _is_there(folder / f"{part}.wav", frames)
+                if not is_there(folder / f"{part}.wav", frames)
             )
             plan.done += len(folders) - len(targets)
             # What a compressed song takes is not known before: as much as the longest of MUSDB18.
@@ -197,7 +202,7 @@ def _add_jobs(plan: Preparation, maker: SetMetadata, split: str) -> None:
                 plan.jobs.append(PartJob(source, part, targets))
 
 
-def _is_there(path: Path, frames: int) -> bool:
+def is_there(path: Path, frames: int) -> bool:
     """Whether a file is there whole, as long as its source (0 where that is not known)."""
     try:
         header = read_header(path)
