@@ -30,7 +30,7 @@ test: install
 	$(PYTEST) -n 2 -p no:benchmark
 
 $(VENV)/.plugins: $(VENV)/.installed $(PLUGINS:%=%/pyproject.toml)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e . $(PLUGINS:%=-e %)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e . $(PLUGINS:%=-e %)
 	touch $@
 
 plugins: $(VENV)/.plugins
