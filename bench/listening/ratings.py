@@ -1,6 +1,6 @@
 """Brings the ratings of a listening test into a board.
 
-The files themselves are kept in the board, under ``listening/<test>/``; the scores are made of them
+The files themselves are kept in the board, under ``ratings/<test>/``; the scores are made of them
 anew at every import, so that a file may be brought twice and the screening sees all participants.
 """
 
@@ -86,7 +86,7 @@ def import_ratings(board: Board, key: Path, files: Sequence[Path]) -> Imported:
     """
     answers = read_key(key)
     test = str(answers["test"])
-    folder = board.path / "listening" / test
+    folder = board.path / "ratings" / test
     new = {found["participant"]: found for found in (read_ratings(path, answers) for path in files)}
     if len(new) < len(files):
         hint = "Each participant has a code of his or her own."

@@ -182,7 +182,7 @@ def test_nothing_is_kept_of_an_import_that_fails(key: Path, tmp_path: Path) -> N
     bad.write_text("{", encoding="utf-8")
     with pytest.raises(BenchError, match="cannot be read"):
         import_ratings(board, key, [rate(key, tmp_path / "r", "P1"), bad])
-    assert not (tmp_path / "board" / "listening").exists()
+    assert not (tmp_path / "board" / "ratings").exists()
     twice = [rate(key, tmp_path / "r", "P1"), rate(key, tmp_path / "s", "P1")]
     with pytest.raises(BenchError, match="two files are of one participant"):
         import_ratings(board, key, twice)
