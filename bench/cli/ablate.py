@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bench.cli.options import board_folder, format_option, out_option
+from bench.cli.plan import calibrate_runs, costs
 
 if TYPE_CHECKING:
     from bench.ablation.design import Ablation
@@ -56,6 +58,7 @@ def _ablation_options(function: Any) -> Any:
 )
 @click.option("--baselines/--no-baselines", default=True, help="Score the suite's baselines too.")
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done; run nothing.")
+@click.option("--calibrate", is_flag=True, help="With --plan: measure what scoring costs here.")
 @click.option("--workers", type=int, default=0, help="Scoring processes.  [default: one a core]")
 @click.option("--report/--no-report", default=True, help="Write a report beside the board.")
 @out_option
@@ -64,6 +67,7 @@ def command(
     file: Path | None,
     baselines: bool,
     only_plan: bool,
+    calibrate: bool,
     workers: int,
     report: bool,
     out: Path | None,
@@ -92,8 +96,10 @@ def command(
     dataset = open_dataset(max(matrix.specs, key=lambda spec: spec.trains), plugins)
     runs = plan_matrix(matrix, suite, plugins, dataset, baselines=baselines)
     folder = board_folder(out, suite.name)
-    if only_plan:
-        _show_plan(runs, matrix, folder, dataset)
+    if only_plan or calibrate:
+        if calibrate:
+            calibrate_runs(runs, dataset, plugins)
+        _show_plan(runs, matrix, folder, dataset, workers or os.cpu_count() or 1)
         return 0
 
     from bench.ablation.execute import execute_all
@@ -120,14 +126,17 @@ def _ablation(file: Path | None, given: dict[str, Any]) -> Ablation:
     return parse_ablation(values, read_ablation(file) if file else None, where="bench ablate")
 
 
-def _show_plan(runs: list[PlannedRun], matrix: Matrix, folder: Path, dataset: Dataset) -> None:
+def _show_plan(
+    runs: list[PlannedRun], matrix: Matrix, folder: Path, dataset: Dataset, workers: int
+) -> None:
     first = runs[0].spec
     click.echo(f"suite {first.suite}, split {first.split}, protocol {first.protocol}")
     click.echo(f"board {folder}")
     left = [run for run in runs if not _is_done(folder, run)]
     others, there = sum(run.is_baseline for run in runs), len(runs) - len(left)
     click.echo(f"{len(runs)} runs, {others} of them baselines; {there} are there already")
-    pairs = sum(len(scene.listeners) for scene in dataset.scenes(first.split))
+    scenes = dataset.scenes(first.split)
+    pairs = sum(len(scene.listeners) for scene in scenes)
     pairs = min(pairs, first.limit or pairs)
     trained = [run for run in left if run.spec.trains]
     epochs = sum(run.spec.training.epochs - _epochs(folder, run) for run in trained)
@@ -135,6 +144,7 @@ def _show_plan(runs: list[PlannedRun], matrix: Matrix, folder: Path, dataset: Da
         f"to do: {len(trained)} trainings, {epochs} epochs in all; {len(left) * pairs} scores of "
         f"(scene, listener) pairs, {pairs} a run"
     )
+    click.echo(costs(runs, scenes, folder, workers))
     for run in runs:
         state = "there" if _is_done(folder, run) else "to do"
         if run.spec.trains:

@@ -12,8 +12,9 @@ import click
 from bench.cli.options import board_folder, run_options, spec_from
 
 if TYPE_CHECKING:
-    from bench.api import Scene
+    from bench.api import Dataset, Scene
     from bench.execute import PlannedRun
+    from bench.plugins import Plugins
 
 
 @click.command(short_help="Say what a run would do, and what of it is there already.")
@@ -42,10 +43,7 @@ def command(
     click.echo(f"board {folder}")
     runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
     if calibrate:
-        from bench.evaluation.calibration import calibrate as measured
-        from bench.evaluation.estimate import keep_rates
-
-        click.echo(f"calibrated: {keep_rates(measured(runs, dataset, plugins))}", err=True)
+        calibrate_runs(runs, dataset, plugins)
     for run in runs:
         done = _scored(folder, run.run_id)
         work = []
@@ -58,15 +56,28 @@ def command(
             )
         work.append(f"score {len(scenes)} scenes ({done})")
         click.echo(f"  {run.run_id}  {run.spec.label}: {'; '.join(work)}")
-    click.echo(_costs(runs, scenes, folder, workers or os.cpu_count() or 1))
+    click.echo(costs(runs, scenes, folder, workers or os.cpu_count() or 1))
 
 
-def _costs(runs: Sequence[PlannedRun], scenes: Sequence[Scene], folder: Path, workers: int) -> str:
+def calibrate_runs(runs: Sequence[PlannedRun], dataset: Dataset, plugins: Plugins) -> None:
+    """Measure what scoring costs here, once for each system, and keep it."""
+    from bench.evaluation.calibration import calibrate
+    from bench.evaluation.estimate import keep_rates, key_of
+
+    distinct = list({key_of(run.spec): run for run in reversed(runs)}.values())[::-1]
+    click.echo(f"calibrated: {keep_rates(calibrate(distinct, dataset, plugins))}", err=True)
+
+
+def costs(runs: Sequence[PlannedRun], scenes: Sequence[Scene], folder: Path, workers: int) -> str:
     """Time and disk of what is left to score."""
     from bench.evaluation import estimate
 
     known = estimate.rates()
-    missing = [run.spec.label for run in runs if estimate.key_of(run.spec) not in known]
+    missing = dict.fromkeys(
+        f"{run.spec.separator.label} + {run.spec.gains.label}"
+        for run in runs
+        if estimate.key_of(run.spec) not in known
+    )
     if missing:
         return f"time: not known here for {', '.join(missing)}; --calibrate measures it"
     seconds, size = 0.0, 0

@@ -121,6 +121,7 @@ def test_a_plan_imports_nothing_heavy_and_runs_nothing(suite: Path, tmp_path: Pa
     assert "HEAVY []" in done.stderr
     assert "14 runs, 1 of them baselines; 0 are there already" in done.stdout
     assert "to do: 12 trainings, 120 epochs in all; 56 scores of (scene" in done.stdout
+    assert "time: " in done.stdout
     assert "hdemucs-ft + cnn (10*haaqi-net+mse, seed 1): to do: train 10 epochs" in done.stdout
     assert "skipped 3 combinations of hdemucs + fixed: the same run" in done.stdout
     assert not out.exists()
