@@ -149,6 +149,12 @@ def test_a_folder_scores_as_the_run(submitted: Path, suite: Path, tmp_path: Path
     pd.testing.assert_series_equal(by_run["files"][wanted], by_run["run"][wanted])
     # There are no stems to judge, and nobody knows which gains were applied.
     assert not {"sdr", "gains"} & {m[2] for m in by_run["files"].index}
+    again = tmp_path / "again"
+    options = ("--suite", suite, "--out", board, "--limit", 1, "--workers", 1)
+    assert call("submit", again, "--run", "mixture + fixed", *options) == 0
+    (file,) = (again / "enhanced_signals").iterdir()
+    assert file.read_bytes() == (submitted / "enhanced_signals" / file.name).read_bytes()
+    assert call("submit", again, "--run", "mixture + fixed", "--gains", "fixed", *options) == 2
 
 
 def test_what_is_scored_is_not_scored_again(copy: Path, suite: Path, tmp_path: Path) -> None:
