@@ -13,13 +13,11 @@ from bench.api import EARS, STEMS
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
 from bench.leaderboard.model import Leaderboard, Row
 from bench.leaderboard.render import clean
-from bench.leaderboard.schema import GAINS_METRIC, RUNS, TIME_METRIC
+from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, RUNS, TIME_METRIC
 from bench.leaderboard.store import Board
 
 MOST_FAILURES: Final = 200
 """Failures that a report lists; more are counted."""
-PROFILE_METRIC: Final = "seconds"
-"""Reserved metric of a profiled run: seconds of finer stages, the part naming the stage."""
 _REQUESTED: Final = "fixed"
 """The gain strategy that applies what the scene asks for."""
 _NOT_LEARNED: Final = (_REQUESTED, "none")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -204,7 +205,7 @@ def _by_part(
                 ends = np.nan_to_num([[mean.mean - mean.low], [mean.high - mean.mean]])
                 axes.errorbar([place + offset], [mean.mean], yerr=ends, **point_style(system.mark))
         # Long names take two lines rather than run into each other.
-        names = [_short(clean(str(part)).replace(" ", "\n", 1), 20) for part in parts]
+        names = [_short(clean(str(part)), 12) for part in parts]
         axes.set_xticks(range(len(parts)), names, rotation=30 if len(parts) > 5 else 0)
         axes.set_xlim(-0.5, len(parts) - 0.5)
         if limits is not None:
@@ -216,4 +217,5 @@ def _by_part(
 
 
 def _short(label: str, most: int = 36) -> str:
-    return label if len(label) <= most else f"{label[: most - 1]}…"
+    """A label of two lines of `most` characters; what tells two apart often stands at the end."""
+    return "\n".join(textwrap.wrap(label, most, max_lines=2, placeholder="…"))
