@@ -309,9 +309,10 @@ def _file_hash(path: str, size: int, mtime: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-# What only shows scores, or makes and checks plugins, cannot change them.
+# What only asks for runs, shows scores, or makes and checks plugins, cannot change them.
 _SHOWS_ONLY = (
-    *("cli", "doctor.py", "leaderboard", "listening", "report", "scaffold", "stored.py", "testing"),
+    *("ablation", "choices.py", "cli", "doctor.py", "enhancement.py", "leaderboard", "library.py"),
+    *("listening", "report", "scaffold", "songs.py", "stored.py", "testing"),
 )
 
 
