@@ -68,6 +68,9 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.syspath_prepend(str(root / "site"))
         installed.cache_clear()
         yield root
+    for kind in KINDS:
+        # What was imported would count as installed in later tests.
+        sys.modules.pop(f"my_{kind}", None)
     installed.cache_clear()
 
 
