@@ -23,7 +23,12 @@ class HDemucsOptions:
         '"musdb-plus" (torchaudio\'s, 335 MB, downloaded on first use), or a path to a '
         ".safetensors, .pt or .th state dict",
     )
-    segment: float = option(10.0, "length of a chunk, before it is lengthened by overlap", unit="s")
+    segment: float = option(
+        0.0,
+        "length of a chunk, before it is lengthened by overlap; 0 for what suits the weights: "
+        "2.7 s for bundled, else 10 s, the official recipe's",
+        unit="s",
+    )
     overlap: float = option(
         0.1, "cross-fade of two chunks, and by how much of its length a chunk is longer", unit="s"
     )

@@ -24,10 +24,11 @@ class HDemucsSeparator(torch.nn.Module):
     def __init__(self, options: HDemucsOptions) -> None:
         super().__init__()
         self.model, config = load_model(options.weights)
-        self._masked = config.masked
+        self._config = config
         self.model.requires_grad_(False)
         self._order = [self.model.sources.index(stem) for stem in STEMS]
-        self._chunk = int(SAMPLE_RATE * options.segment * (1 + options.overlap))
+        segment = options.segment or config.segment
+        self._chunk = int(SAMPLE_RATE * segment * (1 + options.overlap))
         self._fade = int(SAMPLE_RATE * options.overlap)
 
     def separate(self, mixture: Tensor) -> Tensor:
@@ -68,8 +69,8 @@ class HDemucsSeparator(torch.nn.Module):
         missing = max(0, max(int(self.model.nfft), WINDOW) - length)
         padded = torch.nn.functional.pad(chunk, (0, missing))
         estimate: Tensor = self.model(padded)
-        if self._masked:
-            estimate = mask_mixture(estimate, padded)
+        if self._config.masked:
+            estimate = mask_mixture(estimate, padded, self._config.sharpness)
         return estimate[..., :length]
 
 

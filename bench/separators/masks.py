@@ -14,16 +14,17 @@ _FLOOR: Final = 1e-3
 of standard deviation 1, whose magnitudes are about 40."""
 
 
-def mask_mixture(estimate: Tensor, mixture: Tensor) -> Tensor:
+def mask_mixture(estimate: Tensor, mixture: Tensor, sharpness: float = 1.0) -> Tensor:
     """Share the mixture among stems by the magnitudes of their estimates.
 
-    Each stem is ``|S_k| / sum_j |S_j|`` times the mixture, bin by bin, as Open-Unmix does where it
-    iterates no further. What an estimate lost or added is gone: with no gains the remix is the
-    mixture itself, and small gains change it little, which HAAQI rewards.
+    Each stem is ``|S_k|^p / sum_j |S_j|^p`` times the mixture, bin by bin, p being the sharpness; 1
+    as Open-Unmix has it where it iterates no further. What an estimate lost or added is gone: with
+    no gains the remix is the mixture itself, and small gains change it little, which HAAQI rewards.
 
     Args:
         estimate: ``(B, S, 2, N)``.
         mixture: ``(B, 2, N)`` of about unit standard deviation, N at least WINDOW / 2 + 1.
+        sharpness: above 1, more of a bin goes to the loudest stem.
 
     Returns:
         ``(B, S, 2, N)``, summing to the mixture.
@@ -38,7 +39,7 @@ def mask_mixture(estimate: Tensor, mixture: Tensor) -> Tensor:
 
     parts = torch.view_as_real(spectrum(estimate)).square().sum(-1)
     # The floor inside the root keeps its gradient finite.
-    magnitudes = torch.sqrt(parts + _FLOOR**2)
+    magnitudes = (parts + _FLOOR**2) ** (sharpness / 2)
     shares = magnitudes / magnitudes.sum(1, keepdim=True)
     stems = shares * spectrum(mixture)[:, None]
     flat = stems.reshape(-1, *stems.shape[-2:])

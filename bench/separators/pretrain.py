@@ -28,6 +28,10 @@ from bench.separators.masks import mask_mixture
 from bench.separators.pool import Pool, build_pool, pool_names
 from bench.separators.weights import Config, build_model, save_weights
 
+SHARPNESS = 1.15
+"""Of the masks in use, while training goes through masks of 1: of 1, 1.15 and 1.3 it gave the
+pool's held-out songs the highest SDR, by 0.04 dB."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -152,7 +156,8 @@ class Trainer:
         for mixture, stems in pool.whole():
             x, mean, std = _normalised(torch.from_numpy(mixture)[None])
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                estimate = mask_mixture(self.average(x).float(), x)[0] * std + mean
+                masked = mask_mixture(self.average(x).float(), x, self.plan.config.sharpness)
+            estimate = masked[0] * std + mean
             scores.append(median_sdr(stems, estimate.numpy(), SAMPLE_RATE))
         means = np.nanmean(scores, axis=0)
         return {"mean": float(means.mean()), **dict(zip(STEMS, map(float, means), strict=True))}
@@ -229,6 +234,8 @@ def main(
         dconv_depth=dconv_depth,
         dconv_init=0.1,
         masked=True,
+        sharpness=SHARPNESS,
+        segment=round(frames / SAMPLE_RATE / 1.1, 1),
     )
     plan = Plan(
         config, songs, 8, frames, batch, steps, rate, 100, 0.999, 2.0, coherent, spread, seed

@@ -31,8 +31,10 @@ _BUNDLES: Final = {
 class Config:
     """What a state dict does not say of its network: keywords of torchaudio's HDemucs.
 
-    The defaults are those of torchaudio's hdemucs_high and of its bundles. `masked` says that the
-    network was trained through :func:`bench.separators.masks.mask_mixture`, and is to be used so.
+    The defaults are those of torchaudio's hdemucs_high and of its bundles. The last three are of
+    its use: `masked` says that the network was trained through
+    :func:`bench.separators.masks.mask_mixture`, and is to be used so, with masks of `sharpness`;
+    `segment` is the length in s of the chunks that suit it (the official recipe's 10 s).
     """
 
     sources: tuple[str, ...] = ("drums", "bass", "other", "vocals")
@@ -48,12 +50,15 @@ class Config:
     dconv_lstm: int = 4
     dconv_init: float = 1e-4
     masked: bool = False
+    sharpness: float = 1.0
+    segment: float = 10.0
 
 
 def build_model(config: Config) -> HDemucs:
     """An HDemucs with random weights."""
     settings = asdict(config)
-    del settings["masked"]
+    for name in ("masked", "sharpness", "segment"):
+        del settings[name]
     return HDemucs(**{**settings, "sources": list(config.sources)})
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -15,6 +18,7 @@ from bench.separators.weights import Config, build_model, save_weights
 
 SOURCES = ("drums", "bass", "other", "vocals")
 SMALL = Config(sources=SOURCES, channels=4, depth=5, nfft=2048, dconv_attn=5, dconv_lstm=5)
+SHORT = replace(SMALL, segment=0.2)
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +53,18 @@ def test_agrees_with_pyclarity(weights: str, length: int) -> None:
     expected = _official(separator.model, signal, segment=0.2)
     assert np.abs(expected).max() > 1e-3
     np.testing.assert_allclose(ours, expected, atol=1e-6, rtol=0)
+
+
+def test_weights_may_say_the_chunk_that_suits_them(weights: str, tmp_path: Path) -> None:
+    path = tmp_path / "short.safetensors"
+    save_weights(path, HDemucsSeparator(HDemucsOptions(weights=weights)).model, SHORT, {})
+    signal = torch.randn(1, 2, 30_001, generator=torch.Generator().manual_seed(2)) * 0.1
+    chosen, own, usual = (
+        HDemucsSeparator(HDemucsOptions(weights=name, segment=segment)).separate(signal)
+        for name, segment in ((weights, 0.2), (str(path), 0.0), (weights, 0.0))
+    )
+    torch.testing.assert_close(chosen, own, atol=0, rtol=0)
+    assert (chosen - usual).abs().max() > 1e-4
 
 
 def test_batch_items_do_not_touch(weights: str) -> None:

@@ -37,3 +37,11 @@ def test_silence_is_shared_alike_with_a_finite_gradient() -> None:
     shares.square().sum().backward()
     assert estimate.grad is not None
     assert torch.isfinite(estimate.grad).all()
+
+
+def test_sharper_masks_give_more_to_the_louder_stem() -> None:
+    _, mixture = signals()
+    estimate = mixture[:, None] * torch.tensor([3.0, 1.0, 0.0, 0.0]).view(1, 4, 1, 1)
+    for sharpness, share in ((1.0, 3 / 4), (2.0, 9 / 10)):
+        stems = mask_mixture(estimate, mixture, sharpness)
+        torch.testing.assert_close(stems[:, 0], share * mixture, atol=1e-3, rtol=0)

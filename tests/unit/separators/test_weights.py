@@ -7,13 +7,20 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torchaudio.models import hdemucs_high
 
-from bench.api import STEMS
+from bench.api import SAMPLE_RATE, STEMS
+from bench.data import DemoOptions
+from bench.data.cadenza import DemoDataset
 from bench.errors import BenchError
+from bench.evaluation.protocol import Excerpt
+from bench.hearing.sdr import median_sdr
+from bench.separators import HDemucsOptions
+from bench.separators.hdemucs import HDemucsSeparator
 from bench.separators.weights import BUNDLED, Config, build_model, load_model, save_weights
 
 TINY = Config(sources=STEMS, channels=4, depth=5, nfft=2048, dconv_attn=5, dconv_lstm=5)
@@ -141,3 +148,20 @@ def test_bundled_weights() -> None:
     model, _ = load_model("bundled")
     assert model.sources == list(STEMS)
     assert {str(t.dtype) for t in load_file(BUNDLED).values()} == {"torch.float16"}
+
+
+@pytest.mark.slow
+def test_bundled_weights_beat_the_mixture_by_five_decibels() -> None:
+    """On songs of the demo's validation split, whose names the training never had."""
+    demo = DemoDataset(DemoOptions())
+    separator = HDemucsSeparator(HDemucsOptions())
+    gains = []
+    for scene in demo.scenes("valid"):
+        excerpt = Excerpt.read(scene)
+        with torch.inference_mode():
+            ours = separator.separate(excerpt.mixture[None])[0]
+        quarter = (excerpt.mixture / 4).expand_as(ours)
+        clean = excerpt.stems.numpy()
+        scores = [median_sdr(clean, stems.numpy(), SAMPLE_RATE) for stems in (ours, quarter)]
+        gains.append(scores[0] - scores[1])
+    assert np.mean(gains) >= 5.0
