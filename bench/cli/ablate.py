@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bench.api import Dataset
     from bench.execute import Outcome, PlannedRun
     from bench.leaderboard.store import Board
+    from bench.plugins import Plugins
     from bench.suites import Suite
 
 _VARIED = {
@@ -85,6 +86,43 @@ def command(
     bench ablate --separator hdemucs,hdemucs-ft --gains fixed,cnn,cnn-residual \\
         --loss "mse + {alpha}*haaqi-net" --grid alpha=0,1,10 --seeds 3
     """
+    if only_plan or calibrate:
+        plan_ablation(file, given, out, baselines, workers, calibrate)
+        return 0
+    plugins, suite, matrix, dataset, runs = _resolved(file, given, baselines)
+
+    from bench.ablation.execute import execute_all
+    from bench.cli.progress import ConsoleShow
+    from bench.leaderboard.store import Board
+
+    for failure in plugins.failures:
+        click.echo(f"warning: {failure}", err=True)
+    _say_skipped(matrix)
+    board = Board(board_folder(out, suite.name))
+    outcome = execute_all(runs, board, plugins, dataset, workers=workers, show=ConsoleShow())
+    _show_results(runs, outcome, board, suite, format, report)
+    return 0 if outcome.ok else 1
+
+
+def plan_ablation(
+    file: Path | None,
+    given: dict[str, Any],
+    out: Path | None,
+    baselines: bool,
+    workers: int,
+    calibrate: bool,
+) -> None:
+    """Show the matrix of an ablation, what of it is there, and what is to come; run nothing."""
+    plugins, suite, matrix, dataset, runs = _resolved(file, given, baselines)
+    if calibrate:
+        calibrate_runs(runs, dataset, plugins)
+    folder = board_folder(out, suite.name)
+    _show_plan(runs, matrix, folder, dataset, workers or os.cpu_count() or 1)
+
+
+def _resolved(
+    file: Path | None, given: dict[str, Any], baselines: bool
+) -> tuple[Plugins, Suite, Matrix, Dataset, list[PlannedRun]]:
     from bench.ablation.matrix import expand, plan_matrix
     from bench.plugins import installed
     from bench.spec import open_dataset
@@ -95,24 +133,7 @@ def command(
     matrix = expand(ablation, plugins, suite)
     dataset = open_dataset(max(matrix.specs, key=lambda spec: spec.trains), plugins)
     runs = plan_matrix(matrix, suite, plugins, dataset, baselines=baselines)
-    folder = board_folder(out, suite.name)
-    if only_plan or calibrate:
-        if calibrate:
-            calibrate_runs(runs, dataset, plugins)
-        _show_plan(runs, matrix, folder, dataset, workers or os.cpu_count() or 1)
-        return 0
-
-    from bench.ablation.execute import execute_all
-    from bench.cli.progress import ConsoleShow
-    from bench.leaderboard.store import Board
-
-    for failure in plugins.failures:
-        click.echo(f"warning: {failure}", err=True)
-    _say_skipped(matrix)
-    board = Board(folder)
-    outcome = execute_all(runs, board, plugins, dataset, workers=workers, show=ConsoleShow())
-    _show_results(runs, outcome, board, suite, format, report)
-    return 0 if outcome.ok else 1
+    return plugins, suite, matrix, dataset, runs
 
 
 def _ablation(file: Path | None, given: dict[str, Any]) -> Ablation:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import board_folder, run_options, spec_from
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.api import Dataset, Scene
@@ -18,17 +19,38 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Say what a run would do, and what of it is there already.")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @run_options
+@click.option(
+    "--grid", multiple=True, metavar="NAME=VALUES", help="Of an ablation, as in bench ablate."
+)
+@click.option("--seeds", type=int, default=None, help="Of an ablation, as in bench ablate.")
 @click.option("--workers", type=int, default=0, help="Scoring processes.  [default: one a core]")
 @click.option("--calibrate", is_flag=True, help="Measure what scoring costs here, for its time.")
 def command(
-    out: Path | None, baselines: bool, workers: int, calibrate: bool, **choices: Any
+    file: Path | None,
+    grid: tuple[str, ...],
+    seeds: int | None,
+    out: Path | None,
+    baselines: bool,
+    workers: int,
+    calibrate: bool,
+    **choices: Any,
 ) -> None:
     """Say what a run would do, what of it the board has already, and how long it would take.
 
     Runs nothing. With --calibrate the beginning of one scene goes through every system first; what
     was measured is kept for this machine. The time of training is not predicted.
+
+    With the FILE, lists, grid or seeds of an ablation it shows the matrix of its runs.
     """
+    lists = any("," in choices[name] for name in ("separator", "gains", "prescription", "loss"))
+    if file or grid or seeds is not None or lists:
+        from bench.cli.ablate import plan_ablation
+
+        given = {**_given(choices), "grid": grid, "seeds": seeds}
+        plan_ablation(file, given, out, baselines, workers, calibrate)
+        return
     plugins, suite, spec = spec_from(**choices)
 
     from bench.execute import plan_runs
@@ -57,6 +79,20 @@ def command(
         work.append(f"score {len(scenes)} scenes ({done})")
         click.echo(f"  {run.run_id}  {run.spec.label}: {'; '.join(work)}")
     click.echo(costs(runs, scenes, folder, workers or os.cpu_count() or 1))
+
+
+def _given(choices: dict[str, Any]) -> dict[str, Any]:
+    """The options that were typed; None for the others, so that a file's values count."""
+    from click.core import ParameterSource
+
+    context = click.get_current_context()
+    typed = {
+        name: value if context.get_parameter_source(name) == ParameterSource.COMMANDLINE else None
+        for name, value in choices.items()
+    }
+    if typed.pop("seed") is not None:
+        raise BenchError("an ablation has several seeds", where="--seed", hint="Give --seeds.")
+    return {**typed, "option": choices["option"]}
 
 
 def calibrate_runs(runs: Sequence[PlannedRun], dataset: Dataset, plugins: Plugins) -> None:

@@ -144,3 +144,16 @@ def test_wrong_input_is_told(
     said = capsys.readouterr().err
     assert message in said
     assert len(said.strip().splitlines()) <= 2
+
+
+def test_plan_shows_the_matrix_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    lists = ("--separator", "hdemucs,hdemucs-ft", "--gains", "fixed,cnn", "--seeds", "2")
+
+    def said(*arguments: str, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as caught:
+            main([*arguments, *lists, "--out", str(tmp_path)])
+        assert (caught.value.code or 0) == code
+        return capsys.readouterr()[1 if code else 0]
+
+    assert said("plan") == said("ablate", "--plan")
+    assert "Give --seeds." in said("plan", "--seed", "1", code=2)
