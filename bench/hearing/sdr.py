@@ -26,6 +26,9 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+_BLOCK = 1 << 18
+"""Samples that are looked at together, so that long signals are not copied."""
+
 
 def framewise_sdr(
     reference: npt.ArrayLike, estimate: npt.ArrayLike, window: int, hop: int | None = None
@@ -85,8 +88,13 @@ def median_sdr(reference: npt.ArrayLike, estimate: npt.ArrayLike, sample_rate: i
 
 def audible(sources: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Which of ``(sources, channels, samples)`` museval hears: ``(sources,)``."""
-    heard: npt.NDArray[np.bool_] = (np.asarray(sources, np.float64).sum(axis=1) != 0).any(axis=-1)
-    return heard
+    signals = np.asarray(sources)
+    starts = range(0, signals.shape[-1], _BLOCK)
+
+    def sounds(source: npt.NDArray[np.generic], start: int) -> bool:
+        return bool(source[:, start : start + _BLOCK].astype(np.float64).sum(axis=0).any())
+
+    return np.array([any(sounds(source, start) for start in starts) for source in signals], bool)
 
 
 def _energy(sources: Array) -> Array:

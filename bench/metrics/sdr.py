@@ -36,7 +36,9 @@ class Sdr:
         for index in sounding:
             if not audible(estimate)[index]:
                 raise ValueError(f"the estimate of {STEMS[index]} is silent and the stem is not")
-        values = median_sdr(reference[sounding], estimate[sounding], rendering.sample_rate)
+        if len(sounding) < len(reference):
+            reference, estimate = reference[sounding], estimate[sounding]
+        values = median_sdr(reference, estimate, rendering.sample_rate)
         if np.isnan(values).any():
             raise NoValueError("no window of 1 s has sound in every stem")
         found = {
