@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import board_folder, format_option, out_option
-from bench.cli.plan import calibrate_runs, costs
+from bench.cli.outcome import say_outcome
+from bench.cli.plan import calibrate_runs, costs, epochs_done, is_scored
 
 if TYPE_CHECKING:
     from bench.ablation.design import Ablation
@@ -153,25 +154,25 @@ def _show_plan(
     first = runs[0].spec
     click.echo(f"suite {first.suite}, split {first.split}, protocol {first.protocol}")
     click.echo(f"board {folder}")
-    left = [run for run in runs if not _is_done(folder, run)]
+    left = [run for run in runs if not is_scored(folder, run.run_id)]
     others, there = sum(run.is_baseline for run in runs), len(runs) - len(left)
     click.echo(f"{len(runs)} runs, {others} of them baselines; {there} are there already")
     scenes = dataset.scenes(first.split)
     pairs = sum(len(scene.listeners) for scene in scenes)
     pairs = min(pairs, first.limit or pairs)
     trained = [run for run in left if run.spec.trains]
-    epochs = sum(run.spec.training.epochs - _epochs(folder, run) for run in trained)
+    epochs = sum(run.spec.training.epochs - epochs_done(folder, run.run_id) for run in trained)
     click.echo(
         f"to do: {len(trained)} trainings, {epochs} epochs in all; {len(left) * pairs} scores of "
         f"(scene, listener) pairs, {pairs} a run"
     )
     click.echo(costs(runs, scenes, folder, workers))
     for run in runs:
-        state = "there" if _is_done(folder, run) else "to do"
+        state = "there" if is_scored(folder, run.run_id) else "to do"
         if run.spec.trains:
             settings = run.spec.training
             work = f"{settings.epochs} epochs of {settings.segments} segments on {run.spec.loss}"
-            state += f": train {work} ({_epochs(folder, run)} done), score"
+            state += f": train {work} ({epochs_done(folder, run.run_id)} done), score"
         click.echo(f"  {run.run_id}  {run.spec.label}: {state}")
     _say_skipped(matrix, err=False)
 
@@ -180,15 +181,6 @@ def _say_skipped(matrix: Matrix, err: bool = True) -> None:
     for one in matrix.skipped:
         several = "combination" if one.count == 1 else "combinations"
         click.echo(f"skipped {one.count} {several} of {one.name}: {one.reason}", err=err)
-
-
-def _is_done(folder: Path, run: PlannedRun) -> bool:
-    return (folder / "scores" / f"run_id={run.run_id}" / "scores.parquet").exists()
-
-
-def _epochs(folder: Path, run: PlannedRun) -> int:
-    logs = (folder / "training" / f"run_id={run.run_id}").glob("epoch-*.parquet")
-    return sum(1 for path in logs if path.stem != "epoch-0000")
 
 
 def _show_results(
@@ -208,15 +200,4 @@ def _show_results(
     table = leaderboard(board, suite.name, spec.split, spec.protocol, baseline=suite.baseline)
     effects = [effects_section(main_effects(board, table))]
     show(table, format, [] if format == "csv" else effects)
-    for run in runs:
-        if run.run_id in outcome.stopped:
-            click.echo(f"failed: {run.spec.label}: {outcome.stopped[run.run_id]}", err=True)
-        elif outcome.failed_pairs.get(run.run_id):
-            count = outcome.failed_pairs[run.run_id]
-            click.echo(f"failed: {run.spec.label}: {count} pairs, see the report", err=True)
-    if report:
-        from bench.report.page import write_report
-
-        page = write_report(board, board.path / "report", suite.name, spec.split, spec.protocol)
-        click.echo(f"Report: {page}", err=True)
-    click.echo(f"Board:  {board.path}", err=True)
+    say_outcome(runs, outcome, board, report)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bench.cli.options import text_format_option
+
 if TYPE_CHECKING:
     from bench.data.validate import Report
 
@@ -135,14 +137,7 @@ def prepare_command(
 @click.option("--split", multiple=True, help="Split, may be repeated.  [default: all there are]")
 @click.option("--metadata-only", is_flag=True, help="Read no audio: done in seconds.")
 @jobs_option
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How to show it.",
-)
+@text_format_option
 def validate_command(
     root: Path, split: tuple[str, ...], metadata_only: bool, jobs: int, format: str
 ) -> int:

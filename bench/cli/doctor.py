@@ -6,18 +6,12 @@ import json
 
 import click
 
+from bench.cli.options import text_format_option
 from bench.plugins import installed
 
 
 @click.command(short_help="Say what works on this machine, what is missing, how to get it.")
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How to show it.",
-)
+@text_format_option
 def command(format: str) -> int:
     """Say what works on this machine, what is missing and how to get it. Changes nothing.
 

@@ -81,6 +81,18 @@ def format_option(function: F) -> F:
     )(function)
 
 
+def text_format_option(function: F) -> F:
+    """How a text that is no table is shown."""
+    return click.option(
+        "--format",
+        "format",
+        type=click.Choice(("text", "json")),
+        default="text",
+        show_default=True,
+        help="How to show it.",
+    )(function)
+
+
 def spec_from(
     *,
     separator: str,

@@ -71,7 +71,7 @@ def command(
         work = []
         if run.spec.trains:
             settings = run.spec.training
-            trained = _epochs(folder, run.run_id)
+            trained = epochs_done(folder, run.run_id)
             work.append(
                 f"train {settings.epochs} epochs of {settings.segments} segments"
                 f" on {run.spec.loss} ({trained} done)"
@@ -140,18 +140,24 @@ def _duration(seconds: float) -> str:
 
 def _share_done(folder: Path, run_id: str, scenes: int) -> float:
     scores = folder / "scores" / f"run_id={run_id}"
-    if (scores / "scores.parquet").exists():
+    if is_scored(folder, run_id):
         return 1.0
     return min(1.0, len(list(scores.glob("*.parquet"))) / max(1, scenes))
 
 
 def _scored(folder: Path, run_id: str) -> str:
     scores = folder / "scores" / f"run_id={run_id}"
-    if (scores / "scores.parquet").exists():
+    if is_scored(folder, run_id):
         return "all done"
     return f"{len(list(scores.glob('*.parquet')))} done"
 
 
-def _epochs(folder: Path, run_id: str) -> int:
+def is_scored(folder: Path, run_id: str) -> bool:
+    """Whether a board has all scores of a run; pandas is not needed to see that."""
+    return (folder / "scores" / f"run_id={run_id}" / "scores.parquet").exists()
+
+
+def epochs_done(folder: Path, run_id: str) -> int:
+    """How many epochs of a run's training a board has, the one before any training apart."""
     logs = (folder / "training" / f"run_id={run_id}").glob("epoch-*.parquet")
     return sum(1 for path in logs if path.stem != "epoch-0000")

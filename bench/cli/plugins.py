@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from bench.cli.options import text_format_option
 from bench.plugins import KINDS, OBSERVER, Plugins, Registered, installed
 
 ALL_KINDS = (*KINDS, OBSERVER)
@@ -90,14 +91,7 @@ def new_command(name: str, kind: str, out: Path) -> None:
 @click.option(
     "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of its own."
 )
-@click.option(
-    "--format",
-    "format",
-    type=click.Choice(("text", "json")),
-    default="text",
-    show_default=True,
-    help="How to show it.",
-)
+@text_format_option
 def check_command(name: str, kind: str | None, options: tuple[str, ...], format: str) -> int:
     """Check a plugin: what it should do, what it does, and how to mend it.
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bench.cli.options import board_folder, format_option, run_options, spec_from
+from bench.cli.outcome import say_outcome
 
 
 @click.command(short_help="Train a system, score it beside the baselines, show the leaderboard.")
@@ -56,17 +57,6 @@ def command(
         from bench.cli.profile import show_profile
 
         show_profile(board, runs)
-    for run in runs:
-        if run.run_id in outcome.stopped:
-            click.echo(f"failed: {run.spec.label}: {outcome.stopped[run.run_id]}", err=True)
-        elif outcome.failed_pairs.get(run.run_id):
-            count = outcome.failed_pairs[run.run_id]
-            click.echo(f"failed: {run.spec.label}: {count} pairs, see the report", err=True)
-    if report:
-        from bench.report.page import write_report
-
-        page = write_report(board, board.path / "report", suite.name, spec.split, spec.protocol)
-        click.echo(f"Report: {page}", err=True)
-    click.echo(f"Board:  {board.path}", err=True)
+    say_outcome(runs, outcome, board, report)
     sys.stdout.flush()
     return 0 if outcome.ok else 1
