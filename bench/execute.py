@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import __version__
 from bench.api import Dataset
+from bench.data.jobs import cores
 from bench.leaderboard.schema import TIME_METRIC
 from bench.plugins import Plugins
 from bench.spec import RunSpec, baseline_specs, code_hash
@@ -141,7 +142,7 @@ def execute(
             todo,
             board,
             plugins,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers or cores(),
             profile=profile,
             advance=step,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import click
 from bench.cli.options import board_folder, format_option, out_option
 from bench.cli.outcome import say_outcome
 from bench.cli.plan import calibrate_runs, costs, epochs_done, is_scored
+from bench.data.jobs import cores
 
 if TYPE_CHECKING:
     from bench.ablation.design import Ablation
@@ -118,7 +118,7 @@ def plan_ablation(
     if calibrate:
         calibrate_runs(runs, dataset, plugins)
     folder = board_folder(out, suite.name)
-    _show_plan(runs, matrix, folder, dataset, workers or os.cpu_count() or 1)
+    _show_plan(runs, matrix, folder, dataset, workers or cores())
 
 
 def _resolved(

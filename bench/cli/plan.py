@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.cli.options import board_folder, run_options, spec_from
+from bench.data.jobs import cores
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def command(
             )
         work.append(f"score {len(scenes)} scenes ({done})")
         click.echo(f"  {run.run_id}  {run.spec.label}: {'; '.join(work)}")
-    click.echo(costs(runs, scenes, folder, workers or os.cpu_count() or 1))
+    click.echo(costs(runs, scenes, folder, workers or cores()))
 
 
 def _given(choices: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from bench.api import AUDIOGRAM_FREQUENCIES, SAMPLE_RATE
 from bench.data import DEMO_VERSION, demo_root
 from bench.data.audio import PARTS
 from bench.data.hrtf import spherical_head
-from bench.data.jobs import run_jobs
+from bench.data.jobs import cores, run_jobs
 from bench.data.metadata import MetadataFile
 from bench.data.prepare import (
     PartJob,
@@ -179,7 +179,7 @@ def write_song(job: SongJob) -> None:
 def _affordable(seconds: float) -> int:
     """Songs that may be played at once: one of four minutes takes 2.5 GB."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return max(1, min(os.cpu_count() or 1, int(free / (11e6 * seconds + 2e8))))
+    return max(1, min(cores(), int(free / (11e6 * seconds + 2e8))))
 
 
 class _Writer:

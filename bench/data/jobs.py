@@ -14,6 +14,14 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 
+def cores() -> int:
+    """The cores that this process may use, which a cluster's grant or taskset may make fewer."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
 def run_jobs(
     work: Callable[[J], R], jobs: Sequence[J], workers: int = 0
 ) -> Iterator[tuple[J, R | Exception]]:
@@ -24,7 +32,7 @@ def run_jobs(
         jobs: what to do; pickled for the processes.
         workers: processes; 0 for one a core, 1 for none beside this one.
     """
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    workers = min(workers or cores(), len(jobs))
     if workers <= 1:
         for job in jobs:
             try:

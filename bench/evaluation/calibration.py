@@ -11,8 +11,9 @@ from torch import Tensor
 from bench.api import Dataset, Scene, SceneAudio
 from bench.errors import BenchError
 from bench.evaluation.estimate import Rate, key_of
+from bench.evaluation.memory import recycle
 from bench.evaluation.scoring import Row
-from bench.evaluation.worker import Evaluator, RunToScore
+from bench.evaluation.worker import Evaluator, RunToScore, is_long
 from bench.leaderboard.schema import PROFILE_METRIC
 from bench.plugins import Plugins
 
@@ -62,7 +63,8 @@ def calibrate(runs: Sequence[PlannedRun], dataset: Dataset, plugins: Plugins) ->
         frames = min(scene.frames, round(seconds * scene.sample_rate))
         cut: Scene = replace(scene, audio=_Beginning(scene.audio, frames))
         evaluator.scenes = {scene.id: cut}
-        rows = evaluator.evaluate(scene.id, pairs)
+        rows = evaluator.evaluate(scene.id, pairs, long=is_long(scene))
+    recycle(False)
     audio = frames / scene.sample_rate
     return {
         key_of(run.spec): _rate(rows[run.run_id], audio, evaluator.keeps_stems(run.run_id))

@@ -22,8 +22,14 @@ from bench.evaluation.estimate import cache_folder
 
 MAPPED_FROM: Final = 64 << 20
 """Bytes from which a signal lies in a file: stems of 47 s in float32."""
-_MMAP_MAX, _TOP_PAD, _TRIM_THRESHOLD = -4, -2, -1  # of glibc's mallopt
-_USUAL: Final = ((_MMAP_MAX, 65_536), (_TOP_PAD, 128 << 10), (_TRIM_THRESHOLD, 128 << 10))
+_MMAP_MAX, _MMAP_THRESHOLD, _TOP_PAD, _TRIM_THRESHOLD = -4, -3, -2, -1  # of glibc's mallopt
+# The threshold too: once it has grown, as it does by itself, large tensors leave holes behind.
+_USUAL: Final = (
+    (_MMAP_MAX, 65_536),
+    (_MMAP_THRESHOLD, 128 << 10),
+    (_TOP_PAD, 128 << 10),
+    (_TRIM_THRESHOLD, 128 << 10),
+)
 _RECYCLING: Final = ((_MMAP_MAX, 0), (_TOP_PAD, 64 << 20), (_TRIM_THRESHOLD, 2**31 - 1))
 
 

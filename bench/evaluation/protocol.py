@@ -135,7 +135,7 @@ def separate(system: System, excerpt: Excerpt) -> Tensor:
         raise ValueError(
             f"the separator returned {tuple(stems.shape)}, expected {tuple(excerpt.stems.shape)}"
         )
-    if not bool(torch.isfinite(stems).all()):
+    if not all(bool(torch.isfinite(row).all()) for row in stems):
         raise ValueError("the separator returned samples that are not finite")
     return settled(stems)
 

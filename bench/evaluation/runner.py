@@ -10,6 +10,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from bench.api import Scene
 from bench.evaluation import worker
+from bench.evaluation.memory import recycle
 from bench.evaluation.scoring import Row
 from bench.evaluation.worker import Evaluator, RunToScore
 from bench.leaderboard.store import Board
@@ -89,8 +90,11 @@ def _results(
     workers = min(workers, len(todo))
     if workers <= 1:
         evaluator = Evaluator(runs, plugins, profile=profile)
-        for scene_id, pairs in todo.items():
-            yield scene_id, evaluator.evaluate(scene_id, pairs)
+        try:
+            for scene_id, pairs in todo.items():
+                yield scene_id, evaluator.evaluate(scene_id, pairs)
+        finally:
+            recycle(False)
         return
     left = dict(todo)
     try:

@@ -45,6 +45,11 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def is_long(scene: Scene) -> bool:
+    """Whether memory counts for more than time."""
+    return scene.frames >= LONG * scene.sample_rate
+
+
 class Evaluator:
     """Scores scenes with several runs of one suite; each scene is read once for all of them.
 
@@ -78,22 +83,29 @@ class Evaluator:
         self._worth_keeping: dict[str, bool] = {}
         self._kept_as = {run.run_id: self._separator_identity(run.spec) for run in runs}
 
-    def evaluate(self, scene_id: str, pairs: Mapping[str, Sequence[str]]) -> dict[str, list[Row]]:
+    def evaluate(
+        self, scene_id: str, pairs: Mapping[str, Sequence[str]], *, long: bool | None = None
+    ) -> dict[str, list[Row]]:
         """Rows by run id; `pairs` says which listeners of the scene each run is scored for.
 
         Whatever goes wrong becomes failed rows with the reason: it never raises for a scene.
-        One thread computes, so that scores do not depend on the number of workers.
+        One thread computes, so that scores do not depend on the number of workers. The process's
+        allocator is set as suits the scene, which is `long` or not, by default by its length;
+        ``recycle(False)`` sets it back.
         """
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return self._evaluate(self.scenes[scene_id], pairs)
+            return self._evaluate(self.scenes[scene_id], pairs, long)
         finally:
             torch.set_num_threads(threads)
 
-    def _evaluate(self, scene: Scene, pairs: Mapping[str, Sequence[str]]) -> dict[str, list[Row]]:
+    def _evaluate(
+        self, scene: Scene, pairs: Mapping[str, Sequence[str]], long: bool | None
+    ) -> dict[str, list[Row]]:
         watch = Stopwatch()
         try:
+            recycle(not (is_long(scene) if long is None else long))
             with watch.stage("read"):
                 excerpt = Excerpt.read(scene)
         except Exception as error:
@@ -227,10 +239,5 @@ def evaluate(
 ) -> dict[str, list[Row]]:
     """Evaluate one scene in this worker process; files of the `upcoming` ones are read ahead."""
     assert _evaluator is not None
-    scene = _evaluator.scenes[scene_id]
     _evaluator.prefetch(upcoming)
-    try:
-        recycle(scene.frames < LONG * scene.sample_rate)
-    except Exception:  # whose files cannot be read fails below, with the reason
-        recycle(False)
     return _evaluator.evaluate(scene_id, pairs)

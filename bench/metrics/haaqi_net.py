@@ -26,16 +26,22 @@ class HaaqiNetMetric:
         Raises:
             ValueError: the reference of an ear is silent.
         """
-        rms = rendering.remix_reference.float().square().mean(-1).sqrt()
+        rms = torch.stack([ear.square().mean().sqrt() for ear in rendering.remix_reference]).float()
         if not bool((rms > 0).all()):
             raise ValueError("HAAQI-Net: the reference remix of an ear is silent")
+        audiograms = audiogram_tensor(rendering.listener)
+        level1 = _PRESENTATION_LEVEL - 20 * torch.log10(rms)
+        scores = []
         with torch.inference_mode():
-            left, right = self.predictor.score(
-                rendering.output.float(),
-                audiogram_tensor(rendering.listener),
-                _PRESENTATION_LEVEL - 20 * torch.log10(rms),
-                rendering.output_rate,
-                rendering.output_reference.float(),
-                rendering.sample_rate,
-            ).tolist()
-        return {"mean": (left + right) / 2, **dict(zip(EARS, (left, right), strict=True))}
+            # One ear at a time, for the memory of a whole song.
+            for ear in (slice(0, 1), slice(1, 2)):
+                score = self.predictor.score(
+                    rendering.output[ear].float(),
+                    audiograms[ear],
+                    level1[ear],
+                    rendering.output_rate,
+                    rendering.output_reference[ear].float(),
+                    rendering.sample_rate,
+                )
+                scores.append(float(score))
+        return {"mean": sum(scores) / 2, **dict(zip(EARS, scores, strict=True))}

@@ -39,28 +39,30 @@ class HDemucsSeparator(torch.nn.Module):
         """
         mono = mixture.mean(1, keepdim=True)
         mean, std = mono.mean(-1, keepdim=True), mono.std(-1, keepdim=True, correction=0)
+        del mono
         heard = std > 0
-        normal = (mixture - mean) / torch.where(heard, std, torch.ones_like(std))
-        stems = self._in_chunks(normal)[:, self._order]
-        stems = stems * std[:, None] + mean[:, None]
-        return torch.where(heard[:, None], stems, torch.zeros_like(stems))
+        # A chunk at a time and in place: the stems of a song are the largest tensor there is.
+        stems = self._in_chunks(mixture, mean, torch.where(heard, std, torch.ones_like(std)))
+        return stems.add_(mean[:, None]).masked_fill_(~heard[:, None], 0.0)
 
-    def _in_chunks(self, normal: Tensor) -> Tensor:
-        """Run the network chunk by chunk and cross-fade, ``(B, 2, N)`` -> ``(B, S, 2, N)``.
+    def _in_chunks(self, mixture: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+        """Run the network chunk by chunk and cross-fade, ``(B, 2, N)`` -> ``(B, 4, 2, N)``.
 
-        The arithmetic of pyclarity's separate_sources, with its habits: chunks after the first
-        are longer by the fade, and one that is alone fades out at its end like any other first.
-        Only what is shorter than a fade is spared, where the original would give zeros.
+        The stems have the standard deviation of the mixture, and no mean yet. The arithmetic is
+        that of pyclarity's separate_sources, with its habits: chunks after the first are longer by
+        the fade, and one that is alone fades out at its end like any other first. Only what is
+        shorter than a fade is spared, where the original would give zeros.
         """
-        batch, channels, length = normal.shape
-        stems = normal.new_zeros(batch, len(self._order), channels, length)
+        batch, channels, length = mixture.shape
+        stems = mixture.new_zeros(batch, len(self._order), channels, length)
         for start in range(0, max(1, length), self._chunk):
             first = max(0, start - self._fade)
             end = min(start + self._chunk, length)
-            estimate = self._run(normal[..., first:end])
+            estimate = self._run((mixture[..., first:end] - mean) / std)[:, self._order]
             fade_in = self._fade if start else 0
             fade_out = self._fade if length > self._fade and (not start or end < length) else 0
-            stems[..., first:end] += estimate * _ramps(end - first, fade_in, fade_out).to(normal)
+            window = _ramps(end - first, fade_in, fade_out).to(mixture)
+            stems[..., first:end] += estimate * (std[:, None] * window)
         return stems
 
     def _run(self, chunk: Tensor) -> Tensor:

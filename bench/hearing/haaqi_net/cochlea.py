@@ -15,7 +15,8 @@ RMS of 1.0, bands low to high.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -30,6 +31,8 @@ RATE: Final = 1000
 """Hz; the rate of the band signals."""
 GRID: Final = 10
 """The FFT's length is a multiple of 1 / GRID seconds, so that RATE divides the spectrum evenly."""
+AT_ONCE: Final = 1 << 21
+"""Values of band signals that are computed at a time: all bands of an excerpt, some of a song."""
 
 _EAR_Q: Final = 9.26449
 _MIN_BANDWIDTH: Final = 24.7
@@ -70,6 +73,17 @@ class Excitation:
     imag: Tensor
     spectrum: Tensor
 
+    def chunk(self, groups: int) -> list[Excitation]:
+        """Groups of bands, at most so many."""
+        parts = [getattr(self, field.name).chunk(groups, 1) for field in fields(self)]
+        return [Excitation(*group) for group in zip(*parts, strict=True)]
+
+    @staticmethod
+    def join(groups: Sequence[Excitation]) -> Excitation:
+        """That of all bands, from groups of them."""
+        names = [field.name for field in fields(Excitation)]
+        return Excitation(*(torch.cat([getattr(g, name) for g in groups], 1) for name in names))
+
 
 @dataclass(frozen=True)
 class _Loss:
@@ -80,6 +94,10 @@ class _Loss:
     bandwidth: Tensor
     knee: Tensor
     slope: Tensor
+
+    def of(self, chosen: slice) -> _Loss:
+        """Those of some bands."""
+        return _Loss(**{f.name: getattr(self, f.name)[:, chosen] for f in fields(self)})
 
 
 class Cochlea(nn.Module):
@@ -121,18 +139,55 @@ class Cochlea(nn.Module):
         self, signal: Tensor, audiogram: Tensor, level1: Tensor, sample_rate: int
     ) -> Excitation:
         """See the module's conventions; `sample_rate` in Hz, a multiple of 10."""
-        loss = self._loss(audiogram)
-        spectrum, frequencies = self._bands(signal, sample_rate)
-        # Powers in units of the reference pressure squared, so that 0 dB SPL is 1.
-        calibration = 10 ** (level1 / 20)[:, None, None]
-        offset = (frequencies - self.centres) / self.erb
-        control = self._envelope(spectrum, (1 + (offset / self.widest) ** 2) ** -2) * calibration
+        spectrum, width, resolution = self._spectrum(signal, sample_rate)
+        loss, frames = self._loss(audiogram), round(signal.shape[-1] * RATE / sample_rate)
+        # Values in units of the reference pressure, so that 0 dB SPL is 1.
+        spectrum = spectrum * 10 ** (level1 / 20)[:, None]
+        at_once = max(1, AT_ONCE // (len(signal) * width))
+        groups = []
+        for start in range(0, BANDS, at_once):
+            chosen = slice(start, start + at_once)
+            bands, offset = self._bands(spectrum, width, resolution, chosen)
+            groups.append(self._excitation(bands, offset, loss.of(chosen), chosen, frames))
+        return groups[0] if len(groups) == 1 else Excitation.join(groups)
+
+    @staticmethod
+    def _spectrum(signal: Tensor, sample_rate: int) -> tuple[Tensor, int, float]:
+        """The spectrum ``(B, K)``, the values M that a band takes of it, and its step in Hz."""
+        unit = sample_rate // GRID
+        # At least half a unit of zeros keeps the filters' tails from wrapping onto the start.
+        length = (signal.shape[-1] + unit // 2 + unit - 1) // unit * unit
+        width = RATE * length // sample_rate
+        spectrum: Tensor = torch.fft.rfft(signal, length) * (2 * width / length)
+        return spectrum, width, sample_rate / length
+
+    def _bands(
+        self, spectrum: Tensor, width: int, resolution: float, chosen: slice
+    ) -> tuple[Tensor, Tensor]:
+        """The spectrum around the centres of some bands, ``(B, C, M)``, behind the middle ear, and
+        how far that is from the centres, in bandwidths ``(C, M)``."""
+        centres = self.centres[chosen]
+        shift = torch.fft.ifftshift(torch.arange(-(width // 2), width - width // 2))
+        index = torch.round(centres / resolution).long() + shift.to(spectrum.device)
+        frequencies = index * resolution
+        top = spectrum.shape[-1] - 1
+        inside = ((index > 0) & (index < top)).to(frequencies.dtype)
+        middle_ear = inside * _middle_ear(frequencies)
+        flat = index.clamp(0, top).reshape(-1)
+        bands = spectrum.index_select(-1, flat).reshape(-1, *index.shape)
+        return bands * middle_ear, (frequencies - centres) / self.erb[chosen]
+
+    def _excitation(
+        self, bands: Tensor, offset: Tensor, loss: _Loss, chosen: slice, frames: int
+    ) -> Excitation:
+        """What some bands make of their spectra, cut to the signal's `frames`."""
+        widest = self.widest[chosen]
+        control = self._envelope(bands, (1 + (offset / widest) ** 2) ** -2)
         control_power = control.real**2 + control.imag**2 + _FLOOR
-        bandwidth = self._widened(control_power, loss)
-        band = self._envelope(spectrum, (1 + (offset / bandwidth) ** 2) ** -2) * calibration
+        bandwidth = self._widened(control_power, loss, widest)
+        band = self._envelope(bands, (1 + (offset / bandwidth) ** 2) ** -2)
         real, imag = band.real, band.imag
         power = real**2 + imag**2 + _FLOOR
-        frames = round(signal.shape[-1] * RATE / sample_rate)
         level = _DB * torch.log(power) + self._gain(_DB * torch.log(control_power), loss)
         phase = torch.rsqrt(power)
         long_term = _DB * torch.log(power[..., :frames].mean(-1, keepdim=True)) + self._gain(
@@ -145,33 +200,16 @@ class Cochlea(nn.Module):
             spectrum=torch.relu(long_term)[..., 0],
         )
 
-    def _bands(self, signal: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
-        """The spectrum around each band's centre, ``(B, 32, M)``, and its frequencies in Hz."""
-        unit = sample_rate // GRID
-        # At least half a unit of zeros keeps the filters' tails from wrapping onto the start.
-        length = (signal.shape[-1] + unit // 2 + unit - 1) // unit * unit
-        width = RATE * length // sample_rate
-        resolution = sample_rate / length
-        spectrum = torch.fft.rfft(signal, length) * (2 * width / length)
-        shift = torch.fft.ifftshift(torch.arange(-(width // 2), width - width // 2))
-        index = torch.round(self.centres / resolution).long() + shift.to(signal.device)
-        frequencies = index * resolution
-        top = spectrum.shape[-1] - 1
-        inside = ((index > 0) & (index < top)).to(signal.dtype)
-        middle_ear = inside * _middle_ear(frequencies)
-        flat = index.clamp(0, top).reshape(-1)
-        bands = spectrum.index_select(-1, flat).reshape(-1, BANDS, width)
-        return bands * middle_ear, frequencies
-
     @staticmethod
     def _envelope(bands: Tensor, weight: Tensor) -> Tensor:
         envelope: Tensor = torch.fft.ifft(bands * weight)
         return envelope
 
-    def _widened(self, control_power: Tensor, loss: _Loss) -> Tensor:
+    @staticmethod
+    def _widened(control_power: Tensor, loss: _Loss, widest: Tensor) -> Tensor:
         """Filter bandwidths re normal: wider with outer-hair-cell loss and above 50 dB SPL."""
         level = _DB * torch.log(control_power.mean(-1, keepdim=True))
-        return loss.bandwidth + ((level - 50) / 50).clamp(0, 1) * (self.widest - loss.bandwidth)
+        return loss.bandwidth + ((level - 50) / 50).clamp(0, 1) * (widest - loss.bandwidth)
 
     @staticmethod
     def _gain(control: Tensor, loss: _Loss) -> Tensor:

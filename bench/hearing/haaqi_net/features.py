@@ -19,7 +19,7 @@ from scipy.signal import firwin
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.hearing.haaqi_net.cochlea import BANDS, RATE, Excitation, centre_frequencies
+from bench.hearing.haaqi_net.cochlea import AT_ONCE, BANDS, RATE, Excitation, centre_frequencies
 
 FRAME_RATE: Final = 125
 """Hz; the rate of the frame features (8 ms)."""
@@ -133,25 +133,33 @@ class Comparison(nn.Module):
     def _vibration(reference: Excitation, processed: Excitation) -> tuple[Tensor, Tensor]:
         """Covariance of the vibration in segments, and the share in which the reference is above
         threshold, each ``(B, 32, T)`` at FRAME_RATE."""
-        x, y = reference.level, processed.level
-        real = (reference.real * processed.real + reference.imag * processed.imag) * x * y
-        imag = (reference.imag * processed.real - reference.real * processed.imag) * x * y
-        window = torch.hann_window(_SEGMENT, dtype=x.dtype, device=x.device) ** 2
-        products = torch.stack([real, imag, x * x, y * y])
-        sums = functional.conv1d(
-            products.reshape(-1, 1, x.shape[-1]),
-            (window / window.sum())[None, None],
-            stride=RATE // FRAME_RATE,
-        ).reshape(4, *x.shape[:2], -1)
-        real, imag, xx, yy = sums
+        groups = max(1, reference.level.numel() // AT_ONCE)
+        parts = zip(reference.chunk(groups), processed.chunk(groups), strict=True)
+        real, imag, xx, yy = torch.cat([_vibration_products(x, y) for x, y in parts], 2)
         # Zero where both are silent.
         peak = torch.sqrt(real**2 + imag**2 + _EPS**2) - _EPS
         covariance = peak / torch.sqrt((xx + _EPS) * (yy + _EPS))
         # The vibration's RMS is its envelope's over the square root of two.
         rms = torch.sqrt(xx / 2 + _EPS)
         loud = _DB20 * torch.logsumexp(rms / _DB20, 1, keepdim=True) - _DB20 * math.log(BANDS)
-        audible = ((rms > _THRESHOLD) & (loud > _THRESHOLD)).to(x.dtype)
+        audible = ((rms > _THRESHOLD) & (loud > _THRESHOLD)).to(xx.dtype)
         return covariance, audible
+
+
+def _vibration_products(reference: Excitation, processed: Excitation) -> Tensor:
+    """Real and imaginary part of the product of the vibrations, and their powers, averaged over
+    segments: ``(4, B, C, T)`` at FRAME_RATE for the bands given."""
+    x, y = reference.level, processed.level
+    real = (reference.real * processed.real + reference.imag * processed.imag) * x * y
+    imag = (reference.imag * processed.real - reference.real * processed.imag) * x * y
+    window = torch.hann_window(_SEGMENT, dtype=x.dtype, device=x.device) ** 2
+    products = torch.stack([real, imag, x * x, y * y])
+    sums: Tensor = functional.conv1d(
+        products.reshape(-1, 1, x.shape[-1]),
+        (window / window.sum())[None, None],
+        stride=RATE // FRAME_RATE,
+    )
+    return sums.reshape(4, *x.shape[:2], -1)
 
 
 _DB20: Final = 20 / math.log(10)

@@ -35,6 +35,8 @@ CORRECTION: Final = 1.5
 """The most, in logits, that the network may move a frame's score from the formula's."""
 SHORTEST: Final = 0.1
 """s; what is shorter has no modulations to compare."""
+_QUERIES: Final = 1024
+"""Frames of 32 ms that attend to all at a time: the weights of a whole song are a gigabyte."""
 _LEVEL1_RANGE: Final = (0.0, 180.0)
 """dB SPL; keeps the scores of a silent reference finite."""
 
@@ -79,7 +81,8 @@ class FrameScorer(nn.Module):
             y = nn.functional.gelu(norm(convolution(x)))
             x = y if layer < 2 else x + y
         x = x.transpose(1, 2)
-        attended, _ = self.attention(x, x, x, need_weights=False)
+        parts = [x[:, k : k + _QUERIES] for k in range(0, x.shape[1], _QUERIES)]
+        attended = torch.cat([self.attention(q, x, x, need_weights=False)[0] for q in parts], 1)
         both = torch.cat([x + attended, context[:, None].expand(-1, x.shape[1], -1)], -1)
         correction = CORRECTION * torch.tanh(self.frame_score(both)[..., 0] / CORRECTION)
         formula = torch.logit(features.estimate.clamp(1e-3, 1 - 1e-3))
