@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,14 @@ def train_command(
     from bench.training.proxy.train import Settings, fit, load_table
 
     counts = {"train": songs, "valid": valid_songs}
-    for split, count in counts.items():
-        list(_labels(labels, split, count, jobs))
+    shards = {split: sorted(_labels(labels, split, count, jobs)) for split, count in counts.items()}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LightHaaqiNet()
-    tables = {split: load_table(labels, split, count, model) for split, count in counts.items()}
+    tables = {
+        split: load_table(_shown(f"features, {split}", paths), len(paths), model)
+        for split, paths in shards.items()
+    }
 
     def report(epoch: int, training: float, validation: float) -> None:
         click.echo(f"epoch {epoch}: squared error {training:.6f}, validation {validation:.6f}")
@@ -129,6 +131,16 @@ def _labels(folder: Path, split: str, songs: int, jobs: int) -> Iterator[Path]:
         for path in make_labels(folder, split, songs, jobs):
             step(path.name, 1)
             yield path
+
+
+def _shown(title: str, paths: Sequence[Path]) -> Iterator[Path]:
+    """The paths, one after the other, and how far that is."""
+    from bench.cli.progress import ConsoleShow
+
+    with ConsoleShow().stage(title, len(paths)) as step:
+        for path in paths:
+            yield path
+            step(path.name, 1)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ scores. The weights of the epoch with the least error on the validation songs ar
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,7 +18,7 @@ from torch import Tensor
 from bench.hearing.haaqi_net.features import Features
 from bench.hearing.haaqi_net.light import LightHaaqiNet, save_light
 from bench.seeds import derive
-from bench.training.proxy.labels import RATE, Shard, load_shard, shard_path
+from bench.training.proxy.labels import LABELS_A_SONG, RATE, Shard, load_shard
 
 _CHUNK: Final = 12
 
@@ -74,12 +74,17 @@ def tabulate(shard: Shard, model: LightHaaqiNet) -> Table:
     )
 
 
-def load_table(folder: Path, split: str, songs: int, model: LightHaaqiNet) -> Table:
-    """The table of the first `songs` songs of a split, whose shards must be in `folder`."""
-    paths = [shard_path(folder, split, song) for song in range(songs)]
-    tables = [tabulate(load_shard(path), model) for path in paths]
-    columns = {name: [vars(table)[name] for table in tables] for name in vars(tables[0])}
-    return Table(**{name: torch.cat(parts) for name, parts in columns.items()})
+def load_table(shards: Iterable[Path], songs: int, model: LightHaaqiNet) -> Table:
+    """The table of so many songs, from their shards, each of LABELS_A_SONG labels."""
+    # Made in one piece: pieces would leave as much memory again in holes between them.
+    columns: dict[str, Tensor] = {}
+    for song, path in enumerate(shards):
+        rows = slice(song * LABELS_A_SONG, (song + 1) * LABELS_A_SONG)
+        for name, values in vars(tabulate(load_shard(path), model)).items():
+            if name not in columns:
+                columns[name] = values.new_empty(songs * LABELS_A_SONG, *values.shape[1:])
+            columns[name][rows] = values
+    return Table(**columns)
 
 
 def predict(model: LightHaaqiNet, table: Table, batch: int = 64) -> Tensor:

@@ -193,6 +193,32 @@ def test_predictions_are_sorted_into_groups() -> None:
     assert last["mean truth"] == pytest.approx(0.4)
 
 
+def test_train_writes_weights_that_load_and_are_the_same_again(
+    tmp_path: Path, shard: Shard
+) -> None:
+    """On labels of one ear, repeated until they are a song's."""
+    times = labels.LABELS_A_SONG // len(shard.haaqi)
+    columns = {
+        name: values if name == "reference" else np.concatenate([values] * times)
+        for name, values in vars(shard).items()
+    }
+    for split, songs in (("train", 2), ("valid", 1)):
+        for song in range(songs):
+            with shard_path(tmp_path, split, song).open("wb") as file:
+                np.savez(file, **columns)
+    out = tmp_path / "net.safetensors"
+    arguments = ["train", str(out), "--labels", str(tmp_path), "--songs", "2", "--valid-songs", "1"]
+    weights = []
+    for _ in range(2):
+        result = CliRunner().invoke(command, [*arguments, "--epochs", "1"])
+        assert result.exit_code == 0, result.output
+        assert "epoch 1: squared error" in result.stdout
+        weights.append(load_light(str(out)).state_dict())
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    bundled = load_light().state_dict()
+    assert any(not torch.equal(value, bundled[name]) for name, value in weights[0].items())
+
+
 def test_evaluate_prints_the_figures(tmp_path: Path, shard: Shard) -> None:
     for split in ("test songs", "test listeners", "test degradations"):
         with shard_path(tmp_path, split, 0).open("wb") as file:
