@@ -4,8 +4,10 @@ The processed signal and its reference pass a cochlea in torch that knows the au
 level (:mod:`.cochlea`), are compared as HAAQI compares them (:mod:`.features`), and a small network
 (convolutions over time with the audiogram and the summary at every frame, self-attention, a score
 a frame, their mean) corrects what HAAQI's formula gives on these approximate quantities. The
-correction is bounded, so that a system trained to please the network must still please the
-formula. Without training the network changes nothing.
+correction is bounded, and it has no gradient: it knows what systems do to music, not what an
+optimiser may do to please it. So a system trained on the score climbs the formula; with the
+network's gradient too, less of the truth was gained (see the model card). Without training the
+network changes nothing.
 """
 
 from __future__ import annotations
@@ -72,11 +74,11 @@ class FrameScorer(nn.Module):
         nn.init.zeros_(self.frame_score.bias)
 
     def forward(self, features: Features, audiogram: Tensor) -> Tensor:
-        """Frame scores ``(B, T)``, 0 to 1."""
-        summary = torch.cat([features.summary, audiogram / 100], -1)
+        """Frame scores ``(B, T)``, 0 to 1; differentiable in ``features.estimate`` alone."""
+        summary = torch.cat([features.summary.detach(), audiogram / 100], -1)
         context = self.context(summary)
         frames = features.frames.shape[-1]
-        x = torch.cat([features.frames, context[..., None].expand(-1, -1, frames)], 1)
+        x = torch.cat([features.frames.detach(), context[..., None].expand(-1, -1, frames)], 1)
         for layer, (convolution, norm) in enumerate(zip(self.body, self.norms, strict=True)):
             y = nn.functional.gelu(norm(convolution(x)))
             x = y if layer < 2 else x + y

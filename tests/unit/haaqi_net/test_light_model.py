@@ -16,7 +16,7 @@ from torch import Tensor
 
 from bench.api import LossInput
 from bench.errors import BenchError
-from bench.hearing.haaqi_net import load
+from bench.hearing.haaqi_net import cochlea, features, light, load
 from bench.hearing.haaqi_net.cochlea import Cochlea, centre_frequencies
 from bench.hearing.haaqi_net.features import haaqi_formula
 from bench.hearing.haaqi_net.light import FrameScorer, LightHaaqiNet, load_light, save_light
@@ -197,6 +197,31 @@ def test_the_gradient_is_the_slope() -> None:
     numeric = (of(1.02) - of(0.98)) / 0.04
     assert numeric < -0.01
     assert float(slope) == pytest.approx(numeric, rel=0.1)
+
+
+def test_the_slope_is_the_formulas_in_direction() -> None:
+    """The trained correction has no gradient that an optimiser could exploit."""
+    model = load_light()
+    clean = row(amplified(chords()))
+    heard = row(amplified(chords(seed=7))).requires_grad_()
+    audiogram, level1 = torch.tensor([SLOPING]).float(), torch.tensor([85.0])
+    value = model.score(heard, audiogram, level1, RATE, clean)
+    estimate = model.features(heard, audiogram, level1, RATE, clean).estimate
+    assert abs((value - estimate).item()) > 1e-4
+    (ours,), (formula,) = (torch.autograd.grad(v.sum(), heard) for v in (value, estimate))
+    cosine = torch.nn.functional.cosine_similarity(ours, formula)
+    assert float(cosine) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_groups_of_bands_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long song's bands are computed in groups."""
+    model = load_light()
+    clean, heard = row(amplified(chords())), row(amplified(chords(seed=7)))
+    whole = score(model, heard, clean)
+    for module in (cochlea, features):
+        monkeypatch.setattr(module, "AT_ONCE", 1 << 14)
+    monkeypatch.setattr(light, "_QUERIES", 7)
+    torch.testing.assert_close(score(model, heard, clean), whole, rtol=0, atol=1e-6)
 
 
 def test_the_network_can_move_a_score_by_a_bounded_amount_only() -> None:
