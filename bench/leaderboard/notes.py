@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def board_notes(
-    table: Leaderboard, baseline: str, hidden: int, damaged: Mapping[Path, str]
+    table: Leaderboard,
+    baseline: str,
+    hidden: int,
+    no_better: Sequence[str],
+    damaged: Mapping[Path, str],
 ) -> tuple[str, ...]:
     """The notes of a leaderboard.
 
@@ -21,10 +25,16 @@ def board_notes(
         table: the leaderboard.
         baseline: the row that was to be compared with.
         hidden: older runs of the same configurations, which are not shown.
+        no_better: rows whose training kept the weights it began with.
         damaged: files of the board that could not be read, with the reason.
     """
     return (
         *_about_rows(table),
+        *(
+            f"{label}: no epoch of its training was better than none, by true HAAQI on the "
+            "validation songs, so the untrained system is scored."
+            for label in no_better
+        ),
         *_about_counts(table),
         *_about_comparisons(table, baseline),
         *_about_provenance(table, hidden),

@@ -15,7 +15,7 @@ import pandas as pd
 
 from bench.leaderboard.model import OTHER_DATA, Column, Leaderboard, Row
 from bench.leaderboard.notes import board_notes
-from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
+from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC, TRUTH
 from bench.leaderboard.statistics import (
     PAIR,
     clustered_mean,
@@ -77,7 +77,20 @@ def leaderboard(
         notes=(),
         saturated=alike,
     )
-    return replace(table, notes=board_notes(table, baseline, hidden, board.damaged))
+    notes = board_notes(table, baseline, hidden, _no_better_trained(board, rows), board.damaged)
+    return replace(table, notes=notes)
+
+
+def _no_better_trained(board: Board, rows: Sequence[Row]) -> list[str]:
+    """Labels of runs whose training kept the weights it began with."""
+    log = board.training([str(row.run["run_id"]) for row in rows if has_ended(row.run)])
+    truth = log[log["name"] == TRUTH].pivot_table(index="epoch", columns="run_id", values="value")
+    labels = {str(row.run["run_id"]): row.label for row in rows}
+    return [
+        labels[str(run)]
+        for run, values in truth.items()
+        if values.last_valid_index() and values.idxmax() == 0
+    ]
 
 
 def select_runs(

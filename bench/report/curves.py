@@ -8,11 +8,9 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from bench.leaderboard.schema import PROXY, TRUTH
 from bench.report.style import INK, MUTED, Drawn, drawing, line_of, mark_style, to_svg
 from bench.training.guard import EPOCHS
-
-TRUTH = "valid/haaqi/mean"
-PROXY = "valid/haaqi-net/mean"
 
 
 def training_curves(log: pd.DataFrame, trained: str) -> list[Drawn]:

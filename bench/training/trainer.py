@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from bench.api import Dataset
+from bench.leaderboard.schema import PROXY, TRUTH
 from bench.leaderboard.store import Board
 from bench.losses.compose import ComposedLoss
 from bench.plugins import Plugins
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger(__name__)
-
-TRUTH = "valid/haaqi/mean"
-PROXY = "valid/haaqi-net/mean"
 
 
 class TrainingStopped(Exception):

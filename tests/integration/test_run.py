@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from bench.cli import main
+from bench.leaderboard.schema import PROXY, TRUTH
 from bench.leaderboard.store import Board
-from bench.training.trainer import PROXY, TRUTH, Trainer
+from bench.training.trainer import Trainer
 from bench.training.validation import Validation
 
 SUITE = """

@@ -169,6 +169,17 @@ def test_of_one_configuration_the_newest_ended_run_is_shown(board: Board) -> Non
     assert note(table, "versions of bench's code").startswith("The rows were computed by 2")
 
 
+def test_a_training_that_kept_what_it_began_with_is_told(board: Board) -> None:
+    for run_id, gains, truth in (("rworse", "cnn", (0.5, 0.49)), ("rbetter", "table", (0.5, 0.51))):
+        board.write_run(run_row(run_id, "hdemucs-ft", gains))
+        fill(board, run_id, 0.6)
+        for epoch, value in enumerate(truth):
+            board.append_epoch(run_id, {"epoch": epoch, "valid/haaqi/mean": value})
+    told = note(build(board), "no epoch of its training")
+    assert told.startswith("hdemucs-ft + cnn: ")
+    assert "hdemucs-ft + table: no epoch" not in " ".join(build(board).notes)
+
+
 def test_other_data_is_not_ranked_or_compared(board: Board) -> None:
     prints = json.dumps({"valid": "other", "train": "da7a"})
     row = run_row("rold", "open-unmix", "fixed", dataset_fingerprint=prints)
