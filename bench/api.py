@@ -16,9 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, runtime_checkable
 
 import pluggy
+
+from bench.hearing import AUDIOGRAM_FREQUENCIES as AUDIOGRAM_FREQUENCIES
+from bench.hearing import EARS as EARS
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
@@ -31,12 +35,8 @@ OLDEST_API_VERSION: Final = 1
 ``BENCH_API_VERSION = 1``; one that says nothing counts as built for version 1."""
 STEMS: Final = ("vocals", "drums", "bass", "other")
 """The stems, in the order of every tensor and every list of gains."""
-EARS: Final = ("left", "right")
-"""The ears, in the order of channels and audiograms."""
 SAMPLE_RATE: Final = 44_100
 """Hz; the rate of scenes in the Cadenza layout."""
-AUDIOGRAM_FREQUENCIES: Final = (250, 500, 1000, 2000, 3000, 4000, 6000, 8000)
-"""Hz; the frequencies of an audiogram tensor."""
 
 hookspec = pluggy.HookspecMarker("bench")
 hookimpl = pluggy.HookimplMarker("bench")
@@ -61,6 +61,23 @@ def option(default: T, help: str, *, unit: str = "") -> T:
 # --- specs: what a register_* hook returns -----------------------------------------------------
 
 
+@dataclass(frozen=True)
+class PluginFile:
+    """A file or folder that a plugin reads or makes, as ``bench doctor`` tells of it.
+
+    Attributes:
+        name: what it is.
+        path: where it is, or would be.
+        remedy: what to do where it is not there.
+        required: whether the plugin is broken without it; otherwise only some options need it.
+    """
+
+    name: str
+    path: Path
+    remedy: str
+    required: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class PluginSpec:
     """What the harness knows of a plugin before it imports it.
@@ -78,6 +95,8 @@ class PluginSpec:
             ``"musdb18-test"`` or ``"private"``; decides whether a row is ranked in a suite.
         licence: of the weights or code, where it is not the project's.
         citation: what to cite.
+        files: ``"package.module:function"`` that returns the :class:`PluginFile` s of the plugin,
+            called by ``bench doctor``.
     """
 
     kind: ClassVar[str] = ""
@@ -89,23 +108,41 @@ class PluginSpec:
     trained_on: tuple[str, ...] = ()
     licence: str = ""
     citation: str = ""
+    files: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeparatorSpec(PluginSpec):
-    """A separator. `reads_stems` marks an oracle: handed the clean stems, and never ranked."""
+    """A separator.
+
+    Attributes:
+        trainable: whether a run trains it.
+        reads_stems: marks an oracle: handed the clean stems, and never ranked.
+        separates: False where its stems are parts of the mixture as it is, so that gains that are
+            not the same for all stems mean nothing.
+    """
 
     kind: ClassVar[str] = "separator"
     trainable: bool = False
     reads_stems: bool = False
+    separates: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class GainsSpec(PluginSpec):
-    """A gain strategy."""
+    """A gain strategy.
+
+    Attributes:
+        trainable: whether a run trains it.
+        reads_request: whether it is guided by the gains that the scene requests; one that is not
+            cannot win where the reference has them.
+        is_request: whether its gains are those that the scene requests, and nothing else.
+    """
 
     kind: ClassVar[str] = "gains"
     trainable: bool = False
+    reads_request: bool = True
+    is_request: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,26 +154,45 @@ class PrescriptionSpec(PluginSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class LossSpec(PluginSpec):
-    """A loss term. `default_place` is where it acts unless the expression says ``name@place``."""
+    """A loss term.
+
+    Attributes:
+        default_place: where it acts unless the expression says ``name@place``: "stems", "remix"
+            (before the prescription) or "output" (after it).
+        unit: of its values.
+        predicts: name of a metric, where one minus this loss is a prediction of it.
+    """
 
     kind: ClassVar[str] = "loss"
     default_place: str = "stems"
-    """One of "stems", "remix" (before the prescription) and "output" (after it)."""
+    unit: str = ""
+    predicts: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(PluginSpec):
-    """A metric. `parts` names the values it returns, the first being its headline.
+    """A metric.
 
-    `reads_stems` marks one that judges the separated stems: audio that somebody handed in has none.
+    Attributes:
+        parts: names of the values that it returns, the first being its headline.
+        unit: of its values.
+        title: of its column; its name where empty.
+        decimals: with which its values are shown.
+        percent: whether its values are shares of 1 that are shown in per cent.
+        higher_is_better: None where neither direction is better in itself (a level difference).
+        reads_stems: whether it judges the separated stems: submitted audio has none.
+        predicts: name of a metric, where this one is a prediction of it.
     """
 
     kind: ClassVar[str] = "metric"
     parts: tuple[str, ...] = ("mean",)
     unit: str = ""
+    title: str = ""
+    decimals: int = 3
+    percent: bool = False
     higher_is_better: bool | None = True
-    """None where neither direction is better in itself (a level difference)."""
     reads_stems: bool = False
+    predicts: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +200,17 @@ class DatasetSpec(PluginSpec):
     """A dataset."""
 
     kind: ClassVar[str] = "dataset"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontEndSpec(PluginSpec):
+    """A front end of HAAQI-Net: what predicts HAAQI from signals and audiograms.
+
+    Its target makes a :class:`Predictor`. Its options have a field ``weights``: ``"bundled"`` or a
+    path.
+    """
+
+    kind: ClassVar[str] = "front-end"
 
 
 # --- data --------------------------------------------------------------------------------------
@@ -304,8 +371,8 @@ class LossInput:
         estimate: ``(B, 4, 2, N)`` on stems, ``(B, 2, N)`` on remix and output.
         reference: the same shape.
         audiograms: dB HL, ``(B, 2, 8)``.
-        level1: dB SPL that an RMS of 1.0 stands for, per ear, ``(B, 2)`` (FACTS: 65 minus the
-            RMS level in dB of that ear's reference remix before the prescription).
+        level1: dB SPL that an RMS of 1.0 stands for, per ear, ``(B, 2)``: 65 minus the RMS
+            level in dB of that ear's reference remix before the prescription.
         sample_rate: Hz.
         place: "stems", "remix" or "output".
     """
@@ -324,6 +391,43 @@ class Loss(Protocol):
 
     def __call__(self, data: LossInput) -> Tensor:
         """A scalar."""
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Predicts HAAQI; a ``torch.nn.Module`` in eval mode with frozen parameters."""
+
+    @property
+    def intrusive(self) -> bool:
+        """Whether `score` needs the reference."""
+
+    def score(
+        self,
+        processed: Tensor,
+        audiogram: Tensor,
+        level1: Tensor,
+        sample_rate: int,
+        reference: Tensor | None = None,
+        reference_rate: int | None = None,
+    ) -> Tensor:
+        """Predicted HAAQI of each ear, differentiable in `processed`.
+
+        Args:
+            processed: one ear's signal a row, ``(B, N)``, full scale 1.0; a stereo signal is two
+                rows with an audiogram each.
+            audiogram: dB HL at AUDIOGRAM_FREQUENCIES, ``(B, 8)``.
+            level1: dB SPL that an RMS of 1.0 stands for, ``(B,)``.
+            sample_rate: Hz.
+            reference: ``(B, M)``, time-aligned with `processed`, amplified as `processed` is;
+                read by an intrusive model only.
+            reference_rate: Hz; `sample_rate` where None.
+
+        Returns:
+            ``(B,)``, 0 to 1.
+
+        Raises:
+            ValueError: shapes that do not fit, or an intrusive model without a reference.
+        """
 
 
 @dataclass(frozen=True)
@@ -365,3 +469,37 @@ class Metric(Protocol):
 
     def score(self, rendering: Rendering) -> Mapping[str, float]:
         """A value for each of the spec's parts. Raises where none can be given: never a zero."""
+
+
+# --- observers ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What an observer is told of a run: plain values.
+
+    Attributes:
+        label: its name on a board.
+        suite: name of its suite.
+        split: that is scored.
+        protocol: whose gains the reference has.
+        separator: name of the separator.
+        gains: name of the gain strategy.
+        prescription: name of the prescription.
+        loss: the loss expression; empty where nothing is trained.
+        epochs: of training; 0 where nothing is trained.
+        seed: of the run.
+        settings: all that the run's id is made of, as in the column ``spec_json`` of a board.
+    """
+
+    label: str
+    suite: str
+    split: str
+    protocol: str
+    separator: str
+    gains: str
+    prescription: str
+    loss: str
+    epochs: int
+    seed: int
+    settings: Mapping[str, Any]

@@ -8,20 +8,19 @@ heavy; the observer hooks are called while a run goes on and must not change wha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.api import (
     DatasetSpec,
+    FrontEndSpec,
     GainsSpec,
     LossSpec,
     MetricSpec,
     PrescriptionSpec,
+    RunInfo,
     SeparatorSpec,
     hookspec,
 )
-
-if TYPE_CHECKING:
-    from bench.spec import RunSpec
 
 
 @hookspec
@@ -55,7 +54,12 @@ def register_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
 
 
 @hookspec
-def run_started(run_id: str, spec: RunSpec, total: int) -> None:
+def register_front_ends() -> Iterable[FrontEndSpec]:  # type: ignore[empty-body]
+    """Front ends of HAAQI-Net: what predicts HAAQI from signals and audiograms."""
+
+
+@hookspec
+def run_started(run_id: str, spec: RunInfo, total: int) -> None:
     """Observer: a run begins; `total` is its number of (scene, listener) pairs."""
 
 
@@ -70,5 +74,5 @@ def scene_scored(run_id: str, scene: str, rows: list[Mapping[str, Any]]) -> None
 
 
 @hookspec
-def run_finished(run_id: str, spec: RunSpec, summary: Mapping[str, Any]) -> None:
+def run_finished(run_id: str, spec: RunInfo, summary: Mapping[str, Any]) -> None:
     """Observer: a run ended; `summary` is its row of the runs table."""

@@ -22,7 +22,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small synthesised set in the Cadenza layout: 3 songs to train on, 2 to score, 3 s each."""
-    from bench.data.demo import write_demo
+    from bench.data.generate.demo import write_demo
 
     root = tmp_path_factory.mktemp("small") / "set"
     write_demo(

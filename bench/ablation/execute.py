@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from bench.api import Dataset
 from bench.evaluation.scoring import reason_of
-from bench.execute import Outcome, PlannedRun, Show, execute, keep_failure
 from bench.plugins import Plugins
+from bench.runs.execute import Outcome, execute
+from bench.runs.plan import PlannedRun
+from bench.runs.record import keep_failure
+from bench.runtime.progress import NO_PROGRESS, Progress
 
 if TYPE_CHECKING:
-    from bench.leaderboard.store import Board
+    from bench.board.store import Board
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ def execute_all(
     dataset: Dataset,
     *,
     workers: int = 0,
-    show: Show | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Outcome:
     """Do all runs; one that cannot be done becomes a failed row with its reason.
 
@@ -41,7 +44,7 @@ def execute_all(
         plugins: the installed plugins.
         dataset: of the runs.
         workers: scoring processes; 0 for one a core.
-        show: progress.
+        progress: told how far it is.
     """
     ordered = sorted(runs, key=lambda run: (run.spec.trains, run.spec.separator.label))
     failed: dict[str, int] = {}
@@ -49,12 +52,12 @@ def execute_all(
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
         try:
-            outcomes = [execute(batch, board, plugins, dataset, workers=workers, show=show)]
+            outcomes = [execute(batch, board, plugins, dataset, workers=workers, progress=progress)]
         # Whatever broke it, the others of the batch must not suffer: each by itself, then. What
         # was done before it broke is on the board and is not done again.
         except Exception as error:
             log.debug("a batch broke: %s", error)
-            outcomes = [_alone(run, board, plugins, dataset, workers, show) for run in batch]
+            outcomes = [_alone(run, board, plugins, dataset, workers, progress) for run in batch]
         for outcome in outcomes:
             failed |= outcome.failed_pairs
             stopped |= outcome.stopped
@@ -67,10 +70,10 @@ def _alone(
     plugins: Plugins,
     dataset: Dataset,
     workers: int,
-    show: Show | None,
+    progress: Progress,
 ) -> Outcome:
     try:
-        return execute([run], board, plugins, dataset, workers=workers, show=show)
+        return execute([run], board, plugins, dataset, workers=workers, progress=progress)
     except Exception as error:
         reason = reason_of(error)
         keep_failure(run, board, plugins, dataset, reason)

@@ -14,13 +14,15 @@ from itertools import product
 from typing import Any, Final
 
 from bench.ablation.design import Ablation
-from bench.api import Dataset, GainsSpec, SeparatorSpec
+from bench.api import Dataset, GainsSpec, LossSpec, SeparatorSpec
 from bench.errors import BenchError, near_match
-from bench.execute import PlannedRun
-from bench.losses.expression import EmptyObjectiveError, parse_loss
-from bench.plugins import Plugins
-from bench.spec import RunSpec, baseline_specs, make_run_spec, parse_options
-from bench.suites import Suite
+from bench.options import parse_options
+from bench.plugins import KINDS, Plugins
+from bench.runs.plan import PlannedRun
+from bench.spec.loss import EmptyObjectiveError, parse_loss
+from bench.spec.resolve import baseline_specs, make_run_spec
+from bench.spec.run import RunSpec
+from bench.spec.suite import Suite
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 _UNTRAINED: Final = "nothing is trained, so the loss, the training and the seed change nothing"
@@ -69,7 +71,7 @@ def expand(ablation: Ablation, plugins: Plugins, suite: Suite) -> Matrix:
     specs: dict[str, RunSpec] = {}
     skipped: dict[tuple[str, str], int] = {}
     for one in _combinations(ablation):
-        why = _senseless(one, ablation)
+        why = _senseless(one, ablation, plugins)
         if not why:
             try:
                 spec = _spec(one, ablation, plugins, suite)
@@ -116,19 +118,22 @@ def _combinations(ablation: Ablation) -> Iterator[_Combination]:
                 yield _Combination(separator, gains, prescription, loss, grid, seed)
 
 
-def _senseless(one: _Combination, ablation: Ablation) -> str:
+def _senseless(one: _Combination, ablation: Ablation, plugins: Plugins) -> str:
     """Why a combination is no run worth its time; empty where it is."""
-    usual = "fixed" if "fixed" in ablation.gains else ablation.gains[0]
-    if one.separator == "mixture" and one.gains != usual:
-        return "the stems of 'mixture' are equal parts, so there is nothing for gains to change"
+    request = [name for name in ablation.gains if plugins.get(GainsSpec, name).spec.is_request]
+    default = request[0] if request else ablation.gains[0]
+    separates = plugins.get(SeparatorSpec, one.separator).spec.separates
+    if not separates and one.gains != default:
+        return (
+            f"the stems of '{one.separator}' are equal parts, so there is nothing for gains to "
+            "change"
+        )
     return ""
 
 
 def _spec(one: _Combination, ablation: Ablation, plugins: Plugins, suite: Suite) -> RunSpec:
-    separator = plugins.get("separator", one.separator).spec
-    gains = plugins.get("gains", one.gains).spec
-    assert isinstance(separator, SeparatorSpec)
-    assert isinstance(gains, GainsSpec)
+    separator = plugins.get(SeparatorSpec, one.separator).spec
+    gains = plugins.get(GainsSpec, one.gains).spec
     loss = ""
     if separator.trainable or gains.trainable:
         loss = _PLACEHOLDER.sub(lambda found: one.grid[found[1]], one.loss)
@@ -161,14 +166,14 @@ def _applicable(
     ):
         known = _option_names(plugins, section, name)
         sections[section] = {k: v for k, v in sections[section].items() if k in known}
-    losses = [item.spec.name for item in plugins.all("loss")]
+    losses = [item.spec.name for item in plugins.all(LossSpec)]
     terms = {term.name for term in parse_loss(loss, losses)} if sections["loss"] else set()
     sections["loss"] = {k: v for k, v in sections["loss"].items() if k.rpartition(".")[0] in terms}
     return sections
 
 
 def _option_names(plugins: Plugins, kind: str, name: str) -> list[str]:
-    options = plugins.get(kind, name).spec.options
+    options = plugins.get(KINDS[kind].spec, name).spec.options
     return [f.name for f in dataclasses.fields(options)] if options is not None else []
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from bench import __version__
 from bench.errors import BenchError, near_match
+from bench.version import __version__
 
 COMMANDS = {
     "run": "Train a system, score it beside the baselines, show the leaderboard.",

@@ -40,8 +40,8 @@ def command(
     A and B are run ids or labels, as "hdemucs-ft + cnn".
     """
     from bench.leaderboard.comparison import compare_runs, find_run
-    from bench.leaderboard.sections import render_sections
     from bench.leaderboard.summaries import comparison_sections, comparison_words
+    from bench.tables.sections import render_sections
 
     board, loaded, split, protocol = existing_board(suite, split, protocol, out)
     ours, theirs = (find_run(board, name, loaded.name, split, protocol) for name in (a, b))

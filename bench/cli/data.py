@@ -43,27 +43,19 @@ def demo_command(
 
     An interrupted command goes on where it stopped.
     """
-    from bench.cli.progress import ConsoleShow
-    from bench.data.demo import write_demo
+    from bench.data.generate.demo import write_demo
+    from bench.runtime.console import ConsoleProgress
 
-    with ConsoleShow().stage("songs", (songs + valid_songs) * (1 + scenes)) as step:
-        last = 0
-
-        def progress(done: int, total: int) -> None:
-            nonlocal last
-            step(f"{done} of {total} folders", done - last)
-            last = done
-
-        write_demo(
-            folder,
-            songs_train=songs,
-            songs_valid=valid_songs,
-            seconds=seconds,
-            scenes_per_song=scenes,
-            listeners_per_scene=listeners,
-            processes=jobs,
-            progress=progress,
-        )
+    write_demo(
+        folder,
+        songs_train=songs,
+        songs_valid=valid_songs,
+        seconds=seconds,
+        scenes_per_song=scenes,
+        listeners_per_scene=listeners,
+        processes=jobs,
+        progress=ConsoleProgress(),
+    )
     click.echo(f"Use it: bench run --suite cadenza-icassp-2024 -o dataset.root={folder}")
 
 
@@ -108,9 +100,9 @@ def prepare_command(
 
     The same files, bit for bit. An interrupted command goes on where it stopped.
     """
-    from bench.cli.progress import ConsoleShow
-    from bench.data.prepare import locked, plan_preparation, prepare
-    from bench.data.records import Sources
+    from bench.data.generate.metadata import Sources
+    from bench.data.generate.prepare import locked, plan_preparation, prepare
+    from bench.runtime.console import ConsoleProgress
 
     with locked(out):
         plan = plan_preparation(out, Sources(music, hrtf, metadata, listeners), split)
@@ -119,8 +111,7 @@ def prepare_command(
             f"{plan.done} files there, {plan.files} to write ({plan.size / 1e9:.2f} GB)",
             err=True,
         )
-        with ConsoleShow().stage("at the microphones", plan.files) as step:
-            notes, failed = prepare(plan, jobs, step)
+        notes, failed = prepare(plan, jobs, ConsoleProgress())
     for note in notes:
         click.echo(f"note: {note}", err=True)
     for failure in failed:
@@ -143,19 +134,13 @@ def validate_command(
 ) -> int:
     """Check the set in ROOT: metadata, files, lengths, NaN, levels; exit code 1 for errors."""
     import json
-    from contextlib import ExitStack
 
-    from bench.cli.progress import ConsoleShow
     from bench.data.validate import validate
+    from bench.runtime.console import ConsoleProgress
 
-    with ExitStack() as stack:
-        report = validate(
-            root,
-            split,
-            audio=not metadata_only,
-            workers=jobs,
-            stage=lambda total: stack.enter_context(ConsoleShow().stage("reading", total)),
-        )
+    report = validate(
+        root, split, audio=not metadata_only, workers=jobs, progress=ConsoleProgress()
+    )
     if format == "json":
         click.echo(json.dumps(report.as_json(), indent=2))
     else:
@@ -197,7 +182,7 @@ def _show_report(report: Report, most: int = 20) -> None:
 def info_command(suite: str, option: tuple[str, ...]) -> None:
     """Say what a suite's dataset holds: songs, scenes, listeners, pairs by split."""
     from bench.cli.options import spec_from
-    from bench.spec import open_dataset
+    from bench.spec.resolve import open_dataset
 
     plugins, loaded, spec = spec_from(
         separator="mixture",

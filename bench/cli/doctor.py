@@ -17,7 +17,7 @@ def command(format: str) -> int:
 
     Exit code 1 where there is a problem; what only some runs need is "missing" and no problem.
     """
-    from bench.doctor import as_dict, examine, problems
+    from bench.commands.doctor import as_dict, examine, problems
 
     found = examine(installed())
     if format == "json":

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bench.cli.listeners import chosen_listener, listener_options
+from bench.cli.listener_options import chosen_listener, listener_options
 from bench.cli.options import out_option
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from bench.enhancement import Enhanced
+    from bench.system.song import Enhanced
 
 _HEADER = "ear    vocals   drums    bass   other"
 
@@ -83,10 +83,10 @@ def command(
     requested = parse_request(request)
     who = chosen_listener(listener, listener_id, audiogram, audiogram_right)
 
-    from bench.choices import Choices
-    from bench.cli.progress import ConsoleShow
-    from bench.songs import enhance
-    from bench.spec import parse_options
+    from bench.commands.songs import enhance
+    from bench.options import parse_options
+    from bench.runtime.console import ConsoleProgress
+    from bench.spec.choices import Choices
 
     sections = parse_options(option)
     choices: Choices = {"suite": suite}
@@ -98,9 +98,16 @@ def command(
     if prescription:
         choices["prescription"] = prescription
     done = enhance(
-        song, output, who,
-        run=run, out=out, requested=requested, sample_rate=int(rate), show=ConsoleShow(), **choices,
-    )  # fmt: skip
+        song,
+        output,
+        who,
+        run=run,
+        out=out,
+        requested=requested,
+        sample_rate=int(rate),
+        progress=ConsoleProgress(),
+        **choices,
+    )
     for note in done.notes:
         click.echo(f"note: {note}", err=True)
     _say(done)

@@ -35,8 +35,8 @@ def command(
     As CSV, --effects and --published give their own rows in place of the leaderboard's.
     """
     from bench.leaderboard.export import show
-    from bench.leaderboard.sections import Section, render_sections
     from bench.leaderboard.table import leaderboard
+    from bench.tables.sections import Section, render_sections
 
     sections: list[Section] = []
     if published:

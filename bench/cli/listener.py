@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bench.api import EARS
-from bench.cli.listeners import chosen_listener, listener_options
+from bench.cli.listener_options import chosen_listener, listener_options
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
@@ -59,7 +59,7 @@ def show_command(
     else:
         click.echo(_text(facts))
     if output is not None:
-        from bench.hearing.pictures import save_picture
+        from bench.report.audiogram import save_picture
 
         save_picture(who, output)
         click.echo(f"Picture: {output}", err=True)

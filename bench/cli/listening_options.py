@@ -11,9 +11,9 @@ import click
 from bench.cli.options import existing_board, out_option
 
 if TYPE_CHECKING:
-    from bench.leaderboard.store import Board
+    from bench.board.store import Board
     from bench.listening.render import Heard
-    from bench.stored import StoredRun
+    from bench.runs.restore import StoredRun
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,18 +83,18 @@ def chosen_pairs(
     Raises:
         BenchError: something in the choices is wrong.
     """
-    from bench.cli.progress import ConsoleShow
     from bench.listening.selection import choose, choose_runs, render_all
+    from bench.options import parse_options
     from bench.plugins import installed
-    from bench.spec import parse_options
+    from bench.runtime.console import ConsoleProgress
 
     plugins = installed()
     board, loaded, split, protocol = existing_board(suite, split, protocol, out)
     own = parse_options(option)
     found = choose_runs(board, runs, loaded, split, protocol, plugins, own)
     chosen = choose(board, found, _names(scenes), _names(listeners), plugins)
-    with ConsoleShow().stage("rendering", chosen.pairs) as advance:
-        heard = render_all(chosen, plugins, seconds=seconds, ways=ways, advance=advance)
+    progress = ConsoleProgress()
+    heard = render_all(chosen, plugins, seconds=seconds, ways=ways, progress=progress)
     return board, found, heard
 
 

@@ -88,8 +88,8 @@ def import_(ratings: tuple[Path, ...], key: Path, out: Path | None) -> None:
     Who rates the hidden reference below 90 in more than 15 % of the trials does not count
     (BS.1534-3).
     """
+    from bench.board.store import Board
     from bench.errors import BenchError
-    from bench.leaderboard.store import Board
     from bench.listening.ratings import import_ratings, read_key
 
     board = Board(board_folder(out, str(read_key(key).get("suite", ""))))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bench.choices import board_folder as board_folder
-from bench.choices import existing_board as existing_board
+from bench.commands.boards import board_folder as board_folder
+from bench.commands.boards import existing_board as existing_board
 
 if TYPE_CHECKING:
     from bench.plugins import Plugins
-    from bench.spec import RunSpec
-    from bench.suites import Suite
+    from bench.spec.run import RunSpec
+    from bench.spec.suite import Suite
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -112,8 +112,8 @@ def spec_from(
     Raises:
         BenchError: something in it is wrong.
     """
-    from bench.choices import resolve_sections
-    from bench.spec import parse_options
+    from bench.options import parse_options
+    from bench.spec.choices import resolve_sections
 
     return resolve_sections(
         parse_options(option),

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from bench.execute import Outcome, PlannedRun
-    from bench.leaderboard.store import Board
+    from bench.board.store import Board
+    from bench.runs.execute import Outcome
+    from bench.runs.plan import PlannedRun
 
 
 def say_outcome(runs: Sequence[PlannedRun], outcome: Outcome, board: Board, report: bool) -> None:

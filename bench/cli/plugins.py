@@ -6,6 +6,7 @@ import dataclasses
 import json
 import typing
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -47,7 +48,10 @@ def _lines(plugins: Plugins, kind: str) -> list[tuple[str, str, str]]:
             (item.name, f"told by {', '.join(item.hooks)}", item.distribution)
             for item in plugins.observers
         ]
-    return [(item.spec.name, item.spec.summary, item.distribution) for item in plugins.all(kind)]
+    return [
+        (item.spec.name, item.spec.summary, item.distribution)
+        for item in plugins.all(KINDS[kind].spec)
+    ]
 
 
 @command.command("show")
@@ -133,7 +137,7 @@ def _values(options: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _show(item: Registered) -> None:
+def _show(item: Registered[Any]) -> None:
     spec = item.spec
     click.echo(click.style(f"{spec.kind} {spec.name}", bold=True) + f": {spec.summary}")
     facts = {
@@ -153,14 +157,14 @@ def _show(item: Registered) -> None:
         click.echo("  options: none")
         return
     types = typing.get_type_hints(spec.options)
-    # A run has several losses and metrics, so their options are told apart by the plugin's name.
-    section = f"{spec.kind}.{spec.name}" if spec.kind in ("loss", "metric") else spec.kind
-    click.echo(f"  options (-o {section}.NAME=VALUE):")
+    kind = KINDS[spec.kind]
+    how = f" (-o {kind.option(spec.name, 'NAME')}=VALUE)" if kind.chosen else ""
+    click.echo(f"  options{how}:")
     for field in dataclasses.fields(spec.options):
         unit = field.metadata.get("unit", "")
-        kind = getattr(types[field.name], "__name__", str(types[field.name]))
+        type_name = getattr(types[field.name], "__name__", str(types[field.name]))
         usual = f"default {field.default!r}" + (f" {unit}" if unit else "")
-        click.echo(f"    {field.name} ({kind}, {usual}): {field.metadata.get('help', '')}")
+        click.echo(f"    {field.name} ({type_name}, {usual}): {field.metadata.get('help', '')}")
 
 
 _COMMON = {

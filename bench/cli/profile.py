@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from bench.execute import PlannedRun
-    from bench.leaderboard.store import Board
+    from bench.board.store import Board
+    from bench.runs.plan import PlannedRun
 
 
 def show_profile(board: Board, runs: Sequence[PlannedRun]) -> None:
     """Print seconds a pair by stage and run on standard error, for the runs that have them."""
+    from bench.board.schema import PROFILE_METRIC
     from bench.cli.tables import echo_sections
-    from bench.leaderboard.schema import PROFILE_METRIC
 
     rows = []
     for run in runs:

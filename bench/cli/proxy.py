@@ -43,10 +43,15 @@ def train_command(
     import torch
 
     from bench.hearing.haaqi_net.light import LightHaaqiNet
-    from bench.training.proxy.train import Settings, fit, load_table
+    from bench.pretraining.haaqi_net.labels import make_labels
+    from bench.pretraining.haaqi_net.train import Settings, fit, load_table
+    from bench.runtime.console import ConsoleProgress
 
     counts = {"train": songs, "valid": valid_songs}
-    shards = {split: sorted(_labels(labels, split, count, jobs)) for split, count in counts.items()}
+    shards = {
+        split: make_labels(labels, split, count, jobs, ConsoleProgress())
+        for split, count in counts.items()
+    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LightHaaqiNet()
@@ -87,16 +92,20 @@ def evaluate_command(
     The test labels are made anew by the exact HAAQI (36 a song), unless --labels has them.
     """
     from bench.cli.tables import echo_sections
-    from bench.hearing.haaqi_net import load
-    from bench.training.proxy import evaluate
-    from bench.training.proxy.labels import load_shard
-    from bench.training.proxy.real import real_shards
+    from bench.plugins.front_ends import load_predictor
+    from bench.pretraining.haaqi_net import evaluate
+    from bench.pretraining.haaqi_net.labels import load_shard, make_labels
+    from bench.pretraining.haaqi_net.real import real_shards
+    from bench.runtime.console import ConsoleProgress
 
-    predictor = load(front_end, weights)
+    predictor = load_predictor(front_end, weights)
     sets = {}
     with _folder(labels) as folder:
         for split in ("test songs", "test listeners", "test degradations"):
-            shards = [load_shard(path) for path in _labels(folder, split, songs, jobs)]
+            shards = [
+                load_shard(path)
+                for path in make_labels(folder, split, songs, jobs, ConsoleProgress())
+            ]
             parts = [evaluate.predict_shard(predictor, shard) for shard in shards]
             sets[split] = evaluate.Predictions.join(parts)
         timed = evaluate.speed(predictor, shards[0])
@@ -123,21 +132,11 @@ def evaluate_command(
         click.echo(f"{plot}: prediction against truth", err=True)
 
 
-def _labels(folder: Path, split: str, songs: int, jobs: int) -> Iterator[Path]:
-    from bench.cli.progress import ConsoleShow
-    from bench.training.proxy.labels import make_labels
-
-    with ConsoleShow().stage(f"labels, {split}", songs) as step:
-        for path in make_labels(folder, split, songs, jobs):
-            step(path.name, 1)
-            yield path
-
-
 def _shown(title: str, paths: Sequence[Path]) -> Iterator[Path]:
     """The paths, one after the other, and how far that is."""
-    from bench.cli.progress import ConsoleShow
+    from bench.runtime.console import ConsoleProgress
 
-    with ConsoleShow().stage(title, len(paths)) as step:
+    with ConsoleProgress().stage(title, len(paths)) as step:
         for path in paths:
             yield path
             step(path.name, 1)

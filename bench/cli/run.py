@@ -35,12 +35,13 @@ def command(
     """
     plugins, suite, spec = spec_from(**choices)
 
-    from bench.cli.progress import ConsoleShow
-    from bench.execute import execute, plan_runs
+    from bench.board.store import Board
     from bench.leaderboard.export import show
-    from bench.leaderboard.store import Board
     from bench.leaderboard.table import leaderboard
-    from bench.spec import open_dataset
+    from bench.runs.execute import execute
+    from bench.runs.plan import plan_runs
+    from bench.runtime.console import ConsoleProgress
+    from bench.spec.resolve import open_dataset
 
     for failure in plugins.failures:
         click.echo(f"warning: {failure}", err=True)
@@ -49,7 +50,7 @@ def command(
     runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
     outcome = execute(
         runs, board, plugins, dataset,
-        workers=workers, fresh=fresh, profile=profile, show=ConsoleShow(),
+        workers=workers, fresh=fresh, profile=profile, progress=ConsoleProgress(),
     )  # fmt: skip
     table = leaderboard(board, suite.name, spec.split, spec.protocol, baseline=suite.baseline)
     show(table, format)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.listeners import chosen_listener, listener_options
+from bench.api import MetricSpec
+from bench.cli.listener_options import chosen_listener, listener_options
 from bench.cli.options import FORMATS, board_folder, out_option
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
 
-    from bench.evaluation.pair import PairScores
     from bench.plugins import Plugins
+    from bench.submission.file import PairScores
 
 
 @click.command(short_help="Score a folder of handed-in files, or one file beside its reference.")
@@ -87,8 +87,8 @@ def command(
         raise BenchError("one file is shown as table, csv, json or markdown", where="--format")
     who = chosen_listener(listener, listener_id, audiogram, audiogram_right)
 
-    from bench.evaluation.pair import score_pair
     from bench.plugins import installed
+    from bench.submission.file import score_pair
 
     plugins = installed()
     scores = score_pair(
@@ -114,13 +114,14 @@ def _score_folder(
     out: Path | None,
     format: str,
 ) -> int:
-    from bench.cli.progress import ConsoleShow
+    from bench.board.store import Board
+    from bench.commands.runs import resolve_sections
     from bench.leaderboard.export import show
-    from bench.leaderboard.store import Board
     from bench.leaderboard.table import leaderboard
-    from bench.library import resolve_sections
-    from bench.spec import open_dataset, parse_options
-    from bench.submissions import score_folder
+    from bench.options import parse_options
+    from bench.runtime.console import ConsoleProgress
+    from bench.spec.resolve import open_dataset
+    from bench.submission.folder import score_folder
 
     plugins, loaded, spec = resolve_sections(
         parse_options(option),
@@ -135,19 +136,18 @@ def _score_folder(
         },
     )
     board = Board(board_folder(out, loaded.name))
-    with ExitStack() as stack:
-        scored = score_folder(
-            folder,
-            spec,
-            board,
-            loaded,
-            plugins,
-            open_dataset(spec, plugins),
-            name=name or folder.resolve().name,
-            seen=[part.strip() for part in seen.split(",") if part.strip()],
-            workers=workers,
-            advance=lambda total: stack.enter_context(ConsoleShow().stage("scoring", total)),
-        )
+    scored = score_folder(
+        folder,
+        spec,
+        board,
+        loaded,
+        plugins,
+        open_dataset(spec, plugins),
+        name=name or folder.resolve().name,
+        seen=[part.strip() for part in seen.split(",") if part.strip()],
+        workers=workers,
+        progress=ConsoleProgress(),
+    )
     table = leaderboard(board, loaded.name, spec.split, spec.protocol, baseline=loaded.baseline)
     show(table, format)
     for (scene, who), reason in list(scored.failed.items())[:20]:
@@ -192,7 +192,7 @@ def _rows(scores: PairScores, plugins: Plugins) -> Sequence[dict[str, Any]]:
         entry = {"metric": row["metric"], "part": row["part"], "processed": row["value"]}
         if scores.unprocessed:
             entry["mixture"] = plain.get((row["metric"], row["part"]))
-        entry["unit"] = getattr(plugins.get("metric", row["metric"]).spec, "unit", "")
+        entry["unit"] = getattr(plugins.get(MetricSpec, row["metric"]).spec, "unit", "")
         if row["reason"]:
             entry["reason"] = row["reason"]
         rows.append(entry)

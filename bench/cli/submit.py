@@ -49,24 +49,13 @@ def command(
         hint = "A run says that itself: leave one of the two out."
         raise BenchError(f"--run and --{given} are both given", hint=hint)
 
-    from bench.cli.progress import ConsoleShow
-    from bench.spec import open_dataset
-    from bench.submissions import submit
+    from bench.runtime.console import ConsoleProgress
+    from bench.spec.resolve import open_dataset
+    from bench.submission.write import submit
 
     plugins, stored = _system(run, suite, limit, option, out, named)
     dataset = open_dataset(stored.spec, plugins)
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        show = ConsoleShow()
-        failed = submit(
-            stored,
-            folder,
-            plugins,
-            dataset,
-            workers=workers,
-            advance=lambda total: stack.enter_context(show.stage("writing", total)),
-        )
+    failed = submit(stored, folder, plugins, dataset, workers=workers, progress=ConsoleProgress())
     for failure in failed:
         click.echo(f"failed: {failure}", err=True)
     if not failed:
@@ -87,10 +76,10 @@ def _system(
     from dataclasses import replace
 
     from bench.cli.options import existing_board
-    from bench.library import resolve_sections
+    from bench.commands.runs import resolve_sections
+    from bench.options import parse_options
     from bench.plugins import installed
-    from bench.spec import parse_options
-    from bench.stored import StoredRun, stored_run
+    from bench.runs.restore import StoredRun, stored_run
 
     sections = parse_options(option)
     if run:

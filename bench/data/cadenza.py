@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import STEMS, Scene
-from bench.data import CadenzaOptions, DemoOptions, demo_root
+from bench.data import CadenzaOptions
 from bench.data.audio import PARTS, SceneFiles, outside
 from bench.data.listeners import Audiograms, make_listener, read_audiograms
 from bench.data.metadata import MetadataFile
@@ -124,19 +124,6 @@ class CadenzaDataset:
 
     def _name(self, folder: Path) -> str:
         return folder.relative_to(self.root).as_posix()
-
-
-class DemoDataset(CadenzaDataset):
-    """The demo dataset, made on first use in the user's cache."""
-
-    def __init__(self, options: DemoOptions) -> None:
-        root = options.root or str(demo_root())
-        # What makes the demo takes half a second to import, and is seldom needed.
-        if not options.root and not demo_root().exists():
-            from bench.data.demo import ensure_demo
-
-            root = str(ensure_demo())
-        super().__init__(CadenzaOptions(root=root))
 
 
 class _SplitReader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -15,10 +15,11 @@ from bench.api import STEMS
 from bench.data import CadenzaOptions
 from bench.data.audio import PARTS, SceneFiles
 from bench.data.cadenza import CadenzaDataset
-from bench.data.jobs import run_jobs
+from bench.data.generate.streaming import LoudnessMeter, read_blocks
 from bench.data.metadata import MetadataFile
-from bench.data.streaming import LoudnessMeter, read_blocks
 from bench.errors import BenchError
+from bench.runtime.executors import run_jobs
+from bench.runtime.progress import NO_PROGRESS, Progress
 
 Level = Literal["error", "warning", "note"]
 UNRELATED: Final = -3.0
@@ -105,7 +106,7 @@ def validate(
     *,
     audio: bool = True,
     workers: int = 0,
-    stage: Callable[[int], Callable[[str, int], None]] | None = None,
+    progress: Progress = NO_PROGRESS,
 ) -> Report:
     """Check metadata and, with `audio`, every sample of every file that a scene uses.
 
@@ -114,7 +115,7 @@ def validate(
         splits: to check; all that are there where empty.
         audio: read the audio too.
         workers: processes; 0 for one a core.
-        stage: told of the number of samples to read, returns what is called for each.
+        progress: told of each sample that was read.
 
     Raises:
         BenchError: there is no set at all, or no such split.
@@ -133,15 +134,14 @@ def validate(
         folders |= dict.fromkeys(_check_metadata(dataset, split, report))
     if audio:
         jobs = [(folder, dataset.root) for folder in folders]
-        advance = stage(len(jobs)) if stage is not None else None
-        for job, result in run_jobs(check_sample, jobs, workers):
-            if isinstance(result, Exception):
-                report.findings.append(Finding("error", str(job[0]), str(result)))
-            else:
-                report.samples.append(result[0])
-                report.findings += result[1]
-            if advance is not None:
-                advance(job[0].name, 1)
+        with progress.stage("reading", len(jobs)) as step:
+            for job, result in run_jobs(check_sample, jobs, workers):
+                if isinstance(result, Exception):
+                    report.findings.append(Finding("error", str(job[0]), str(result)))
+                else:
+                    report.samples.append(result[0])
+                    report.findings += result[1]
+                step(job[0].name, 1)
     order = ("error", "warning", "note")
     report.findings = list(dict.fromkeys(report.findings))
     report.findings.sort(key=lambda f: (order.index(f.level), f.where, f.what))

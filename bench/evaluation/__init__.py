@@ -1,1 +1,1 @@
-
+"""Evaluation: scenes through systems, against references, into scores."""

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from torch import Tensor
 
 from bench.api import Dataset, Scene, SceneAudio
+from bench.board.schema import PROFILE_METRIC
 from bench.errors import BenchError
 from bench.evaluation.estimate import Rate, key_of
-from bench.evaluation.memory import recycle
 from bench.evaluation.scoring import Row
 from bench.evaluation.worker import Evaluator, RunToScore, is_long
-from bench.leaderboard.schema import PROFILE_METRIC
 from bench.plugins import Plugins
-
-if TYPE_CHECKING:
-    from bench.execute import PlannedRun
+from bench.runtime.memory import recycle
 
 LENGTH: Final = 22.0
 """Seconds that are measured, at most: two chunks of HDemucs."""
@@ -44,7 +41,7 @@ class _Beginning:
         return self.audio.read(part, start, self.frames - start if frames is None else frames)
 
 
-def calibrate(runs: Sequence[PlannedRun], dataset: Dataset, plugins: Plugins) -> Mapping[str, Rate]:
+def calibrate(runs: Sequence[RunToScore], dataset: Dataset, plugins: Plugins) -> Mapping[str, Rate]:
     """The rates of runs, by :func:`bench.evaluation.estimate.key_of`.
 
     All are measured together, as they are scored together: what they share is paid by the first.
@@ -55,7 +52,7 @@ def calibrate(runs: Sequence[PlannedRun], dataset: Dataset, plugins: Plugins) ->
     """
     scenes = dataset.scenes(runs[0].spec.split)
     scene = scenes[len(scenes) // 2]
-    evaluator = Evaluator([RunToScore(r.run_id, r.spec) for r in runs], plugins, profile=True)
+    evaluator = Evaluator(runs, plugins, profile=True)
     evaluator.keep_nothing()
     listeners = [scene.listeners[0]]
     pairs = {run.run_id: listeners for run in runs}

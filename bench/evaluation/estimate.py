@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import platformdirs
-
 from bench.api import Scene
-from bench.files import replacing
-from bench.spec import RunSpec
+from bench.runtime.files import replacing
+from bench.runtime.machine import cache_folder, processor
+from bench.spec.run import RunSpec
 
 STEM_BYTES: Final = 4 * 2 * 4
 """Bytes a sample of separated stems that are kept."""
@@ -27,11 +24,6 @@ ROW_BYTES: Final = 2500
 PARALLEL: Final = 0.95
 """What a further worker adds, as they share memory and its bandwidth."""
 _PROBED: Final = 64
-
-
-def cache_folder() -> Path:
-    """``$BENCH_CACHE``, or the user's cache; not made here."""
-    return Path(os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("bench"))
 
 
 @dataclass(frozen=True)
@@ -95,7 +87,7 @@ def bytes_of(rate: Rate, work: Work, sample_rate: int) -> int:
 def rates() -> dict[str, Rate]:
     """What was measured on this machine, by :func:`key_of`; a damaged file counts as none."""
     try:
-        known = json.loads(_file().read_text(encoding="utf-8"))[_machine()]
+        known = json.loads(_file().read_text(encoding="utf-8"))[processor()]
         return {key: Rate(**values) for key, values in known.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -112,7 +104,7 @@ def keep_rates(measured: Mapping[str, Rate]) -> Path:
         content = {}
     known = {key: asdict(rate) for key, rate in {**rates(), **measured}.items()}
     with replacing(path) as draft:
-        text = json.dumps({**content, _machine(): known}, indent=1)
+        text = json.dumps({**content, processor(): known}, indent=1)
         draft.write_text(text, encoding="utf-8")
     return path
 
@@ -128,12 +120,3 @@ def key_of(spec: RunSpec) -> str:
 
 def _file() -> Path:
     return cache_folder() / "calibration.json"
-
-
-def _machine() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        model = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        model = platform.machine()
-    return f"{model}, {os.cpu_count()} cores"

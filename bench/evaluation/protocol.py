@@ -2,92 +2,32 @@
 
 Source: ``recipes.cad_icassp_2024.baseline`` (enhance.py, evaluate.py) of pyclarity 0.9.0.
 
-Long signals lie in mapped files (:mod:`bench.evaluation.memory`), and are computed block by block.
+Long signals lie in mapped files (:mod:`bench.runtime.memory`), and are computed block by block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bench.api import STEMS, Rendering, Scene
-from bench.evaluation.memory import empty, settled
 from bench.evaluation.scoring import Stopwatch
-from bench.hearing.loudness import SILENCE, integrated_loudness
-from bench.system import System
+from bench.runtime.memory import empty, settled
+from bench.system.output import OUTPUT_RATE, to_output
+from bench.system.remix import _level, mix
+from bench.system.system import System
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
-
-OUTPUT_RATE: Final = 32_000
-"""Hz; the sample rate of what a system hands in."""
-_BLOCK: Final = 1 << 19
-"""Samples that are mixed at a time."""
 
 
 def reference_gains(protocol: str, requested: Tensor, applied: Tensor) -> Tensor:
     """The gains of the reference, dB: the scene's (``challenge``) or the system's own."""
     return requested if protocol == "challenge" else applied
-
-
-def hand_in(amplified: Tensor, sample_rate: int) -> Tensor:
-    """What a system hands in: ``(2, N)`` -> ``(2, M)`` at OUTPUT_RATE, float64.
-
-    Resampled (soxr HQ), clipped to [-1, 1] and truncated to 16 bit, as in the challenge's FLAC
-    files; FLAC itself loses nothing, so it is not written here.
-    """
-    import soxr
-
-    ears = []
-    for ear in amplified:
-        signal = soxr.resample(ear.numpy(), sample_rate, OUTPUT_RATE, quality="HQ")
-        np.clip(signal, -1.0, 1.0, out=signal)
-        signal *= 32768.0
-        np.clip(signal, -32768.0, 32767.0, out=signal)
-        ears.append(signal.astype(np.int16))
-    output = empty((len(ears), len(ears[0])), torch.float64)
-    for row, pcm in zip(output, ears, strict=True):
-        row.copy_(torch.from_numpy(pcm)).div_(32768.0)
-    return output
-
-
-def mix(stems: Tensor, gains: Tensor, loudness: float, sample_rate: int) -> Tensor:
-    """Stems changed by gains, summed and brought to a loudness: float64 ``(2, N)``.
-
-    What :func:`bench.system.scale_stems` and :func:`bench.system.remix` do in training, without a
-    second copy of the stems.
-
-    Args:
-        stems: ``(4, 2, N)``.
-        gains: dB, ``(4,)``, or ``(2, 4)`` per ear.
-        loudness: LUFS.
-        sample_rate: Hz.
-    """
-    factors = 10.0 ** (gains.double() / 20.0)
-    factors = factors[:, None, None] if factors.ndim == 1 else factors.T[:, :, None]
-    total = empty(tuple(stems.shape[1:]), torch.float64)
-    for block in _blocks(stems.shape[-1]):
-        total[:, block] = (stems[..., block].double() * factors).sum(dim=0)
-    change = loudness - _level(total, sample_rate)
-    for block in _blocks(stems.shape[-1]):
-        total[:, block] *= 10.0 ** (change / 20.0)
-    return total
-
-
-def _blocks(samples: int) -> Iterator[slice]:
-    return (slice(start, start + _BLOCK) for start in range(0, samples, _BLOCK))
-
-
-def _level(signal: Tensor, sample_rate: int) -> float:
-    """Integrated loudness, LUFS; minus infinity counts as -80."""
-    level = float(integrated_loudness(signal.numpy(), sample_rate))
-    return SILENCE if np.isneginf(level) else level
 
 
 @dataclass(frozen=True)
@@ -199,7 +139,7 @@ def render(
             applied = system.gains(separated[None], requested.float(), [listener]).double()
             own = mix(separated, applied[0], excerpt.loudness, rate)
         with watch.stage("prescribe"):
-            output = hand_in(system.amplify(own[None], [listener])[0], rate)
+            output = to_output(system.amplify(own[None], [listener])[0], rate)
         with watch.stage("reference"):
             wanted = reference_gains(protocol, requested, applied)[0]
             gains = tuple(wanted.flatten().tolist())

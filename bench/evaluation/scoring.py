@@ -6,14 +6,18 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import Tensor
+
 from bench.api import EARS, STEMS, Metric, MetricSpec, Rendering, Scene
+from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.errors import NoValueError
 from bench.hearing.audiograms import pure_tone_average
-from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.plugins import Plugins
-from bench.spec import Choice
+from bench.spec.run import Choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,8 +57,7 @@ class Scorer:
     def __init__(self, choices: Sequence[Choice], plugins: Plugins) -> None:
         self.metrics: list[tuple[MetricSpec, Metric]] = []
         for choice in choices:
-            registered = plugins.get("metric", choice.name)
-            assert isinstance(registered.spec, MetricSpec)
+            registered = plugins.get(MetricSpec, choice.name)
             self.metrics.append((registered.spec, registered.build(choice.options)))
 
     def score(self, rendering: Rendering, watch: Stopwatch) -> list[Row]:
@@ -145,3 +148,23 @@ def _row(about: Mapping[str, Any], metric: str, part: str, value: float) -> Row:
         "status": "ok",
         "reason": "",
     }
+
+
+def score_output(
+    scorer: Scorer, reference: Rendering, output: Tensor, rate: int, watch: Stopwatch
+) -> list[Row]:
+    """The rows of audio that somebody made, beside a reference.
+
+    Args:
+        scorer: metrics that do not read stems.
+        reference: a rendering of the clean stems; its own output is replaced.
+        output: ``(2, M)``, float64.
+        rate: of `output`, Hz.
+        watch: is told the seconds of each metric.
+    """
+    unknown = torch.full((len(STEMS), 2, 1), torch.nan)
+    pair = replace(
+        reference, output=output, output_rate=rate, stems=unknown, remix=unknown[0].double()
+    )
+    # The gains that were applied are the entrant's secret.
+    return [row for row in scorer.score(pair, watch) if row["metric"] != GAINS_METRIC]

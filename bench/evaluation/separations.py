@@ -9,7 +9,6 @@ for another; and it carries a digest of its own content, so that a damaged one i
 from __future__ import annotations
 
 import os
-import tempfile
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -20,11 +19,12 @@ from torch import Tensor
 
 from bench.api import STEMS
 from bench.errors import BenchError
-from bench.evaluation.estimate import cache_folder
-from bench.evaluation.memory import empty
+from bench.runtime.files import replacing
+from bench.runtime.machine import cache_folder
+from bench.runtime.memory import empty
 
 LIMIT_VARIABLE: Final = "BENCH_CACHE_GB"
-USUAL_LIMIT: Final = 16.0
+DEFAULT_LIMIT: Final = 16.0
 """GB; 10 s are 14 MB, so that the challenge's 967 validation excerpts fit."""
 _DIGEST: Final = 32
 
@@ -35,7 +35,7 @@ def limit_from_environment() -> int:
     Raises:
         BenchError: it is no number of at least 0.
     """
-    text = os.environ.get(LIMIT_VARIABLE, "").strip() or str(USUAL_LIMIT)
+    text = os.environ.get(LIMIT_VARIABLE, "").strip() or str(DEFAULT_LIMIT)
     try:
         limit = float(text)
         if not 0 <= limit < 1e9:
@@ -97,16 +97,9 @@ class Separations:
         if len(content) + _DIGEST > self.limit:
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder, suffix=".part")
-            try:
-                with open(handle, "wb") as file:
-                    file.write(blake2b(content, digest_size=_DIGEST).digest())
-                    file.write(content)
-                Path(name).replace(self._path(key))
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+            with replacing(self._path(key), durable=False) as draft, draft.open("wb") as file:
+                file.write(blake2b(content, digest_size=_DIGEST).digest())
+                file.write(content)
             self._prune()
         except OSError:
             return

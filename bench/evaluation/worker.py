@@ -13,14 +13,17 @@ import torch
 from torch import Tensor
 
 from bench.api import Scene, SeparatorSpec
-from bench.evaluation.memory import recycle
 from bench.evaluation.protocol import Excerpt, Reference, render, separate
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, reason_of, seconds_rows
 from bench.evaluation.separations import Separations
 from bench.plugins import Plugins, installed
-from bench.spec import RunSpec, code_hash, open_dataset
-from bench.system import System, build_system
-from bench.training.checkpoint import load_weights
+from bench.runtime.machine import device, one_thread
+from bench.runtime.memory import recycle
+from bench.spec.identity import code_hash
+from bench.spec.resolve import open_dataset
+from bench.spec.run import RunSpec
+from bench.system.system import System, build_system
+from bench.system.weights import load_weights
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
@@ -40,9 +43,19 @@ class RunToScore:
     weights: Path | None = None
 
 
-def device() -> torch.device:
-    """The GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+@dataclass(frozen=True)
+class SceneJob:
+    """One scene for a worker process.
+
+    Attributes:
+        scene: its id.
+        pairs: run id -> listeners that the run is scored for.
+        upcoming: scenes whose files are read ahead.
+    """
+
+    scene: str
+    pairs: Mapping[str, Sequence[str]]
+    upcoming: Sequence[str] = ()
 
 
 def is_long(scene: Scene) -> bool:
@@ -93,12 +106,8 @@ class Evaluator:
         allocator is set as suits the scene, which is `long` or not, by default by its length;
         ``recycle(False)`` sets it back.
         """
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
+        with one_thread():
             return self._evaluate(self.scenes[scene_id], pairs, long)
-        finally:
-            torch.set_num_threads(threads)
 
     def _evaluate(
         self, scene: Scene, pairs: Mapping[str, Sequence[str]], long: bool | None
@@ -214,8 +223,7 @@ class Evaluator:
 
         Those of a separator that the run trained serve no other system, and an oracle's are read.
         """
-        registered = self.plugins.get("separator", spec.separator.name)
-        assert isinstance(registered.spec, SeparatorSpec)
+        registered = self.plugins.get(SeparatorSpec, spec.separator.name)
         if registered.spec.trainable or registered.spec.reads_stems:
             return ""
         about = [
@@ -234,10 +242,8 @@ def start(runs: Sequence[RunToScore], profile: bool = False) -> None:
     _evaluator = Evaluator(runs, profile=profile)
 
 
-def evaluate(
-    scene_id: str, pairs: Mapping[str, Sequence[str]], upcoming: Sequence[str] = ()
-) -> dict[str, list[Row]]:
-    """Evaluate one scene in this worker process; files of the `upcoming` ones are read ahead."""
+def evaluate(job: SceneJob) -> dict[str, list[Row]]:
+    """Evaluate one scene in this worker process."""
     assert _evaluator is not None
-    _evaluator.prefetch(upcoming)
-    return _evaluator.evaluate(scene_id, pairs)
+    _evaluator.prefetch(job.upcoming)
+    return _evaluator.evaluate(job.scene, job.pairs)

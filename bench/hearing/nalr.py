@@ -15,23 +15,33 @@ import numpy as np
 import torch
 from clarity.enhancer.nalr import NALR
 from clarity.utils.audiogram import Audiogram, Listener
+from numpy.typing import NDArray
 from torch import Tensor
 
 ORDER: Final = 220
 """Order of the filter in the official protocol: a tail of 220 samples, a delay of 110."""
+HAAQI_ORDER: Final = 140
+"""Order of the filter that HAAQI gives a reference which has had no NAL-R, at 24 kHz."""
+
+Floats = NDArray[np.float64]
 
 _FFT_SIZE: Final = 4096
 _WHOLE: Final = 1 << 19
 """Samples that are convolved at once; longer signals take several such parts."""
 
 
-def nalr_filters(listener: Listener, sample_rate: int) -> Tensor:
-    """The NAL-R filters of both ears, float64 ``(2, 221)``, left then right.
+def nalr_taps(audiogram: Audiogram, sample_rate: int, order: int = ORDER) -> Floats:
+    """The NAL-R filter of one ear, pyclarity's, float64 ``(order + 1,)``.
 
     An ear without any loss (no level above 0 dB HL) gets the bare delay.
     """
+    return _design(*_key(audiogram), sample_rate, order)
+
+
+def nalr_filters(listener: Listener, sample_rate: int) -> Tensor:
+    """The NAL-R filters of both ears, float64 ``(2, 221)``, left then right."""
     ears = (listener.audiogram_left, listener.audiogram_right)
-    return torch.stack([_design(*_key(ear), sample_rate) for ear in ears])
+    return torch.stack([torch.from_numpy(nalr_taps(ear, sample_rate)) for ear in ears])
 
 
 def nalr_gains(listener: Listener, frequencies: Sequence[float], sample_rate: int) -> Tensor:
@@ -117,7 +127,9 @@ def _key(audiogram: Audiogram) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 @lru_cache(maxsize=1024)
-def _design(levels: tuple[float, ...], frequencies: tuple[float, ...], sample_rate: int) -> Tensor:
+def _design(
+    levels: tuple[float, ...], frequencies: tuple[float, ...], sample_rate: int, order: int
+) -> Floats:
     audiogram = Audiogram(levels=np.array(levels), frequencies=np.array(frequencies))
-    taps, _ = NALR(nfir=ORDER, sample_rate=sample_rate).build(audiogram)
-    return torch.from_numpy(np.array(taps, dtype=np.float64))
+    taps, _ = NALR(nfir=order, sample_rate=sample_rate).build(audiogram)
+    return np.array(taps, dtype=np.float64)

@@ -1,5 +1,5 @@
 """Leaderboards: the Parquet board, its statistics and its tables.
 
-Nothing heavy is imported here: `bench.leaderboard.store.Board` reads and writes a board,
-`bench.leaderboard.table.leaderboard` ranks it, `bench.leaderboard.schema` documents its columns.
+Nothing heavy is imported here: `bench.board.store.Board` reads and writes a board,
+`bench.leaderboard.table.leaderboard` ranks it, `bench.board.schema` documents its columns.
 """

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pandas as pd
 
+from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
+from bench.board.store import Board
 from bench.errors import BenchError, near_match
 from bench.leaderboard.groups import GroupEffect, compared, group_effects
-from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
+from bench.leaderboard.headline import ordered_metrics
 from bench.leaderboard.statistics import Comparison, Interval, holm, paired, smallest_p
-from bench.leaderboard.store import Board
 from bench.leaderboard.table import fingerprint, has_ended, scores_by_pair
 
 _NO_SCORES: Final = (TIME_METRIC, PROFILE_METRIC, GAINS_METRIC)
@@ -55,7 +56,7 @@ class PairOfRuns:
     Attributes:
         ours: the first run's row of the board.
         theirs: the second's.
-        measures: by metric and part, HAAQI and the headlines first.
+        measures: by metric and part, the headline first.
         groups: of the first metric's headline, by hearing loss, ear and genre.
         scenes: all scenes that both have, from the first run's best to the second's.
         notes: what limits the comparison.
@@ -85,7 +86,7 @@ def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Boar
             "the runs were scored on different data", hint="Score both on the same: bench run ..."
         )
     one, two = (board.scores(str(run["run_id"])) for run in (ours, theirs))
-    measures = tuple(_measures(one, two))
+    measures = tuple(_measures(one, two, (theirs, ours)))
     if not measures:
         raise BenchError("the runs have no scored pair in common", where=str(board.path))
     first = measures[0].metric
@@ -119,10 +120,12 @@ def find_run(board: Board, name: str, suite: str, split: str, protocol: str) -> 
     raise BenchError(what, where=str(board.path), hint=near_match(name, labels) if labels else "")
 
 
-def _measures(ours: pd.DataFrame, theirs: pd.DataFrame) -> Iterator[Measure]:
+def _measures(
+    ours: pd.DataFrame, theirs: pd.DataFrame, runs: Sequence[Mapping[str, Any]]
+) -> Iterator[Measure]:
     scored = ours[~ours["metric"].isin(_NO_SCORES) & (ours["status"] == "ok")]
     keys = scored[["metric", "part"]].drop_duplicates().to_records(index=False).tolist()
-    metrics = list(dict.fromkeys(["haaqi", *(metric for metric, _ in keys)]))
+    metrics = ordered_metrics(runs, (metric for metric, _ in keys))
     found = []
     for metric, part in sorted(keys, key=lambda k: (metrics.index(k[0]), k[1] != "mean")):
         key = f"{metric}/{part}"

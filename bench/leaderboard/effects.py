@@ -25,18 +25,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.board.store import Board
 from bench.errors import BenchError
 from bench.leaderboard.model import Leaderboard, Row
-from bench.leaderboard.statistics import (
-    Comparison,
-    Interval,
-    clustered_mean,
-    holm,
-    sign_flip_p,
-)
-from bench.leaderboard.store import Board
+from bench.leaderboard.statistics import Comparison, Interval, clustered_mean, holm, sign_flip_p
 from bench.leaderboard.table import scores_by_pair
-from bench.losses.expression import parse_loss
+from bench.spec.loss import parse_loss
 
 SEED: Final = "seed"
 _PARTS: Final = ("separator", "gains", "prescription")

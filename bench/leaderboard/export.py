@@ -5,13 +5,13 @@ Names come from data and plugins: each format escapes them.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
 
 from rich.console import Console
 
-from bench.leaderboard.markup import clean, csv_text, escape_latex, escape_markdown, json_text
 from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
 from bench.leaderboard.render import (
     bracket,
@@ -23,13 +23,9 @@ from bench.leaderboard.render import (
     render_text,
     title_of,
 )
-from bench.leaderboard.sections import (
-    Section,
-    finite,
-    interval,
-    render_sections,
-    section_records,
-)
+from bench.leaderboard.statistics import Interval
+from bench.tables.markup import clean, csv_text, escape_latex, escape_markdown, json_text
+from bench.tables.sections import Section, finite, render_sections, section_records
 
 FORMATS: Final = ("table", "csv", "json", "markdown", "latex")
 
@@ -155,3 +151,10 @@ def _content(table: Leaderboard) -> dict[str, Any]:
         "notes": list(table.notes),
         "saturated": [list(pair) for pair in table.saturated],
     }
+
+
+def interval(name: str, value: Interval | None) -> dict[str, float | None]:
+    """A mean and its bounds as columns ``name``, ``name_low`` and ``name_high``; None for NaN."""
+    bounds = (value.mean, value.low, value.high) if value is not None else (math.nan,) * 3
+    names = (name, f"{name}_low", f"{name}_high")
+    return {n: finite(b) for n, b in zip(names, bounds, strict=True)}

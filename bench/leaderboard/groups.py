@@ -13,14 +13,7 @@ import pandas as pd
 
 from bench.api import EARS
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
-from bench.leaderboard.statistics import (
-    Comparison,
-    Interval,
-    clustered_mean,
-    compare,
-    holm,
-    paired,
-)
+from bench.leaderboard.statistics import Comparison, Interval, clustered_mean, compare, holm, paired
 from bench.leaderboard.table import scores_by_pair
 
 
@@ -45,13 +38,11 @@ class GroupEffect:
     p: float
 
 
-def group_effects(
-    ours: pd.DataFrame, theirs: pd.DataFrame, *, metric: str = "haaqi"
-) -> list[GroupEffect]:
+def group_effects(ours: pd.DataFrame, theirs: pd.DataFrame, *, metric: str) -> list[GroupEffect]:
     """How two runs differ in each group of pairs.
 
     Args:
-        ours: scores of a run, from :meth:`bench.leaderboard.store.Board.scores`.
+        ours: scores of a run, from :meth:`bench.board.store.Board.scores`.
         theirs: of the run that it is compared with.
         metric: the metric; its parts ``left`` and ``right`` are the ears.
 

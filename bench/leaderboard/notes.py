@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.api import GainsSpec
 from bench.leaderboard.statistics import smallest_p
+from bench.plugins import installed
 
 if TYPE_CHECKING:
     from bench.leaderboard.model import Leaderboard, Row
@@ -31,7 +33,7 @@ def board_notes(
     return (
         *_about_rows(table),
         *(
-            f"{label}: no epoch of its training was better than none, by true HAAQI on the "
+            f"{label}: no epoch of its training was better than none, by the true score on the "
             "validation songs, so the untrained system is scored."
             for label in no_better
         ),
@@ -46,13 +48,21 @@ def _about_rows(table: Leaderboard) -> Iterator[str]:
     for row in table.rows:
         if row.unranked_reason:
             yield f"{row.label} is not ranked: {row.unranked_reason}."
-    blind = [row.label for row in table.rows if row.run["gains"] == "cnn"]
+    blind = [row for row in table.rows if _is_blind(str(row.run["gains"]))]
     if blind and table.protocol == "challenge":
+        labels = _list([row.label for row in blind])
+        strategies = _list(list(dict.fromkeys(str(row.run["gains"]) for row in blind)))
         yield (
-            f"{_list(blind)}: the gain strategy cnn sees the audiogram and not the gains that the "
-            "scene asks for, so under this protocol it is expected to lose to fixed; cnn-residual "
-            "sees both, and the shared-gains protocol does not judge gains."
+            f"{labels}: the gain strategy {strategies} sees the audiogram and not the gains that "
+            "the scene asks for, so under this protocol it is expected to "
+            "lose to one that sees both; the shared-gains protocol does not judge gains."
         )
+
+
+def _is_blind(gains: str) -> bool:
+    """Whether a strategy learns its gains without knowing those that a scene requests."""
+    spec = installed().spec_of(GainsSpec, gains)
+    return spec is not None and spec.trainable and not spec.reads_request
 
 
 def _about_counts(table: Leaderboard) -> Iterator[str]:

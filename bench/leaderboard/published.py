@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from bench.leaderboard.sections import Section
+from bench.tables.sections import Section
 
 WORDS: Final = (
     "Published by others and not measured here: other code, and for other suites other data. They "
@@ -62,7 +62,7 @@ def write_published(folder: Path) -> None:
     Raises:
         BenchError: the folder cannot be written.
     """
-    from bench.leaderboard.store import write_table
+    from bench.board.store import write_table
 
     write_table(folder / "published.parquet", "published", published_results())
     write_table(folder / "published_training.parquet", "published_training", published_training())

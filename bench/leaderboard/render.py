@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.leaderboard.markup import clean as clean
 from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
 from bench.leaderboard.statistics import Interval
+from bench.tables.markup import clean as clean
 
 FILE_WIDTH: Final = 100
 """Columns of a text table that is not written to a terminal."""

@@ -8,8 +8,9 @@ from typing import Final
 
 from bench.leaderboard.comparison import PairOfRuns, settings_that_differ
 from bench.leaderboard.effects import Effect
+from bench.leaderboard.export import interval
 from bench.leaderboard.groups import GroupEffect
-from bench.leaderboard.sections import Section, finite, interval
+from bench.tables.sections import Section, finite
 
 EFFECT_WORDS: Final = (
     "Each row compares the runs of a level with those of the reference level that are equal in all "

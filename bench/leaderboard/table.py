@@ -9,32 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any
 
 import pandas as pd
 
+from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
+from bench.board.store import Board
+from bench.leaderboard.headline import column_of, ear_columns, ordered_metrics, validation_of
 from bench.leaderboard.model import OTHER_DATA, Column, Leaderboard, Row
 from bench.leaderboard.notes import board_notes
-from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC, TRUTH
-from bench.leaderboard.statistics import (
-    PAIR,
-    clustered_mean,
-    compare,
-    holm,
-    rank_ranges,
-    saturated,
-)
-from bench.leaderboard.store import Board
-
-_HEADLINES: Final = {
-    "haaqi": Column("haaqi", "HAAQI"),
-    "sdr": Column("sdr", "SDR", "dB", 2),
-    "lufs": Column("lufs", "LUFS diff.", "", 2),
-    "clipping": Column("clipping", "Clipped", "%", 1, 100.0),
-    "haaqi-net": Column("haaqi-net", "HAAQI-Net"),
-    "mushra": Column("mushra", "MUSHRA", "", 1),
-}
-_EARS: Final = (Column("haaqi/left", "left"), Column("haaqi/right", "right"))
+from bench.leaderboard.statistics import PAIR, clustered_mean, compare, holm, rank_ranges, saturated
 
 
 @dataclass(frozen=True)
@@ -64,7 +48,7 @@ def leaderboard(
     """
     runs, hidden = select_runs(board, suite, split, protocol)
     scores = board.scores([run["run_id"] for run in runs])
-    columns = _columns(scores)
+    columns = _columns(scores, runs)
     entries = _entries(runs, scores, columns, split)
     rows, alike = _ranked_rows(entries, columns, baseline)
     table = Leaderboard(
@@ -83,14 +67,15 @@ def leaderboard(
 
 def _no_better_trained(board: Board, rows: Sequence[Row]) -> list[str]:
     """Labels of runs whose training kept the weights it began with."""
+    found = []
     log = board.training([str(row.run["run_id"]) for row in rows if has_ended(row.run)])
-    truth = log[log["name"] == TRUTH].pivot_table(index="epoch", columns="run_id", values="value")
-    labels = {str(row.run["run_id"]): row.label for row in rows}
-    return [
-        labels[str(run)]
-        for run, values in truth.items()
-        if values.last_valid_index() and values.idxmax() == 0
-    ]
+    for row in rows:
+        own = log[log["run_id"] == row.run["run_id"]]
+        name = validation_of(row.run, own["name"].drop_duplicates()).truth
+        truth = own[own["name"] == name].dropna(subset=["value"]).set_index("epoch")["value"]
+        if len(truth) and truth.index.max() > 0 and truth.sort_index().idxmax() == 0:
+            found.append(row.label)
+    return found
 
 
 def select_runs(
@@ -118,14 +103,14 @@ def has_ended(run: Mapping[str, Any]) -> bool:
     return run["status"] in ("done", "failed-scenes")
 
 
-def _columns(scores: pd.DataFrame) -> tuple[Column, ...]:
+def _columns(scores: pd.DataFrame, runs: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+    """The headline with its ears, the other metrics of the suite, then any others."""
     found = scores[~scores["metric"].isin([TIME_METRIC, PROFILE_METRIC, GAINS_METRIC])]
-    metrics = list(dict.fromkeys(found["metric"]))
-    own = [name for name in metrics if name not in _HEADLINES]
-    columns = [_HEADLINES[name] for name in _HEADLINES if name in metrics]
-    ears = found.loc[found["metric"] == "haaqi", "part"]
-    columns[1:1] = [column for column in _EARS if column.key.split("/")[1] in set(ears)]
-    return (*columns, *(Column(name, name) for name in own))
+    metrics = ordered_metrics(runs, found["metric"])
+    if not metrics:
+        return ()
+    ears = ear_columns(metrics[0], found.loc[found["metric"] == metrics[0], "part"])
+    return (column_of(metrics[0]), *ears, *map(column_of, metrics[1:]))
 
 
 def _entries(

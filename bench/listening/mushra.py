@@ -21,7 +21,7 @@ from bench.listening.render import MIXTURE, REFERENCE, Heard
 from bench.report.html import STYLE, fill, write
 
 if TYPE_CHECKING:
-    from bench.stored import StoredRun
+    from bench.runs.restore import StoredRun
 
 MOST_SIGNALS: Final = 12
 """Signals a trial may have besides the open reference: the Recommendation's advice."""

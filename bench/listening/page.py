@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from bench import __version__
 from bench.api import EARS, STEMS
 from bench.errors import BenchError
 from bench.hearing.audiograms import hearing_loss_group
@@ -19,12 +18,13 @@ from bench.listening.audio import flac, place_of, spectrogram, text_of
 from bench.listening.render import MIXTURE, REFERENCE, Heard
 from bench.listening.simulation import WORST
 from bench.report.html import STYLE, fill, write
-from bench.spec import code_hash
+from bench.spec.identity import code_hash
+from bench.version import __version__
 
 if TYPE_CHECKING:
-    from bench.leaderboard.store import Board
+    from bench.board.store import Board
     from bench.listening.audio import Levelled
-    from bench.stored import StoredRun
+    from bench.runs.restore import StoredRun
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _TICKS: Final = {"125": 125.0, "500": 500.0, "2k": 2000.0, "8k": 8000.0}

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.files import replacing
 from bench.listening.mushra import KEY_FORMAT
+from bench.runtime.files import replacing
 
 if TYPE_CHECKING:
-    from bench.leaderboard.store import Board
+    from bench.board.store import Board
 
 METRIC: Final = "mushra"
 """The metric; its part ``mean`` is over participants, ``participant/<code>`` is of one."""

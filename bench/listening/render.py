@@ -15,17 +15,18 @@ import soxr
 import torch
 
 from bench.api import Rendering, Scene
-from bench.evaluation.protocol import OUTPUT_RATE, Excerpt, hand_in, render, separate
+from bench.evaluation.protocol import Excerpt, render, separate
+from bench.hearing.calibration import level1
 from bench.listening.audio import RATE, Levelled, lift_together, loudness_of, match_levels
 from bench.listening.simulation import with_hearing_loss
-from bench.metrics.haaqi import level1
+from bench.system.output import OUTPUT_RATE, to_output
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
     from torch import Tensor
 
-    from bench.stored import StoredRun
-    from bench.system import System
+    from bench.runs.restore import StoredRun
+    from bench.system.system import System
 
 MIXTURE: Final = "mixture"
 REFERENCE: Final = "reference"
@@ -103,7 +104,7 @@ def _signals(
     frames, rate = excerpt.mixture.shape[-1], excerpt.scene.sample_rate
     mixture = excerpt.mixture.double()
     with torch.inference_mode():
-        amplified = hand_in(system.amplify(mixture[None], [listener])[0], rate)
+        amplified = to_output(system.amplify(mixture[None], [listener])[0], rate)
     before = {MIXTURE: mixture}
     after = {MIXTURE: _at_rate(amplified, OUTPUT_RATE)}
     for name, one in _references(renderings).items():

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, near_match
 from bench.leaderboard.table import select_runs
 from bench.listening.render import Heard, hear
-from bench.spec import open_dataset
-from bench.stored import StoredRun, stored_run
+from bench.runs.restore import StoredRun, stored_run
+from bench.runtime.progress import NO_PROGRESS, Progress
+from bench.spec.resolve import open_dataset
 
 if TYPE_CHECKING:
     from bench.api import Dataset, Scene
-    from bench.leaderboard.store import Board
+    from bench.board.store import Board
     from bench.plugins import Plugins
-    from bench.suites import Suite
+    from bench.spec.suite import Suite
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def choose_runs(
         split: the split.
         protocol: the reference protocol.
         plugins: the installed plugins.
-        options: by section; see :func:`bench.stored.stored_run`.
+        options: by section; see :func:`bench.runs.restore.stored_run`.
 
     Raises:
         BenchError: there is no such run, or it cannot be made again.
@@ -129,15 +130,16 @@ def render_all(
     *,
     seconds: float,
     ways: Sequence[str],
-    advance: Callable[[str, int], None],
+    progress: Progress = NO_PROGRESS,
 ) -> list[Heard]:
-    """Render what was chosen, and tell `advance` of each pair."""
+    """Render what was chosen."""
     systems = {run.run_id: (run, run.system(plugins)) for run in chosen.runs}
     people = chosen.dataset.listeners(chosen.runs[0].spec.split)
     heard = []
-    for scene, names in chosen.scenes:
-        listeners = [people[name] for name in names]
-        for one in hear(scene, listeners, systems, seconds=seconds, ways=ways):
-            heard.append(one)
-            advance(f"{scene.id}, {one.listener.id}", 1)
+    with progress.stage("rendering", chosen.pairs) as step:
+        for scene, names in chosen.scenes:
+            listeners = [people[name] for name in names]
+            for one in hear(scene, listeners, systems, seconds=seconds, ways=ways):
+                heard.append(one)
+                step(f"{scene.id}, {one.listener.id}", 1)
     return heard

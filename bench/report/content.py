@@ -9,18 +9,16 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bench.api import EARS, STEMS
+from bench.api import EARS, STEMS, GainsSpec, MetricSpec
+from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, RUNS, TIME_METRIC
+from bench.board.store import Board
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
-from bench.leaderboard.model import Leaderboard, Row
+from bench.leaderboard.model import Column, Leaderboard, Row
 from bench.leaderboard.render import clean
-from bench.leaderboard.schema import GAINS_METRIC, PROFILE_METRIC, RUNS, TIME_METRIC
-from bench.leaderboard.store import Board
+from bench.plugins import installed
 
 MOST_FAILURES: Final = 200
 """Failures that a report lists; more are counted."""
-_REQUESTED: Final = "fixed"
-"""The gain strategy that applies what the scene asks for."""
-_NOT_LEARNED: Final = (_REQUESTED, "none")
 _SHOWN_ALONE: Final = ("spec_json", "plugin_versions_json", "dataset_fingerprint")
 
 
@@ -63,40 +61,49 @@ def systems_of(table: Leaderboard) -> list[System]:
     ]
 
 
-def by_listener(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean HAAQI of each run and listener: ``run_id``, ``listener``, ``pta`` (dB HL), ``value``.
+def by_listener(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Mean score of each run and listener: ``run_id``, ``listener``, ``pta`` (dB HL), ``value``.
 
     ``pta`` is the four-frequency average of both ears.
     """
-    chosen = _part(scores, "haaqi", "mean")
+    chosen = _part(scores, metric, "mean")
     chosen = chosen.assign(pta=chosen[["pta_left", "pta_right"]].mean(axis=1))
     grouped = chosen.groupby(["run_id", "listener"], sort=False)[["pta", "value"]].mean()
     return grouped.dropna().reset_index()
 
 
-def by_stem(scores: pd.DataFrame) -> pd.DataFrame:
-    """SDR of each run, stem and pair: ``run_id``, ``song``, ``part``, ``value`` (dB)."""
-    chosen = scores[(scores.metric == "sdr") & scores.part.isin(STEMS) & (scores.status == "ok")]
+def by_stem(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Scores of each run, stem and pair: ``run_id``, ``song``, ``part``, ``value``."""
+    chosen = scores[(scores.metric == metric) & scores.part.isin(STEMS) & (scores.status == "ok")]
     # Stems do not depend on the listener: one value a scene.
     return chosen.drop_duplicates(["run_id", "scene", "part"])[["run_id", "song", "part", "value"]]
 
 
-def by_grade(scores: pd.DataFrame) -> pd.DataFrame:
-    """HAAQI by the listener's grade of hearing loss: ``run_id``, ``song``, ``part``, ``value``."""
-    chosen = _part(scores, "haaqi", "mean").dropna(subset=["pta_left", "pta_right"])
+def stem_metric(table: Leaderboard) -> Column | None:
+    """The first metric that has values for stems; None where there is none."""
+    for column in table.columns:
+        spec = installed().spec_of(MetricSpec, column.key)
+        if spec is not None and set(STEMS) <= set(spec.parts):
+            return column
+    return None
+
+
+def by_grade(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Scores by the listener's grade of hearing loss: ``run_id``, ``song``, ``part``, ``value``."""
+    chosen = _part(scores, metric, "mean").dropna(subset=["pta_left", "pta_right"])
     pairs = zip(chosen.pta_left, chosen.pta_right, strict=True)
     return _in_groups(chosen, [hearing_loss_grade(*pair) for pair in pairs], GROUPS)
 
 
-def by_ear(scores: pd.DataFrame) -> pd.DataFrame:
-    """HAAQI by ear, in the same form."""
-    chosen = pd.concat([_part(scores, "haaqi", ear) for ear in EARS])
+def by_ear(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Scores by ear, in the same form."""
+    chosen = pd.concat([_part(scores, metric, ear) for ear in EARS])
     return _in_groups(chosen, list(chosen.part), EARS)
 
 
-def by_genre(scores: pd.DataFrame) -> pd.DataFrame:
-    """HAAQI by genre, in the same form; songs whose genre is not known are left out."""
-    chosen = _part(scores, "haaqi", "mean")
+def by_genre(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """Scores by genre, in the same form; songs whose genre is not known are left out."""
+    chosen = _part(scores, metric, "mean")
     chosen = chosen[chosen.genre.fillna("") != ""]
     return _in_groups(chosen, list(chosen.genre), sorted(set(chosen.genre)))
 
@@ -116,8 +123,9 @@ def learned_gains(
     against that ear's. With `beyond`, what the scene asks for is subtracted, as far as a run with
     fixed gains tells it.
     """
-    learned = [row.run["run_id"] for row in runs if row.run["gains"] not in _NOT_LEARNED]
-    fixed = [row.run["run_id"] for row in runs if row.run["gains"] == _REQUESTED]
+    specs = {row.run["run_id"]: _gains_spec(row) for row in runs}
+    learned = [run for run, spec in specs.items() if spec is None or spec.trainable]
+    fixed = [run for run, spec in specs.items() if spec is not None and spec.is_request]
     applied = scores[scores.metric == GAINS_METRIC]
     chosen = applied[applied.run_id.isin(learned)]
     ear = chosen.part.str.extract(r"^(left|right)-", expand=False)
@@ -131,6 +139,10 @@ def learned_gains(
         chosen = chosen.merge(asked, on=["scene", "part"])
         chosen = chosen.assign(value=chosen.value - chosen.requested)
     return chosen[["run_id", "part", "pta", "value"]].dropna()
+
+
+def _gains_spec(row: Row) -> GainsSpec | None:
+    return installed().spec_of(GainsSpec, str(row.run["gains"]))
 
 
 def stage_times(scores: pd.DataFrame) -> pd.DataFrame:

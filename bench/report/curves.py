@@ -2,62 +2,68 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from bench.leaderboard.schema import PROXY, TRUTH
+from bench.api import LossSpec
+from bench.leaderboard.headline import Validation
+from bench.plugins import installed
 from bench.report.style import INK, MUTED, Drawn, drawing, line_of, mark_style, to_svg
 from bench.training.guard import EPOCHS
 
 
-def training_curves(log: pd.DataFrame, trained: str) -> list[Drawn]:
+def training_curves(log: pd.DataFrame, names: Validation, trained: str) -> list[Drawn]:
     """The figures of one training; those whose values are not in the log are left out.
 
     Args:
         log: epochs as rows, names as columns.
+        names: what of it is truth, and what predicts it.
         trained: distinct name of the training, for the ids of the figures.
     """
     figures = (
-        _prediction_and_ratio(log, trained),
-        _validation(log, trained),
-        _truth_and_proxy(log, trained),
+        _prediction_and_ratio(log, names, trained),
+        _validation(log, names, trained),
+        _truth_and_proxy(log, names, trained),
         _losses(log, trained),
     )
     return [drawn for drawn in figures if drawn is not None]
 
 
-def kept_epoch(log: pd.DataFrame) -> int | None:
-    """The epoch whose weights were kept: the first with the highest true HAAQI in validation."""
-    if TRUTH not in log or log[TRUTH].isna().all():
+def kept_epoch(log: pd.DataFrame, truth: str) -> int | None:
+    """The epoch whose weights were kept: the first with the highest true score in validation."""
+    if truth not in log or log[truth].isna().all():
         return None
-    return int(log.index[int(log[TRUTH].to_numpy(float, na_value=-np.inf).argmax())])
+    return int(log.index[int(log[truth].to_numpy(float, na_value=-np.inf).argmax())])
 
 
-def parted_epochs(log: pd.DataFrame) -> list[int]:
-    """Epochs at which HAAQI-Net had risen and true HAAQI fallen for EPOCHS epochs in a row."""
-    if TRUTH not in log or PROXY not in log:
+def parted_epochs(log: pd.DataFrame, truth: str, proxy: str) -> list[int]:
+    """Epochs at which the proxy had risen and the truth fallen for EPOCHS epochs in a row."""
+    if truth not in log or proxy not in log:
         return []
-    both = log[[TRUTH, PROXY]].dropna().diff()
-    parted = (both[TRUTH] < 0) & (both[PROXY] > 0)
+    both = log[[truth, proxy]].dropna().diff()
+    parted = (both[truth] < 0) & (both[proxy] > 0)
     often = parted.rolling(EPOCHS).sum() == EPOCHS
     return [int(epoch) for epoch in both.index.to_numpy()[often.to_numpy()]]
 
 
-def _prediction_and_ratio(log: pd.DataFrame, name: str) -> Drawn | None:
+def _prediction_and_ratio(log: pd.DataFrame, names: Validation, name: str) -> Drawn | None:
     """The paper's first figure; from validation where neither is a term of the loss."""
-    predicted, ratio = _term(log, "haaqi-net"), _term(log, "sdr")
+    predicted, ratio = _predicting_term(log), _term_in(log, "dB")
     source = "training" if predicted is not None or ratio is not None else "validation"
+    predictor = names.predictor or "prediction"
     if source == "training":
         # The losses are 1 - HAAQI-Net and -SDR.
         curves = {
-            "HAAQI-Net": None if predicted is None else 1.0 - predicted,
+            predictor: None if predicted is None else 1.0 - predicted,
             "SDR, dB": None if ratio is None else -ratio,
         }
     else:
-        curves = {"HAAQI-Net": log.get(PROXY), "SDR, dB": log.get("valid/sdr/mean")}
+        curves = {predictor: log.get(names.proxy), "SDR, dB": log.get("valid/sdr/mean")}
     shown = {title: values for title, values in curves.items() if values is not None}
     if not shown:
         return None
@@ -71,32 +77,33 @@ def _prediction_and_ratio(log: pd.DataFrame, name: str) -> Drawn | None:
     return Drawn((svg,), f"{titles} in {source}, by epoch.")
 
 
-def _validation(log: pd.DataFrame, name: str) -> Drawn | None:
+def _validation(log: pd.DataFrame, names: Validation, name: str) -> Drawn | None:
     """The paper's second figure."""
-    curves = {
-        ear: log[f"valid/haaqi/{ear}"]
-        for ear in ("left", "right", "mean")
-        if f"valid/haaqi/{ear}" in log
-    }
+    curves = {ear: log[column] for ear, column in names.ears.items()}
+    if names.truth:
+        curves["mean"] = log[names.truth]
     if not curves:
         return None
-    svg = _together(curves, log, f"{name}-validation", "True HAAQI in validation by epoch")
-    return Drawn((svg,), "True HAAQI in validation, by epoch; dotted: the epoch that was kept.")
+    title = f"True {names.metric} in validation"
+    svg = _together(curves, log, names, f"{name}-validation", f"{title} by epoch")
+    return Drawn((svg,), f"{title}, by epoch; dotted: the epoch that was kept.")
 
 
-def _truth_and_proxy(log: pd.DataFrame, name: str) -> Drawn | None:
-    if TRUTH not in log or PROXY not in log:
+def _truth_and_proxy(log: pd.DataFrame, names: Validation, name: str) -> Drawn | None:
+    if names.truth not in log or names.proxy not in log:
         return None
-    curves = {"true HAAQI": log[TRUTH], "HAAQI-Net": log[PROXY]}
-    svg = _together(curves, log, f"{name}-proxy", "True HAAQI and HAAQI-Net by epoch")
-    parted = parted_epochs(log)
+    metric, predictor = names.metric, names.predictor
+    curves = {f"true {metric}": log[names.truth], predictor: log[names.proxy]}
+    title = f"True {metric} and {predictor} by epoch"
+    svg = _together(curves, log, names, f"{name}-proxy", title)
+    parted = parted_epochs(log, names.truth, names.proxy)
     told = (
-        f"At epoch {', '.join(map(str, parted))} HAAQI-Net had risen for {EPOCHS} epochs while the "
-        "truth fell: the system learned to please the proxy."
+        f"At epoch {', '.join(map(str, parted))} {predictor} had risen for {EPOCHS} epochs while "
+        "the truth fell: the system learned to please the proxy."
         if parted
         else f"They never parted for {EPOCHS} epochs in a row."
     )
-    caption = f"True HAAQI beside its proxy, on the same validation pairs, by epoch. {told}"
+    caption = f"True {metric} beside its proxy, on the same validation pairs, by epoch. {told}"
     return Drawn((svg,), caption)
 
 
@@ -116,20 +123,35 @@ def _losses(log: pd.DataFrame, name: str) -> Drawn | None:
     return Drawn(tuple(panels), "The losses, each unweighted, by epoch.")
 
 
-def _term(log: pd.DataFrame, loss: str) -> pd.Series | None:
-    """A loss term, wherever it acts: ``sdr`` or ``sdr@output``."""
-    names = [str(name) for name in log if str(name).partition("@")[0] == f"loss/{loss}"]
-    return log[names[0]] if names else None
+def _predicting_term(log: pd.DataFrame) -> pd.Series | None:
+    """The first loss term, wherever it acts, that predicts a metric."""
+    return _first_term(log, lambda spec: bool(spec.predicts))
 
 
-def _together(curves: dict[str, pd.Series], log: pd.DataFrame, name: str, title: str) -> Markup:
+def _term_in(log: pd.DataFrame, unit: str) -> pd.Series | None:
+    """The first loss term, wherever it acts, of a unit."""
+    return _first_term(log, lambda spec: spec.unit == unit)
+
+
+def _first_term(log: pd.DataFrame, wanted: Callable[[LossSpec], bool]) -> pd.Series | None:
+    for name in map(str, log):
+        kind, _, term = name.partition("/")
+        spec = installed().spec_of(LossSpec, term.partition("@")[0]) if kind == "loss" else None
+        if spec is not None and wanted(spec):
+            return log[name]
+    return None
+
+
+def _together(
+    curves: dict[str, pd.Series], log: pd.DataFrame, names: Validation, name: str, title: str
+) -> Markup:
     with drawing(height=2.6) as (figure, [axes]):
         for number, (label, values) in enumerate(curves.items()):
             _curve(axes, values, number, label)
-        kept = kept_epoch(log)
+        kept = kept_epoch(log, names.truth)
         if kept is not None:
             axes.axvline(kept, color=MUTED, linewidth=0.8, linestyle=":")
-        axes.set_ylabel("HAAQI")
+        axes.set_ylabel(names.metric)
         _epochs(axes)
         figure.legend(loc="outside upper left", ncols=3, frameon=False, labelcolor=INK)
         return to_svg(figure, name, title)

@@ -11,7 +11,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from bench.api import STEMS
-from bench.leaderboard.model import Leaderboard
+from bench.leaderboard.model import Column, Leaderboard
 from bench.leaderboard.render import clean
 from bench.leaderboard.statistics import clustered_mean
 from bench.report.content import System
@@ -76,8 +76,8 @@ def effects(found: Sequence[Effect], score: str) -> Drawn | None:
     return Drawn((svg,), caption)
 
 
-def hearing_loss(values: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
-    """HAAQI of each listener against hearing loss."""
+def hearing_loss(values: pd.DataFrame, systems: Sequence[System], score: str) -> Drawn | None:
+    """The score of each listener against hearing loss; `score` is its title."""
     if values.empty:
         return None
     with drawing(height=3.0) as (figure, [axes]):
@@ -85,39 +85,44 @@ def hearing_loss(values: pd.DataFrame, systems: Sequence[System]) -> Drawn | Non
             own = values[values.run_id == system.run_id].sort_values("pta")
             axes.plot(own.pta, own.value, linestyle="none", alpha=0.85, **mark_style(system.mark))
         axes.set_xlabel("mean hearing threshold, dB HL")
-        axes.set_ylabel("HAAQI")
-        svg = to_svg(figure, "hearing-loss", "HAAQI of each listener against hearing loss")
+        axes.set_ylabel(score)
+        svg = to_svg(figure, "hearing-loss", f"{score} of each listener against hearing loss")
     caption = (
-        "HAAQI of each listener, mean over scenes, against the mean threshold of both ears at "
+        f"{score} of each listener, mean over scenes, against the mean threshold of both ears at "
         "0.5, 1, 2 and 4 kHz."
     )
     return Drawn((svg,), caption, tuple(systems))
 
 
-def groups(values: pd.DataFrame, systems: Sequence[System], what: str) -> Drawn | None:
-    """HAAQI of each system by group (grade of hearing loss, ear, genre), where there are two.
+def groups(values: pd.DataFrame, systems: Sequence[System], what: str, score: str) -> Drawn | None:
+    """The score of each system by group (grade of hearing loss, ear, genre), where there are two.
 
     Args:
         values: ``run_id``, ``song``, ``part`` (ordered categories), ``value``.
         systems: of the leaderboard.
         what: the groups' name, such as ``"grade of hearing loss"``.
+        score: title of the score.
     """
     if values.part.nunique() < 2:
         return None
     svg, shown = _by_part(
-        values, systems, f"groups-{what}", "HAAQI", f"HAAQI by {what}", (0.0, 1.02)
+        values, systems, f"groups-{what}", score, f"{score} by {what}", (0.0, 1.02)
     )
-    return Drawn((svg,), f"HAAQI by {what}, with 95 % intervals over songs.", shown)
+    return Drawn((svg,), f"{score} by {what}, with 95 % intervals over songs.", shown)
 
 
-def stems(values: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
-    """SDR of each stem."""
+def stems(values: pd.DataFrame, systems: Sequence[System], column: Column) -> Drawn | None:
+    """A metric of each stem."""
     if values.empty:
         return None
     parts = pd.Categorical(values.part, [stem for stem in STEMS if (values.part == stem).any()])
     chosen = values.assign(part=parts)
-    svg, shown = _by_part(chosen, systems, "stems", "SDR, dB", "SDR of each stem and system")
-    return Drawn((svg,), "SDR of each stem, mean over scenes, with 95 % intervals.", shown)
+    unit = ", ".join(filter(None, (column.title, column.unit)))
+    title = f"{column.title} of each stem and system"
+    svg, shown = _by_part(chosen, systems, "stems", unit, title)
+    return Drawn(
+        (svg,), f"{column.title} of each stem, mean over scenes, with 95 % intervals.", shown
+    )
 
 
 def gains(values: pd.DataFrame, systems: Sequence[System], *, beyond: bool) -> Drawn | None:

@@ -11,8 +11,8 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup
 
-from bench.files import replacing
 from bench.leaderboard.render import clean
+from bench.runtime.files import replacing
 
 STYLE: Final = Path(__file__).parent / "templates" / "report.css"
 """The style that all pages share."""

@@ -9,25 +9,19 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bench import __version__
+from bench.board.store import Board
 from bench.errors import BenchError
 from bench.leaderboard.effects import Effect, main_effects
 from bench.leaderboard.export import render
+from bench.leaderboard.headline import validation_of
 from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
-from bench.leaderboard.render import (
-    bracket,
-    clean,
-    heading,
-    number,
-    p_text,
-    rank_text,
-)
-from bench.leaderboard.store import Board
+from bench.leaderboard.render import bracket, clean, heading, number, p_text, rank_text
 from bench.leaderboard.table import leaderboard
 from bench.report import content, curves, figures
 from bench.report.html import STYLE, fill, write
 from bench.report.style import Drawn, swatch
-from bench.suites import load_suite, suite_names
+from bench.spec.suite import load_suite, suite_names
+from bench.version import __version__
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
@@ -98,6 +92,7 @@ def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
     labels = {str(row.run["run_id"]): clean(row.label) for row in table.rows}
     found, count = content.failures(scores, labels)
     logs = content.training_of(board, table.rows)
+    runs = {str(row.run["run_id"]): row.run for row in table.rows}
     first = table.columns[0].key if table.columns else ""
     effects = main_effects(board, table, key=first) if first else []
     return {
@@ -105,7 +100,9 @@ def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
         "effects": effects,
         "figures": _figures(table, scores, systems, effects),
         "trainings": {
-            labels[run_id]: curves.training_curves(log, f"training-{number}")
+            labels[run_id]: curves.training_curves(
+                log, validation_of(runs[run_id], log.columns), f"training-{number}"
+            )
             for number, (run_id, log) in enumerate(logs.items())
         },
         "failures": found,
@@ -121,26 +118,39 @@ def _figures(
     effects: Sequence[Effect],
 ) -> dict[str, Drawn]:
     """The figures that there are values for, by title."""
+    if not table.columns:
+        return {}
+    metric, score = table.columns[0].key, table.columns[0].title
     groups = {
-        "Grades of hearing loss": ("grade of hearing loss", content.by_grade(scores)),
-        "Ears": ("ear", content.by_ear(scores)),
-        "Genres": ("genre", content.by_genre(scores)),
+        "Grades of hearing loss": ("grade of hearing loss", content.by_grade(scores, metric)),
+        "Ears": ("ear", content.by_ear(scores, metric)),
+        "Genres": ("genre", content.by_genre(scores, metric)),
     }
-    score = table.columns[0].title if table.columns else ""
+    by_listener = content.by_listener(scores, metric)
     shown = {
         "Overview": figures.overview(table, systems),
         "What each part brought": figures.effects(effects, score),
-        "Hearing loss": figures.hearing_loss(content.by_listener(scores), systems),
+        "Hearing loss": figures.hearing_loss(by_listener, systems, score),
         **{
-            title: figures.groups(values, systems, what) for title, (what, values) in groups.items()
+            title: figures.groups(values, systems, what, score)
+            for title, (what, values) in groups.items()
         },
-        "Stems": figures.stems(content.by_stem(scores), systems),
+        "Stems": _stems(table, scores, systems),
         "Time": figures.times(content.stage_times(scores), systems),
     }
     for title, beyond in (("Gains", False), ("Gains beyond the request", True)):
         values = content.learned_gains(scores, table.rows, beyond=beyond)
         shown[title] = figures.gains(values, systems, beyond=beyond)
     return {title: drawn for title, drawn in shown.items() if drawn is not None}
+
+
+def _stems(
+    table: Leaderboard, scores: pd.DataFrame, systems: Sequence[content.System]
+) -> Drawn | None:
+    column = content.stem_metric(table)
+    if column is None:
+        return None
+    return figures.stems(content.by_stem(scores, column.key), systems, column)
 
 
 def _sort_value(row: Row, column: Column) -> str:

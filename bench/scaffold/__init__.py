@@ -15,10 +15,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from bench import __version__
 from bench.api import API_VERSION
 from bench.errors import BenchError, near_match
 from bench.plugins import KINDS, OBSERVER, Plugins
+from bench.plugins.kinds import OBSERVER_USE
+from bench.version import __version__
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _COMMON: Final = {
@@ -28,15 +29,6 @@ _COMMON: Final = {
     "workflow.yml.j2": ".github/workflows/test.yml",
     "conftest.py.j2": "tests/conftest.py",
 }
-_USE: Final = {
-    "separator": "bench run --separator {name}",
-    "gains": "bench run --separator hdemucs --gains {name}",
-    "prescription": "bench run --separator hdemucs --prescription {name}",
-    "loss": 'bench run --separator hdemucs-ft --loss "mse + 0.1*{name}"',
-    "metric": "bench run --suite {folder}/suite.toml --separator hdemucs",
-    "dataset": "bench run --suite {folder}/suite.toml --separator hdemucs",
-    "observer": "{environment}_PATH=scenes.jsonl bench run --separator hdemucs",
-}
 
 
 def write_package(name: str, kind: str, out: Path, plugins: Plugins) -> Path:
@@ -44,7 +36,7 @@ def write_package(name: str, kind: str, out: Path, plugins: Plugins) -> Path:
 
     Args:
         name: of the plugin and its distribution, such as ``my-separator``.
-        kind: "separator", "gains", "prescription", "loss", "metric", "dataset" or "observer".
+        kind: of plugin, or "observer".
         out: where the folder is made.
         plugins: the installed ones, whose names are taken.
 
@@ -85,7 +77,8 @@ def next_steps(name: str, kind: str, folder: Path) -> list[str]:
 
 
 def _use(name: str, kind: str, folder: Path | str) -> str:
-    return _USE[kind].format(name=name, folder=folder, environment=_module(name).upper())
+    use = OBSERVER_USE if kind == OBSERVER else KINDS[kind].use
+    return use.format(name=name, folder=folder, environment=_module(name).upper())
 
 
 def _module(name: str) -> str:
@@ -95,16 +88,14 @@ def _module(name: str) -> str:
 def _check_name(name: str, plugins: Plugins) -> None:
     where = f"name '{name}'"
     if not _NAME.fullmatch(name):
-        usual = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")
-        hint = f"Such as: bench plugins new {usual}" if usual else ""
+        plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")
+        hint = f"Such as: bench plugins new {plain}" if plain else ""
         rule = "lower-case letters and digits, with single hyphens between, a letter first"
         raise BenchError(f"a plugin's name is made of {rule}", where=where, hint=hint)
-    for kind in KINDS:
-        for item in plugins.all(kind):
-            if item.spec.name == name:
-                raise BenchError(
-                    f"there is a {kind} of that name, of {item.distribution}", where=where
-                )
+    for item in plugins.every:
+        if item.spec.name == name:
+            what = f"there is a {item.spec.kind} of that name, of {item.distribution}"
+            raise BenchError(what, where=where)
     if any(item.name == name for item in plugins.observers):
         raise BenchError("there is an observer of that name", where=where)
     module = _module(name)

@@ -18,8 +18,9 @@ from typing import Any
 from unittest import SkipTest
 
 from bench.plugins import Plugins, installed
-from bench.testing.model import Check, Report, Result, Skip, checks_for
-from bench.testing.subject import KINDS, Subject, find
+from bench.testing.check import Check, Report, Result
+from bench.testing.checks import checks_for
+from bench.testing.subject import KINDS, Skip, Subject, find
 
 __all__ = [
     "KINDS",

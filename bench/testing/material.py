@@ -21,9 +21,11 @@ from bench.api import (
     STEMS,
     GainQuery,
     LossInput,
+    Predictor,
     Rendering,
     Scene,
 )
+from bench.hearing.calibration import level1
 
 FRAMES: Final = 66_150
 """Samples of the usual case: 1.5 s."""
@@ -167,9 +169,9 @@ class Case:
         return GainQuery(self.requested, self.audiograms(), self.stems, ids)
 
     def estimate(self, reference: Tensor) -> Tensor:
-        """`reference` with noise of its own for each place in it."""
+        """`reference` with noise, the same for each item, of its own for each place in it."""
         generator = torch.Generator().manual_seed(7)
-        noise = torch.randn(reference.shape, generator=generator).to(reference)
+        noise = torch.randn(reference.shape[1:], generator=generator).to(reference)
         level = reference.square().mean(-1, keepdim=True).sqrt()
         return reference + self.error * level * noise
 
@@ -182,14 +184,26 @@ class Case:
             estimate=estimate,
             reference=reference,
             audiograms=self.audiograms(),
-            level1=65.0 - 20.0 * torch.log10(rms),
+            level1=level1(rms),
             sample_rate=self.sample_rate,
             place=place,
         )
 
+    def predicted_by(self, predictor: Predictor) -> Tensor:
+        """What a front end of HAAQI-Net says of the estimated mixture, ``(B, 2)``, by ear."""
+        data = self.loss_input("remix")
+        score = predictor.score(
+            data.estimate.flatten(0, 1),
+            data.audiograms.flatten(0, 1),
+            data.level1.flatten(),
+            self.sample_rate,
+            data.reference.flatten(0, 1),
+        )
+        return score.reshape(data.level1.shape)
+
     def rendering(self) -> Rendering:
         """The first item as a metric sees it: 6 dB of gain in the place of a prescription."""
-        from bench.evaluation.protocol import OUTPUT_RATE, hand_in
+        from bench.system.output import OUTPUT_RATE, to_output
 
         stems = self.estimate(self.stems)[0]
         remix, clean = stems.sum(0).double(), self.stems[0].sum(0).double()
@@ -201,7 +215,7 @@ class Case:
             stems_reference=self.stems[0],
             remix=remix,
             remix_reference=clean,
-            output=hand_in(amplified[0], self.sample_rate),
+            output=to_output(amplified[0], self.sample_rate),
             output_reference=amplified[1],
             gains=self.requested[0].double(),
             sample_rate=self.sample_rate,

@@ -12,7 +12,6 @@ from bench.api import LossSpec, SeparatorSpec
 from bench.errors import BenchError, near_match
 from bench.plugins import KINDS as SPEC_KINDS
 from bench.plugins import OBSERVER, Observer, Plugins, Registered
-from bench.testing.model import NotMade, Skip
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,7 +30,7 @@ class Subject:
         options: the options instance that it is made with; None where it has none.
     """
 
-    plugin: Registered | Observer
+    plugin: Registered[Any] | Observer
     options: Any = None
     _made: Any = field(default=None, init=False, repr=False)
 
@@ -51,7 +50,7 @@ class Subject:
         return self.plugin.distribution
 
     @property
-    def registered(self) -> Registered:
+    def registered(self) -> Registered[Any]:
         """The plugin, which is no observer."""
         assert isinstance(self.plugin, Registered)
         return self.plugin
@@ -69,7 +68,7 @@ class Subject:
         """
         import torch
 
-        from bench.system import seeded
+        from bench.runtime.seeds import seeded
 
         try:
             with seeded(seed):
@@ -124,6 +123,8 @@ class Subject:
             return made.amplify(case.mixture, case.listeners, case.sample_rate)
         if self.kind == "loss":
             return made(case.loss_input(self.place))
+        if self.kind == "front-end":
+            return case.predicted_by(made)
         values = made.score(case.rendering())
         return torch.tensor([float(values[part]) for part in sorted(values)], dtype=torch.float64)
 
@@ -147,7 +148,7 @@ def find(
         if options:
             raise BenchError("an observer has no options here", where=f"observer '{name}'")
         return Subject(observer)
-    registered = plugins.get(kind, name)
+    registered = plugins.get(SPEC_KINDS[kind].spec, name)
     if registered.spec.options is not None and not dataclasses.is_dataclass(
         registered.spec.options
     ):
@@ -166,12 +167,21 @@ def find_all(
     if kind is not None:
         return [find(plugins, kind, name, options)]
     bare = name.rpartition("/")[2]
-    kinds = [k for k in SPEC_KINDS if any(item.spec.name == bare for item in plugins.all(k))]
+    named = {item.spec.kind for item in plugins.every if item.spec.name == bare}
+    kinds = [kind for kind in SPEC_KINDS if kind in named]
     kinds += [OBSERVER for item in plugins.observers if name in (item.name, item.full_name)][:1]
     if not kinds:
-        known = [item.spec.name for k in SPEC_KINDS for item in plugins.all(k)]
+        known = [item.spec.name for item in plugins.every]
         known += [item.name for item in plugins.observers]
         failed = [failure for failure in plugins.failures if failure.plugin == bare]
         hint = str(failed[0]) if failed else near_match(bare, sorted(set(known)))
         raise BenchError(f"there is no plugin '{name}'", hint=hint)
     return [find(plugins, k, name, options) for k in kinds]
+
+
+class Skip(Exception):
+    """A check does not apply, or cannot be made here; the message says why."""
+
+
+class NotMade(Skip):
+    """The plugin could not be made, for want of something that its spec says it needs."""

@@ -1,1 +1,1 @@
-
+"""Training: a system made better at its loss."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
+from bench.runtime.files import replacing
 
 
 @dataclass(frozen=True)
@@ -46,39 +46,9 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
     return Checkpoint(**_load(path)) if path.exists() else None
 
 
-def save_weights(path: Path, state: dict[str, Tensor]) -> None:
-    """Write a system's state as safetensors, atomically."""
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file({key: value.contiguous() for key, value in state.items()}, temporary)
-    os.replace(temporary, path)
-
-
-def load_weights(path: Path) -> dict[str, Tensor]:
-    """A system's state.
-
-    Raises:
-        BenchError: the file is missing or damaged.
-    """
-    from safetensors.torch import load_file
-
-    try:
-        return load_file(path)
-    except Exception as error:
-        hint = "Run it again with --fresh to train it anew."
-        raise BenchError(f"cannot be read: {error}", where=str(path), hint=hint) from error
-
-
 def _save(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(temporary, "wb") as file:
-        torch.save(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    with replacing(path) as draft:
+        torch.save(content, draft)
 
 
 def _load(path: Path) -> dict[str, Any]:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 import torch
-from torch import Tensor
 
 from bench.api import LossInput
 from bench.evaluation.protocol import reference_gains
 from bench.hearing.audiograms import audiogram_tensor
-from bench.system import System, remix, scale_stems
+from bench.hearing.calibration import level1
+from bench.system.remix import remix, scale_stems
+from bench.system.system import System
 from bench.training.segments import Batch
 
-PRESENTATION_LEVEL = 65.0
-"""dB SPL of the reference remix at each ear, before the prescription."""
-
-
-def level1(reference: Tensor) -> Tensor:
-    """dB SPL that an RMS of 1.0 stands for, ``(B, 2, N)`` -> ``(B, 2)``, as the metric has it."""
-    rms = reference.square().mean(dim=-1).sqrt().clamp_min(1e-8)
-    return PRESENTATION_LEVEL - 20.0 * torch.log10(rms)
+_LEAST_RMS: Final = 1e-8
+"""Full scale; what a silent reference counts as in training, where nothing may be infinite."""
 
 
 def loss_inputs(
@@ -42,7 +38,7 @@ def loss_inputs(
         amplified = system.amplify(own_remix, batch.listeners).clamp(-1.0, 1.0)
         pairs["output"] = (amplified, system.amplify(clean_remix, batch.listeners))
     audiograms = torch.stack([audiogram_tensor(who) for who in batch.listeners])
-    calibration = level1(clean_remix.detach())
+    calibration = level1(clean_remix.detach().square().mean(dim=-1).sqrt().clamp_min(_LEAST_RMS))
     return {
         place: LossInput(
             estimate=pairs[place][0],

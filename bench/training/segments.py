@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.api import Scene
 from bench.errors import BenchError
-from bench.seeds import derive
+from bench.runtime.seeds import derive
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener

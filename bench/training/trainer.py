@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -14,19 +14,15 @@ import torch
 from torch import nn
 
 from bench.api import Dataset
-from bench.leaderboard.schema import PROXY, TRUTH
-from bench.leaderboard.store import Board
-from bench.losses.compose import ComposedLoss
+from bench.board.store import Board
 from bench.plugins import Plugins
-from bench.spec import RunSpec
-from bench.system import System
-from bench.training.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    save_checkpoint,
-    save_weights,
-)
+from bench.runtime.progress import NO_PROGRESS, Progress, Step
+from bench.spec.run import RunSpec
+from bench.system.system import System
+from bench.system.weights import save_weights
+from bench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from bench.training.guard import GoodhartGuard
+from bench.training.loss import ComposedLoss
 from bench.training.objective import loss_inputs
 from bench.training.segments import Batch, draw_epoch, hold_out, read_batch
 from bench.training.validation import Validation
@@ -54,7 +50,8 @@ class Trainer:
         board: gets a row an epoch.
         folder: of the checkpoints.
         plugins: whose observers are told of each epoch.
-        on_step: called after each step with the epoch and the steps done and in all.
+        device: on which it trains.
+        progress: told how far it is.
     """
 
     run_id: str
@@ -65,8 +62,8 @@ class Trainer:
     board: Board
     folder: Path
     plugins: Plugins
-    on_step: Callable[[int, int, int], None] | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    progress: Progress = NO_PROGRESS
 
     def train(self) -> Path:
         """Train to the last epoch and return the weights of the best one by true HAAQI.
@@ -76,6 +73,12 @@ class Trainer:
             BenchError: the data are wrong.
         """
         settings = self.spec.training
+        steps = settings.epochs * -(-settings.segments // settings.batch)
+        with self.progress.stage(f"training {self.spec.label}", steps) as step:
+            return self._train(step)
+
+    def _train(self, step: Step) -> Path:
+        settings = self.spec.training
         scenes = self.dataset.scenes(settings.split)
         self._listeners = self.dataset.listeners(settings.split)
         self._scenes, held = hold_out(scenes, settings.validation_songs, self.spec.seed)
@@ -83,15 +86,18 @@ class Trainer:
         self._parameters = self.system.trainable()
         optimizer = self._optimizer()
         validation = Validation(held, self._listeners, self.spec, self.plugins)
+        self._truth = validation.truth
         state = load_checkpoint(self._last)
         if state is None:
             state = self._start(validation)
         else:
             self.system.load_state(state.state)
             optimizer.load_state_dict(state.optimizer)
-        guard = GoodhartGuard(self.board.training(self.run_id), truth=TRUTH, proxy=PROXY)
+        guard = GoodhartGuard(
+            self.board.training(self.run_id), truth=validation.truth, proxy=validation.proxy
+        )
         while state.epoch < settings.epochs and not self._stops_early(state, guard):
-            row = self._epoch(state.epoch + 1, optimizer, validation)
+            row = self._epoch(state.epoch + 1, optimizer, validation, step)
             # The log before the checkpoint: killed in between, the epoch is done and logged again.
             self._report(row)
             state = self._keep(state, row, optimizer)
@@ -123,13 +129,13 @@ class Trainer:
         started = time.perf_counter()
         row = {"epoch": 0, **validation.score(self.system)}
         row["seconds"] = time.perf_counter() - started
-        state = Checkpoint(0, self.system.state(), {}, 0, row.get(TRUTH, float("-inf")))
+        state = Checkpoint(0, self.system.state(), {}, 0, row.get(self._truth, float("-inf")))
         save_weights(self._best, state.state)
         self._report(row)
         return state
 
     def _epoch(
-        self, epoch: int, optimizer: torch.optim.Optimizer, validation: Validation
+        self, epoch: int, optimizer: torch.optim.Optimizer, validation: Validation, step: Step
     ) -> dict[str, Any]:
         settings = self.spec.training
         started = time.perf_counter()
@@ -144,12 +150,11 @@ class Trainer:
         )
         self.system.train(True)
         values: dict[str, list[float]] = {}
-        for step, items in enumerate(batches, start=1):
+        for number, items in enumerate(batches, start=1):
             batch = read_batch(items)
-            for name, value in self._step(epoch, step, batch, optimizer).items():
+            for name, value in self._step(epoch, number, batch, optimizer).items():
                 values.setdefault(name, []).append(value)
-            if self.on_step is not None:
-                self.on_step(epoch, step, len(batches))
+            step(f"epoch {epoch}/{settings.epochs}", 1)
         trained = time.perf_counter() - started
         row: dict[str, Any] = {"epoch": epoch, **{k: fmean(v) for k, v in values.items()}}
         row["lr"] = settings.learning_rate
@@ -188,10 +193,10 @@ class Trainer:
     ) -> Checkpoint:
         """Write the checkpoint of an epoch, and the weights where it is the best so far."""
         epoch, current = int(row["epoch"]), self.system.state()
-        score = float(row.get(TRUTH, float("-inf")))
+        score = float(row.get(self._truth, float("-inf")))
         best_epoch, best_score = state.best_epoch, state.best_score
         # Without a validation score the last epoch is as good a choice as there is.
-        if score > best_score or TRUTH not in row:
+        if score > best_score or self._truth not in row:
             best_epoch, best_score = epoch, score
             save_weights(self._best, current)
         kept = Checkpoint(epoch, current, optimizer.state_dict(), best_epoch, best_score)
@@ -207,24 +212,3 @@ class Trainer:
     def _report(self, row: dict[str, Any]) -> None:
         self.board.append_epoch(self.run_id, row)
         self.plugins.notify("epoch_finished", run_id=self.run_id, epoch=row["epoch"], row=row)
-
-
-def losses_of(spec: RunSpec, plugins: Plugins) -> ComposedLoss:
-    """The loss of a run.
-
-    Raises:
-        BenchError: a term's plugin cannot be made.
-    """
-    from bench.api import LossSpec
-    from bench.losses.expression import parse_loss
-
-    known: Sequence[str] = [item.spec.name for item in plugins.all("loss")]
-    made = {}
-    for choice in spec.losses:
-        registered = plugins.get("loss", choice.name)
-        assert isinstance(registered.spec, LossSpec)
-        made[choice.name] = (registered.build(choice.options), registered.spec.default_place)
-    terms = parse_loss(spec.loss, known)
-    return ComposedLoss(
-        [(term, made[term.name][0], term.place or made[term.name][1]) for term in terms]
-    )

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.api import Scene
+from bench.board.schema import GAINS_METRIC
 from bench.evaluation.protocol import Excerpt, render, separate
 from bench.evaluation.scoring import Scorer, Stopwatch
-from bench.leaderboard.schema import GAINS_METRIC
 from bench.plugins import Plugins
-from bench.seeds import derive
-from bench.spec import RunSpec
-from bench.system import System
+from bench.runtime.seeds import derive
+from bench.spec.run import RunSpec
+from bench.system.system import System
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
@@ -48,6 +48,21 @@ class Validation:
             start = (scene.frames - frames) // 2
             self._excerpts.append((Excerpt.read(scene, start, frames), names))
 
+    @property
+    def truth(self) -> str:
+        """The name of the headline metric's score, which chooses the epoch.
+
+        Empty where more of it is not better: then the last epoch is kept.
+        """
+        headline, _ = self._scorer.metrics[0]
+        return _name(headline.name, headline.parts[0]) if headline.higher_is_better else ""
+
+    @property
+    def proxy(self) -> str:
+        """The name of the score of a metric that predicts the headline; empty without one."""
+        found = (spec for spec, _ in self._scorer.metrics[1:] if spec.predicts)
+        return next((_name(spec.name, spec.parts[0]) for spec in found), "")
+
     def score(self, system: System) -> dict[str, float]:
         """Means over the pairs, by ``valid/<metric>/<part>``; empty where there are no pairs."""
         system.train(False)
@@ -59,6 +74,11 @@ class Validation:
                 rendering = render(system, excerpt, separated, listener, self._protocol)
                 for row in self._scorer.score(rendering, Stopwatch()):
                     if row["status"] == "ok" and row["metric"] != GAINS_METRIC:
-                        key = f"valid/{row['metric']}/{row['part']}"
-                        values.setdefault(key, []).append(row["value"])
+                        name = _name(row["metric"], row["part"])
+                        values.setdefault(name, []).append(row["value"])
         return {key: fmean(found) for key, found in values.items()}
+
+
+def _name(metric: str, part: str) -> str:
+    """What a score of validation is called in a training's log."""
+    return f"valid/{metric}/{part}"

@@ -23,9 +23,9 @@ from commands import commands
 
 from bench import hookspecs
 from bench.plugins import KINDS, Registered, installed
-from bench.suites import load_suite, suite_names
+from bench.spec.suite import load_suite, suite_names
 
-_MARK = re.compile(r"<!-- (commands|hooks|plugins|suites)(?:: (\w+))? -->")
+_MARK = re.compile(r"<!-- (commands|hooks|plugins|suites)(?:: ([\w-]+))? -->")
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr|data):(?=<code)")
 
 
@@ -54,10 +54,10 @@ def plugins_of(kind: str) -> str:
     """The plugins of a kind, each with its options."""
     if kind not in KINDS:
         raise ValueError(f"no kind of plugin: {kind!r}")
-    return "\n\n".join(_plugin(item) for item in installed().all(kind))
+    return "\n\n".join(_plugin(item) for item in installed().all(KINDS[kind].spec))
 
 
-def _plugin(item: Registered) -> str:
+def _plugin(item: Registered[Any]) -> str:
     spec = item.spec
     lines = [f"### `{spec.name}`", "", f"{_cell(spec.summary)}.", ""]
     usual = {field.name for field in dataclasses.fields(type(spec).__mro__[1])}
@@ -76,13 +76,14 @@ def _plugin(item: Registered) -> str:
     if spec.options is None:
         return "\n".join([*lines, ""])
     types = typing.get_type_hints(spec.options)
-    section = f"{spec.kind}.{spec.name}" if spec.kind in ("loss", "metric") else spec.kind
+    of_kind = KINDS[spec.kind]
     lines.append("")
     for field in dataclasses.fields(spec.options):
         kind = getattr(types[field.name], "__name__", str(types[field.name]))
         unit = field.metadata.get("unit", "")
         usual = f", default `{field.default!r}`" if field.default != "" else ""
-        name = f"`-o {section}.{field.name}`"
+        key = of_kind.option(spec.name, field.name)
+        name = f"`-o {key}`" if of_kind.chosen else f"`{field.name}`"
         lines += [f"{name} ({kind}{usual}{' ' + _cell(unit) if unit else ''})"]
         lines += [f":   {_cell(field.metadata.get('help', ''))}", ""]
     return "\n".join(lines)

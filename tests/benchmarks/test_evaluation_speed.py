@@ -29,13 +29,15 @@ import torch
 from omegaconf import OmegaConf
 from recipes.cad_icassp_2024.baseline import enhance, evaluate
 
-from bench.data.demo import write_demo
+from bench.builtin.separators.weights import load_model
+from bench.data.generate.demo import write_demo
 from bench.evaluation import worker
 from bench.evaluation.worker import RunToScore
 from bench.plugins import installed
-from bench.separators.weights import Config, build_model, load_model
-from bench.spec import RunSpec, make_run_spec, open_dataset
-from bench.suites import load_suite
+from bench.separation.hdemucs import Config, build_model
+from bench.spec.resolve import make_run_spec, open_dataset
+from bench.spec.run import RunSpec
+from bench.spec.suite import load_suite
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(7200)]
 

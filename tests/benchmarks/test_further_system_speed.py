@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import torch
 
-from bench.data.demo import write_demo
+from bench.data.generate.demo import write_demo
 from bench.evaluation.worker import Evaluator, RunToScore
 from bench.plugins import installed
-from bench.separators.weights import Config, build_model
-from bench.spec import make_run_spec
-from bench.suites import load_suite
+from bench.separation.hdemucs import Config, build_model
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
 
 SONGS = int(os.environ.get("BENCH_SPEED_SONGS", "4"))
 

@@ -15,7 +15,7 @@ from clarity.evaluator.haaqi import compute_haaqi
 from clarity.utils.audiogram import Audiogram
 from torch import Tensor
 
-from bench.hearing.haaqi.differentiable import DifferentiableHaaqi
+from bench.hearing.haaqi.gradient.reference import DifferentiableHaaqi
 from bench.hearing.haaqi.parameters import AUDIOGRAM_FREQUENCIES, SAMPLE_RATE
 
 pytestmark = pytest.mark.benchmark

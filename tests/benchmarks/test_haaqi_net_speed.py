@@ -12,7 +12,7 @@ from clarity.evaluator.haaqi import compute_haaqi
 from clarity.utils.audiogram import Audiogram
 
 from bench.hearing.haaqi import haaqi
-from bench.hearing.haaqi_net import load
+from bench.plugins.front_ends import load_predictor
 
 pytestmark = [pytest.mark.benchmark(group="HAAQI of one ear, 5 s"), pytest.mark.timeout(600)]
 
@@ -54,7 +54,7 @@ def proxy(backward: bool) -> float:
     return score.item()
 
 
-predictor = cache(load)
+predictor = cache(load_predictor)
 JOBS: dict[str, Callable[[], float]] = {
     "pyclarity": pyclarity,
     "exact": exact,

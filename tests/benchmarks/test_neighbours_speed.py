@@ -18,11 +18,11 @@ from clarity.enhancer.nalr import NALR
 from clarity.utils.audiogram import Audiogram, Listener
 from numpy.typing import NDArray
 
+from bench.builtin.prescriptions import NalrCompressorOptions
+from bench.builtin.prescriptions.nalr import Nalr
+from bench.builtin.prescriptions.nalr_compressor import NalrCompressor
 from bench.hearing.loudness import differentiable_loudness, integrated_loudness
 from bench.hearing.sdr import framewise_sdr
-from bench.prescriptions import NalrCompressorOptions
-from bench.prescriptions.nalr import Nalr
-from bench.prescriptions.nalr_compressor import NalrCompressor
 
 pytestmark = pytest.mark.benchmark
 

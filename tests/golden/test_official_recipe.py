@@ -12,17 +12,19 @@ import soxr
 import torch
 
 from bench.api import STEMS, Scene
+from bench.builtin.metrics import haaqi as haaqi_metric
+from bench.builtin.separators import HDemucsOptions
+from bench.builtin.separators.hdemucs import HDemucsSeparator
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
-from bench.evaluation.protocol import OUTPUT_RATE, Excerpt, render, separate
-from bench.metrics import haaqi as haaqi_metric
+from bench.evaluation.protocol import Excerpt, render, separate
+from bench.hearing import calibration
 from bench.plugins import installed
-from bench.separators import HDemucsOptions
-from bench.separators.hdemucs import HDemucsSeparator
-from bench.separators.weights import Config, build_model, save_weights
-from bench.spec import make_run_spec
-from bench.suites import load_suite
-from bench.system import System, build_system
+from bench.separation.hdemucs import Config, build_model, save_network
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
+from bench.system.output import OUTPUT_RATE
+from bench.system.system import System, build_system
 
 RATE = 44_100
 
@@ -123,7 +125,8 @@ def check_pair(
         np.testing.assert_allclose(reference, theirs.reference_24k[:, ear], atol=1e-9)
         output = haaqi_metric.resampled(rendering.output[ear].numpy(), OUTPUT_RATE)
         np.testing.assert_allclose(output, theirs.processed_24k[:, ear], atol=2 / 32768)
-        level1 = haaqi_metric.level1(rendering.remix_reference[ear].numpy())
+        rms = float(np.sqrt(np.mean(rendering.remix_reference[ear].numpy() ** 2)))
+        level1 = calibration.level1(rms)
         assert level1 == pytest.approx(theirs.level1[ear], abs=1e-9)
     ours = haaqi_metric.Haaqi().score(rendering)
     assert ours["left"] == pytest.approx(theirs.scores[0], abs=1e-4)
@@ -222,7 +225,7 @@ def test_hdemucs_is_separated_as_in_the_official_recipe(small_set: Path, tmp_pat
     torch.manual_seed(0)
     config = Config(channels=4, depth=5, nfft=2048)
     path = tmp_path / "random.safetensors"
-    save_weights(path, build_model(config), config, {})
+    save_network(path, build_model(config), config, {})
     separator = HDemucsSeparator(HDemucsOptions(weights=str(path)))
     scene = CadenzaDataset(CadenzaOptions(root=str(small_set))).scenes("valid")[0]
     theirs = decomposed(separator, scene.mixture())

@@ -18,11 +18,11 @@ from recipes.cad_icassp_2024.generate_dataset import generate_at_mic_musdb18 as 
 
 from bench.api import STEMS
 from bench.data import CadenzaOptions
-from bench.data.at_mic import to_at_mic, to_int16
 from bench.data.cadenza import CadenzaDataset
-from bench.data.hrtf import spherical_head
-from bench.data.prepare import locked, plan_preparation, prepare
-from bench.data.records import Sources
+from bench.data.generate.at_mic import to_at_mic, to_int16
+from bench.data.generate.hrtf import spherical_head
+from bench.data.generate.metadata import Sources
+from bench.data.generate.prepare import locked, plan_preparation, prepare
 from bench.errors import BenchError
 
 RATE = 44_100
@@ -239,8 +239,8 @@ def test_goes_on_where_it_stopped(sources: Sources, tmp_path: Path) -> None:
 SCRIPT = """
 import sys, time
 from pathlib import Path
-from bench.data import streaming, prepare as p
-from bench.data.records import Sources
+from bench.data.generate import streaming, prepare as p
+from bench.data.generate.metadata import Sources
 to_int16 = streaming.to_int16
 def slowly(signal):
     print("writing", flush=True)
@@ -337,7 +337,7 @@ def test_memory_of_a_long_song_is_bounded(tmp_path: Path) -> None:
     """Half a minute: the filtered signal of one file is 21 MB, the recipe takes several such."""
     import tracemalloc
 
-    from bench.data.streaming import measure, write_at_mic
+    from bench.data.generate.streaming import measure, write_at_mic
 
     rng = np.random.default_rng(0)
     source, response = tmp_path / "song.wav", spherical_head(30.0, 0.0875)

@@ -20,19 +20,21 @@ import torch
 from clarity.utils.audiogram import Listener
 
 from bench.api import STEMS, MetricSpec, Rendering, Scene
+from bench.board.store import Board
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
 from bench.errors import BenchError
-from bench.evaluation.protocol import OUTPUT_RATE, Excerpt, hand_in, render, separate
+from bench.evaluation.protocol import Excerpt, render, separate
 from bench.evaluation.runner import pairs_to_score
 from bench.evaluation.worker import Evaluator, RunToScore
-from bench.execute import unranked_reason
 from bench.hearing.haaqi import haaqi
-from bench.leaderboard.store import Board
 from bench.plugins import installed
-from bench.spec import RunSpec, make_run_spec
-from bench.suites import load_suite
-from bench.system import System, build_system
+from bench.runs.record import unranked_reason
+from bench.spec.resolve import make_run_spec
+from bench.spec.run import RunSpec
+from bench.spec.suite import load_suite
+from bench.system.output import OUTPUT_RATE, to_output
+from bench.system.system import System, build_system
 
 RATE = 44_100
 SUITE = "cadenza-icassp-2024"
@@ -60,7 +62,7 @@ def rendered(system: System, scene: Scene, listener: Listener, protocol: str) ->
 
 
 def score(rendering: Rendering) -> float:
-    return float(installed().get("metric", "haaqi").build(None).score(rendering)["mean"])
+    return float(installed().get(MetricSpec, "haaqi").build(None).score(rendering)["mean"])
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ def rows_with(
     root: Path, monkeypatch: pytest.MonkeyPatch, part: Callable[[torch.Tensor], torch.Tensor]
 ) -> list[dict[str, Any]]:
     """Rows of the first scene when the separator does what `part` does."""
-    from bench.separators.mixture import Mixture
+    from bench.builtin.separators.mixture import Mixture
 
     monkeypatch.setattr(Mixture, "separate", lambda self, mixture: part(mixture))
     evaluator = Evaluator([RunToScore("run", spec_of(root))])
@@ -93,12 +95,12 @@ def rows_with(
 
 def test_level1_left_at_65(pair: tuple[Scene, Listener], small_set: Path) -> None:
     """Impossible: the metric has no such option, and calibrates by itself."""
-    spec = installed().get("metric", "haaqi").spec
+    spec = installed().get(MetricSpec, "haaqi").spec
     assert isinstance(spec, MetricSpec)
     assert spec.options is None
     scene, listener = pair
     rendering = rendered(system_of(small_set), scene, listener, "challenge")
-    ours = installed().get("metric", "haaqi").build(None).score(rendering)
+    ours = installed().get(MetricSpec, "haaqi").build(None).score(rendering)
     reference = soxr.resample(rendering.output_reference[0].numpy(), RATE, 24_000, quality="HQ")
     output = soxr.resample(rendering.output[0].numpy(), OUTPUT_RATE, 24_000, quality="HQ")
     rms = float(rendering.remix_reference[0].square().mean().sqrt())
@@ -206,11 +208,11 @@ def test_clipping_at_the_wrong_stage(pair: tuple[Scene, Listener], small_set: Pa
     rendering = render(system, loud, excerpt.stems, listener, "challenge")
     amplified = system.amplify(rendering.remix[None], [listener])[0]
     assert float(rendering.output.abs().max()) == 1.0
-    torch.testing.assert_close(rendering.output, hand_in(amplified, RATE), rtol=0, atol=0)
+    torch.testing.assert_close(rendering.output, to_output(amplified, RATE), rtol=0, atol=0)
     assert float(rendering.output_reference.abs().max()) > 1.0
     # Clipped before the prescription, or before resampling, it is another signal.
-    early = hand_in(system.amplify(rendering.remix[None].clamp(-1, 1), [listener])[0], RATE)
-    before = hand_in(amplified.clamp(-1, 1), RATE)
+    early = to_output(system.amplify(rendering.remix[None].clamp(-1, 1), [listener])[0], RATE)
+    before = to_output(amplified.clamp(-1, 1), RATE)
     assert not torch.equal(early, rendering.output)
     assert not torch.equal(before, rendering.output)
 
@@ -228,8 +230,8 @@ def test_nalr_twice(pair: tuple[Scene, Listener], small_set: Path) -> None:
     alone = rendered(system, scene, second, "challenge")
     assert torch.equal(after.output, alone.output)
     once = system.amplify(after.remix[None], [second])
-    assert torch.equal(after.output, hand_in(once[0], RATE))
-    twice = replace(after, output=hand_in(system.amplify(once, [second])[0], RATE))
+    assert torch.equal(after.output, to_output(once[0], RATE))
+    twice = replace(after, output=to_output(system.amplify(once, [second])[0], RATE))
     assert score(twice) < score(after) - 0.05
 
 

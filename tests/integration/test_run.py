@@ -9,9 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.board.store import Board
 from bench.cli import main
-from bench.leaderboard.schema import PROXY, TRUTH
-from bench.leaderboard.store import Board
 from bench.training.trainer import Trainer
 from bench.training.validation import Validation
 
@@ -191,7 +190,7 @@ def test_a_training_that_pleases_only_the_proxy_says_so_and_can_stop(
 
     def parting(self: Validation, system: object) -> dict[str, float]:
         epoch = next(epochs)
-        return {TRUTH: 0.5 - epoch / 100, PROXY: 0.5 + epoch / 100}
+        return {self.truth: 0.5 - epoch / 100, self.proxy: 0.5 + epoch / 100}
 
     monkeypatch.setattr(Validation, "score", parting)
     short = (*TRAINED, "--no-baselines", "--epochs", "8", "--limit", "1")
@@ -217,7 +216,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_batch(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from bench.losses.mse import MseLoss
+    from bench.builtin.losses.mse import MseLoss
 
     monkeypatch.setattr(MseLoss, "__call__", lambda self, data: data.estimate.sum() * float("nan"))
     assert run(*TRAINED, "--no-baselines") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.board.store import Board
 from bench.cli import main
-from bench.leaderboard.store import Board
 from bench.plugins import installed
 from bench.testing.subject import KINDS
 
@@ -70,7 +71,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield root
     for kind in KINDS:
         # What was imported would count as installed in later tests.
-        sys.modules.pop(f"my_{kind}", None)
+        sys.modules.pop(f"my_{kind.replace('-', '_')}", None)
     installed.cache_clear()
 
 
@@ -113,6 +114,10 @@ RUN: dict[str, tuple[str, ...]] = {
     "loss": ("--separator", "mixture", "--gains", "cnn", "--loss", "mse + 0.1*my-loss"),
     "metric": ("--separator", "mixture", "--gains", "none", "--limit", "1"),
     "dataset": ("--separator", "oracle", "-o", "dataset.songs=2", "-o", "dataset.seconds=1.5"),
+    "front-end": (
+        *("--separator", "mixture", "--gains", "cnn", "--loss", "haaqi-net"),
+        *("-o", "loss.haaqi-net.front_end=my-front-end"),
+    ),
     "observer": ("--separator", "mixture", "--gains", "none"),
 }
 
@@ -144,6 +149,7 @@ def test_a_row_on_a_board(
         "loss": set(board.training().name if kind == "loss" else ()),
         "metric": set(board.scores().query("status == 'ok'").metric),
         "dataset": set(runs.suite),
+        "front-end": set(re.findall(r"my-front-end", "".join(runs.spec_json))),
         "observer": {"my-observer"} if (tmp_path / "scenes.jsonl").exists() else set(),
     }
     assert {"loss": "loss/my-loss"}.get(kind, f"my-{kind}") in seen[kind]

@@ -9,20 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.hearing.haaqi.differentiable import DifferentiableHaaqi
-    from bench.hearing.haaqi.model import HaaqiReference, haaqi
-    from bench.hearing.haaqi.scoring import HaaqiResult
+    from bench.hearing.haaqi.exact.reference import HaaqiReference, haaqi
+    from bench.hearing.haaqi.exact.scorer import HaaqiResult
+    from bench.hearing.haaqi.gradient.reference import DifferentiableHaaqi
 
 __all__ = ["DifferentiableHaaqi", "HaaqiReference", "HaaqiResult", "haaqi"]
 
 
 def __getattr__(name: str) -> Any:
     if name == "DifferentiableHaaqi":
-        from bench.hearing.haaqi.differentiable import DifferentiableHaaqi
+        from bench.hearing.haaqi.gradient.reference import DifferentiableHaaqi
 
         return DifferentiableHaaqi
     if name in __all__:
-        from bench.hearing.haaqi import model
+        from bench.hearing.haaqi.exact import reference as model
 
         return getattr(model, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

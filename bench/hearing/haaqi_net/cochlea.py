@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from bench.api import AUDIOGRAM_FREQUENCIES
+from bench.hearing import AUDIOGRAM_FREQUENCIES
 
 BANDS: Final = 32
 RATE: Final = 1000

@@ -21,16 +21,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from bench.api import AUDIOGRAM_FREQUENCIES
 from bench.errors import BenchError
+from bench.hearing import AUDIOGRAM_FREQUENCIES
 from bench.hearing.haaqi_net import BUNDLED, check_shapes
 from bench.hearing.haaqi_net.cochlea import Cochlea, Excitation
-from bench.hearing.haaqi_net.features import (
-    FRAME_CHANNELS,
-    SUMMARY_CHANNELS,
-    Comparison,
-    Features,
-)
+from bench.hearing.haaqi_net.features import FRAME_CHANNELS, SUMMARY_CHANNELS, Comparison, Features
 
 BUNDLED_FILE: Final = Path(__file__).parent / "weights" / "haaqi_net_light.safetensors"
 CORRECTION: Final = 1.5

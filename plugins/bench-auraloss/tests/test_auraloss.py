@@ -11,11 +11,11 @@ import torch
 from bench_auraloss import StftOptions, register_losses
 from bench_auraloss.losses import MultiResolutionStft, SumAndDifferenceStft
 
-from bench.api import LossInput
+from bench.api import LossInput, LossSpec
 from bench.errors import BenchError
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.suites import load_suite
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
 from bench.testing import check_plugin
 
 NAMES = [spec.name for spec in register_losses()]
@@ -38,7 +38,7 @@ def test_conforms(name: str) -> None:
 
 
 def term(name: str, **options: object) -> Any:
-    registered = installed().get("loss", f"bench-auraloss/{name}")
+    registered = installed().get(LossSpec, f"bench-auraloss/{name}")
     return registered.build(registered.options(options))
 
 
@@ -58,7 +58,7 @@ def given(place: str, seconds: float = 0.2, rate: int = 44_100, seed: int = 0) -
 
 
 def test_the_terms_are_found_once_installed() -> None:
-    offered = {r.spec.name for r in installed().all("loss") if r.distribution == "bench-auraloss"}
+    offered = {r.spec.name for r in installed().all(LossSpec) if r.distribution == "bench-auraloss"}
     assert offered == set(NAMES) == set(PEERS)
 
 

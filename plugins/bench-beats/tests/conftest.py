@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bench_beats.front_end import BeatsFrontEnd
     from speechbrain.lobes.models.beats import BEATs, BEATsConfig
 
-    from bench.hearing.haaqi_net.model import HaaqiNet
+    from bench.hearing.haaqi_net.published import HaaqiNet
 
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)

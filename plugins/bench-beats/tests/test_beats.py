@@ -14,13 +14,13 @@ from bench_beats.front_end import BeatsFrontEnd
 from conftest import BEATS_FILE, CONFIG, original_names
 
 from bench.errors import BenchError
-from bench.hearing.haaqi_net import load
+from bench.plugins.front_ends import load_predictor
 
 
 def test_original_checkpoints_load_unchanged(folder: Path) -> None:
     original = torch.load(folder / "haaqi_net.pt", weights_only=True)["model"]
     assert "beats_model.encoder.pos_conv.0.weight_g" in original
-    model = load("beats", str(folder / "haaqi_net.pt"))
+    model = load_predictor("beats", str(folder / "haaqi_net.pt"))
     loaded = original_names(model.state_dict())
     assert loaded.keys() == original.keys()
     assert all(torch.equal(loaded[name], original[name]) for name in original)
@@ -57,7 +57,7 @@ def test_five_seconds_are_248_patches(folder: Path) -> None:
 
 
 def test_scores_carry_gradients_in_eval_mode(folder: Path) -> None:
-    model = load("beats", str(folder / "haaqi_net.pt"))
+    model = load_predictor("beats", str(folder / "haaqi_net.pt"))
     signal = (0.1 * torch.randn(2, 44_100)).requires_grad_()
     score = model.score(signal, torch.full((2, 8), 30.0), torch.full((2,), 85.0), 44_100)
     assert score.shape == (2,)
@@ -70,16 +70,16 @@ def test_scores_carry_gradients_in_eval_mode(folder: Path) -> None:
 
 def test_missing_files_say_what_to_get(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="without weights"):
-        load("beats")
+        load_predictor("beats")
     with pytest.raises(BenchError, match="HAAQI-Net"):
-        load("beats", str(tmp_path / "none.pt"))
+        load_predictor("beats", str(tmp_path / "none.pt"))
     (tmp_path / "haaqi_net.pt").write_bytes((folder / "haaqi_net.pt").read_bytes())
     with pytest.raises(BenchError, match=BEATS_FILE):
-        load("beats", str(tmp_path / "haaqi_net.pt"))
+        load_predictor("beats", str(tmp_path / "haaqi_net.pt"))
 
 
 def test_a_damaged_beats_checkpoint_is_an_error(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "haaqi_net.pt").write_bytes((folder / "haaqi_net.pt").read_bytes())
     torch.save({"cfg": CONFIG, "model": {}}, tmp_path / BEATS_FILE)
     with pytest.raises(BenchError, match="not a BEATs checkpoint"):
-        load("beats", str(tmp_path / "haaqi_net.pt"))
+        load_predictor("beats", str(tmp_path / "haaqi_net.pt"))

@@ -22,7 +22,7 @@ pytest.importorskip("speechbrain")
 from bench_beats.front_end import BeatsFrontEnd
 from conftest import BEATS_FILE, CONFIG
 
-from bench.hearing.haaqi_net import load
+from bench.plugins.front_ends import load_predictor
 
 Array = NDArray[np.float64]
 State = dict[str, Array]
@@ -181,7 +181,7 @@ def test_the_score_is_the_head_over_these_layers(folder: Path) -> None:
 
     What is checked is the mean over patches of the frame scores of a signal at 32 kHz.
     """
-    model = load("beats", str(folder / "haaqi_net.pt"))
+    model = load_predictor("beats", str(folder / "haaqi_net.pt"))
     generator = np.random.default_rng(1)
     # Band-limited, so that resampling by torchaudio or by dropping samples comes to the same.
     time = np.arange(32_000) / 32_000

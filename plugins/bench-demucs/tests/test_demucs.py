@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from bench.api import STEMS
 from bench.errors import BenchError
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.suites import load_suite
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
 from bench.testing import check_plugin
 
 RATE = 44_100

@@ -11,6 +11,7 @@ from bench_irm import IrmOptions
 from bench_irm.mask import IdealRatioMask
 from scipy.signal import istft, stft
 
+from bench.api import SeparatorSpec
 from bench.errors import BenchError
 from bench.plugins import installed
 from bench.testing import conformance
@@ -30,7 +31,7 @@ def music(seconds: float = 0.5, batch: int = 2, seed: int = 0) -> tuple[torch.Te
 
 
 def separator(**options: object) -> Any:
-    registered = installed().get("separator", "bench-irm/irm")
+    registered = installed().get(SeparatorSpec, "bench-irm/irm")
     return registered.build(registered.options(options))
 
 
@@ -87,7 +88,7 @@ def test_a_batch_is_each_of_its_items() -> None:
 
 
 def test_is_never_ranked() -> None:
-    assert installed().get("separator", "irm").spec.reads_stems  # type: ignore[attr-defined]
+    assert installed().get(SeparatorSpec, "irm").spec.reads_stems  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("options", [IrmOptions(power=0.0), IrmOptions(window=4095)])

@@ -13,7 +13,7 @@ import pytest
 import torch
 from bench_museval import MEASURES, MusevalOptions, metrics
 
-from bench.api import STEMS, Rendering, Scene
+from bench.api import STEMS, MetricSpec, Rendering, Scene
 from bench.plugins import installed
 from bench.testing import conformance
 
@@ -69,7 +69,7 @@ def rendering(seconds: float = 2.0, seed: int = 0) -> Rendering:
 
 
 def metric(name: str, **options: object) -> Any:
-    registered = installed().get("metric", f"bench-museval/museval-{name}")
+    registered = installed().get(MetricSpec, f"bench-museval/museval-{name}")
     return registered.build(registered.options(options))
 
 
@@ -122,7 +122,7 @@ def test_a_perfect_stem_is_no_zero(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bench_agrees() -> None:
     """The built-in metric is the same number."""
     r = rendering(seed=5)
-    built_in = installed().get("metric", "bench-hearing/sdr").build(None).score(r)
+    built_in = installed().get(MetricSpec, "bench-hearing/sdr").build(None).score(r)
     ours = metric("sdr").score(r)
     for part, value in built_in.items():
         assert ours[part] == pytest.approx(value, abs=1e-6)

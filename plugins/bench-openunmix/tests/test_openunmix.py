@@ -14,11 +14,11 @@ from bench_openunmix.separator import OpenUnmixSeparator
 from clarity.utils.audiogram import Audiogram, Listener
 from openunmix.model import OpenUnmix, Separator
 
-from bench.api import STEMS
+from bench.api import STEMS, SeparatorSpec
 from bench.errors import BenchError
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.suites import load_suite
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
 from bench.testing import check_plugin
 
 RATE = 44_100
@@ -73,7 +73,7 @@ def test_conforms(path: Path) -> None:
 
 
 def test_is_found_once_installed(path: Path) -> None:
-    registered = installed().get("separator", "bench-openunmix/openunmix")
+    registered = installed().get(SeparatorSpec, "bench-openunmix/openunmix")
     separator = registered.build(registered.options({"weights": str(path)}))
     assert separator.separate(noise(0.1)).shape == (1, 4, 2, 4410)
 

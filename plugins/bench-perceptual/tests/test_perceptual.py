@@ -13,7 +13,7 @@ from clarity.evaluator.haspi import haspi_v2
 from clarity.evaluator.hasqi import hasqi_v2
 from clarity.utils.audiogram import Audiogram, Listener
 
-from bench.api import Rendering, Scene
+from bench.api import MetricSpec, Rendering, Scene
 from bench.plugins import installed
 from bench.testing import conformance
 
@@ -60,7 +60,7 @@ def rendering(seconds: float = 0.6) -> Rendering:
 
 
 def metric(name: str) -> Any:
-    return installed().get("metric", f"bench-perceptual/{name}").build(None)
+    return installed().get(MetricSpec, f"bench-perceptual/{name}").build(None)
 
 
 def by_pyclarity(name: str, r: Rendering) -> list[float]:

@@ -11,11 +11,12 @@ import pytest
 from bench.ablation import execute as module
 from bench.ablation.design import Ablation
 from bench.ablation.matrix import expand, plan_matrix
-from bench.execute import Outcome, PlannedRun
-from bench.leaderboard.store import Board
+from bench.board.store import Board
 from bench.plugins import installed
-from bench.spec import open_dataset
-from bench.suites import load_suite, parse_suite
+from bench.runs.execute import Outcome
+from bench.runs.plan import PlannedRun
+from bench.spec.resolve import open_dataset
+from bench.spec.suite import load_suite, parse_suite
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from bench.ablation.design import Ablation
 from bench.ablation.matrix import Matrix, expand
 from bench.errors import BenchError
 from bench.plugins import installed
-from bench.suites import load_suite
+from bench.spec.suite import load_suite
 
 LOSS = "mse + 0.3*sdr + 2*loudness + {alpha}*haaqi-net"
 

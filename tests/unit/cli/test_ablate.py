@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.board.store import Board
 from bench.cli import main
-from bench.leaderboard.store import Board
 
 SUITE = """
 name = "small"

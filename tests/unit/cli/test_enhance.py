@@ -11,13 +11,15 @@ import pytest
 import soundfile
 import torch
 
-from bench import choices, enhancement
 from bench.cli import main
-from bench.enhancement import enhance_file
+from bench.commands.songs import make_listener
 from bench.errors import BenchError
-from bench.evaluation.protocol import hand_in
-from bench.songs import make_listener
-from bench.system import System, build_system, remix, scale_stems
+from bench.spec import choices
+from bench.system import song as enhancement
+from bench.system.output import to_output
+from bench.system.remix import remix, scale_stems
+from bench.system.song import enhance_file
+from bench.system.system import System, build_system
 
 RATE = 44_100
 REQUESTED = (6.0, -3.0, 0.0, 3.0)
@@ -65,7 +67,7 @@ def test_it_is_what_an_evaluation_would_hand_in(
     stems = system.separate(mixture, torch.zeros(0))
     gains = system.gains(stems, torch.tensor([REQUESTED]), [LISTENER]).double()
     own = remix(scale_stems(stems.double(), gains), mixture.double(), RATE)
-    expected = hand_in(system.amplify(own, [LISTENER])[0], RATE) * 32768
+    expected = to_output(system.amplify(own, [LISTENER])[0], RATE) * 32768
     written = read(done.path)
     assert written.shape == expected.T.shape
     difference = np.abs(written - expected.T.numpy())

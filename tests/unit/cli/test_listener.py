@@ -10,9 +10,9 @@ import pytest
 from clarity.utils.audiogram import Audiogram, Listener
 
 from bench.cli import main
+from bench.commands.songs import make_listener
 from bench.hearing.nalr import nalr_gains
-from bench.hearing.pictures import picture
-from bench.songs import make_listener
+from bench.report.audiogram import picture
 
 # Byrne and Dillon (1986), table 2: what NAL-R adds at each frequency, dB.
 K = {500: -8, 1000: 1, 2000: -1, 3000: -2, 4000: -2, 6000: -2}

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.cli.listeners import chosen_listener
+from bench.cli.listener_options import chosen_listener
 from bench.errors import BenchError
 
 

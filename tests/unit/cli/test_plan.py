@@ -9,8 +9,8 @@ import pytest
 from bench.cli import main
 from bench.evaluation.estimate import Rate, keep_rates, key_of
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.suites import load_suite
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
 
 
 def test_time_is_told_once_it_was_measured(

@@ -9,16 +9,17 @@ import numpy as np
 import pytest
 import soundfile
 
+from bench.api import MetricSpec
 from bench.cli import main
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
 from bench.errors import BenchError
-from bench.evaluation.pair import score_pair
 from bench.evaluation.protocol import Excerpt, render, separate
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.suites import load_suite
-from bench.system import build_system
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
+from bench.submission.file import score_pair
+from bench.system.system import build_system
 
 RATE = 44_100
 
@@ -52,7 +53,7 @@ def pair(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     scores = {
         (name, part): value
         for name in ("haaqi", "lufs", "clipping", "haaqi-net")
-        for part, value in plugins.get("metric", name).build(None).score(rendering).items()
+        for part, value in plugins.get(MetricSpec, name).build(None).score(rendering).items()
     }
     return {"folder": folder, "listener": listener, "scores": scores, "set": small_set}
 

@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 import soundfile
 
+from bench.board.store import Board
 from bench.cli import main
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
 from bench.evaluation.protocol import Excerpt, render, separate
-from bench.leaderboard.store import Board
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.suites import load_suite
-from bench.system import build_system
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
+from bench.system.system import build_system
 
 SUITE = """
 name = "files"
@@ -231,7 +231,7 @@ def test_a_wrong_file_is_a_failed_row(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Only the files are looked at here: no metric needs to be computed.
-    from bench.metrics.haaqi import Haaqi
+    from bench.builtin.metrics.haaqi import Haaqi
 
     monkeypatch.setattr(Haaqi, "score", lambda self, pair: {"mean": 0.5})
     scene, who = pairs(small_set)[1]

@@ -11,9 +11,9 @@ import soundfile
 import torch
 
 import bench
-from bench.choices import Choices, resolve
 from bench.cli.options import run_options
-from bench.songs import requested_gains
+from bench.commands.songs import requested_gains
+from bench.spec.choices import Choices, resolve
 
 HEAVY = ("torch", "pandas", "matplotlib", "scipy", "numba", "pyarrow", "click", "pluggy")
 

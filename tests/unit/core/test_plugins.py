@@ -11,7 +11,8 @@ import pytest
 
 from bench.api import SeparatorSpec, hookimpl, option
 from bench.errors import BenchError
-from bench.plugins import Plugins, Registered, convert, load
+from bench.options import convert
+from bench.plugins import KINDS, Plugins, Registered, load
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def test_one_failing_plugin_does_not_stop_the_others() -> None:
     good = entry("good", module_with(spec("fine")))
     missing = entry("missing", None)
     plugins = load([missing, good])
-    assert [item.spec.name for item in plugins.all("separator")] == ["fine"]
+    assert [item.spec.name for item in plugins.all(SeparatorSpec)] == ["fine"]
     (failure,) = plugins.failures
     assert failure.distribution == "missing"
     assert "ModuleNotFoundError" in failure.reason
@@ -93,7 +94,7 @@ def test_misspelt_hook_is_a_failure() -> None:
     assert [failure.distribution for failure in plugins.failures] == ["typo"]
     assert "register_seperators" in plugins.failures[0].reason
     assert "Did you mean 'register_separators'" in plugins.failures[0].remedy
-    assert plugins.get("separator", "fine").distribution == "good"
+    assert plugins.get(SeparatorSpec, "fine").distribution == "good"
 
 
 def test_wrong_kind_of_spec_is_a_failure() -> None:
@@ -106,7 +107,7 @@ def test_wrong_kind_of_spec_is_a_failure() -> None:
     module.register_losses = register_losses  # type: ignore[attr-defined]
     plugins = load([entry("wrong", module)])
     assert "register_losses" in plugins.failures[0].reason
-    assert plugins.all("separator") == []
+    assert plugins.all(SeparatorSpec) == []
 
 
 def test_two_distributions_of_one_name() -> None:
@@ -117,16 +118,16 @@ def test_two_distributions_of_one_name() -> None:
     for order in ([first, second], [second, first]):
         plugins = load(order)
         with pytest.raises(BenchError) as caught:
-            plugins.get("separator", "same")
+            plugins.get(SeparatorSpec, "same")
         assert "dist-a" in str(caught.value)
         assert "dist-b/same" in str(caught.value)
-        assert plugins.get("separator", "dist-b/same").distribution == "dist-b"
+        assert plugins.get(SeparatorSpec, "dist-b/same").distribution == "dist-b"
 
 
 def test_unknown_name_has_a_near_match() -> None:
     plugins = Plugins([Registered(spec("hdemucs"), "d", "1")])
     with pytest.raises(BenchError, match="Did you mean 'hdemucs'"):
-        plugins.get("separator", "hdemuks")
+        plugins.get(SeparatorSpec, "hdemuks")
 
 
 def test_options_are_typed_and_checked() -> None:
@@ -154,14 +155,14 @@ def test_missing_import_names_what_is_needed() -> None:
 
 
 def test_only_chosen_third_parties_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bench import plugins as module
+    from bench.plugins import loader as module
 
     entries = [entry("other", module_with(spec("fine")))]
     monkeypatch.setattr(module, "entry_points", lambda group: entries)
     monkeypatch.setenv("BENCH_LOAD_PLUGINS", "")
-    assert load().all("separator") == []
+    assert load().all(SeparatorSpec) == []
     monkeypatch.setenv("BENCH_LOAD_PLUGINS", "other")
-    assert [item.spec.name for item in load().all("separator")] == ["fine"]
+    assert [item.spec.name for item in load().all(SeparatorSpec)] == ["fine"]
 
 
 def test_built_ins_come_through_the_hooks() -> None:
@@ -174,5 +175,6 @@ def test_built_ins_come_through_the_hooks() -> None:
         ("loss", "mse"),
         ("metric", "haaqi"),
         ("dataset", "demo"),
+        ("front-end", "light"),
     ]:
-        assert plugins.get(kind, name).distribution == "bench-hearing"
+        assert plugins.get(KINDS[kind].spec, name).distribution == "bench-hearing"

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench.api import API_VERSION, LossSpec, SeparatorSpec
-from bench.doctor import MISSING, PROBLEM, Finding, _plugins
+from bench.commands.doctor import MISSING, PROBLEM, Finding, _plugins
 from bench.errors import BenchError
 from bench.plugins import Plugins, Registered, load
 
@@ -58,7 +58,7 @@ def install(site: Path) -> Install:
 
 def strangers(plugins: Plugins) -> Plugins:
     """Without the built-in ones, whose targets take long to import."""
-    items = [item for item in plugins.all("loss") if item.distribution != "bench-hearing"]
+    items = [item for item in plugins.all(LossSpec) if item.distribution != "bench-hearing"]
     return Plugins(items, plugins.failures, plugins.observers)
 
 
@@ -84,7 +84,7 @@ BROKEN = {
     "target": (loss("fine", target="no colon"), "not 'module:Class'", "pip uninstall"),
     "twice": (
         loss("fine").replace("return [", "return 2 * ["),
-        "two specs with the name 'fine'",
+        "two specs named 'fine'",
         "pip uninstall",
     ),
     "undeclared": ("import no_such_thing\n", "no_such_thing", "does not say that it needs it"),
@@ -102,8 +102,8 @@ def test_a_failure_has_a_name_an_owner_and_a_remedy(name: str, install: Install)
     assert reason in failure.reason
     assert remedy in failure.remedy
     assert name in str(failure)
-    assert plugins.get("loss", "good").distribution == "zz-good"
-    assert plugins.get("loss", "mse").distribution == "bench-hearing"
+    assert plugins.get(LossSpec, "good").distribution == "zz-good"
+    assert plugins.get(LossSpec, "mse").distribution == "bench-hearing"
 
 
 def test_a_missing_extra_is_named(install: Install) -> None:
@@ -125,7 +125,7 @@ def test_an_extra_that_only_the_target_needs(install: Install, site: Path) -> No
     plugins = load()
     assert plugins.failures == ()
     with pytest.raises(BenchError) as caught:
-        plugins.get("loss", "heavy").build(None)
+        plugins.get(LossSpec, "heavy").build(None)
     assert "made_of_gold" in str(caught.value)
     assert "pip install 'needy[more]'" in caught.value.hint
     (found,) = [one for one in _plugins(strangers(plugins)) if "heavy" in one.name]
@@ -147,7 +147,7 @@ def test_two_of_one_name_are_a_conflict_and_both_can_be_used(install: Install) -
     assert "aa/same or bb/same" in conflict.remedy
     (found,) = [one for one in _plugins(strangers(plugins)) if one.status == PROBLEM]
     assert found.name == "loss same"
-    assert plugins.get("loss", "bb/same").distribution == "bb"
+    assert plugins.get(LossSpec, "bb/same").distribution == "bb"
 
 
 OBSERVER = """
@@ -201,8 +201,8 @@ def test_doctor_says_what_is_wrong_and_how_to_mend_it(
 ) -> None:
     from click.testing import CliRunner
 
-    from bench import doctor
     from bench.cli.doctor import command
+    from bench.commands import doctor
 
     install("raises", BROKEN["raises"][0])
     found = {"plugins": list(_plugins(strangers(load())))}

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from bench.errors import BenchError
+from bench.options import parse_options
 from bench.plugins import installed
-from bench.spec import Choice, RunSpec, baseline_specs, make_run_spec, parse_options
-from bench.suites import load_suite
+from bench.spec.resolve import baseline_specs, make_run_spec
+from bench.spec.run import Choice, RunSpec
+from bench.spec.suite import load_suite
 
 FINGERPRINTS = {"valid": "a", "train": "b"}
 

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 import torch
 
+from bench.board.layout import BEST
+from bench.board.store import Board
 from bench.errors import BenchError
-from bench.leaderboard.store import Board
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.stored import BEST, stored_run
-from bench.suites import load_suite
-from bench.system import build_system
-from bench.training.checkpoint import save_weights
+from bench.runs.restore import stored_run
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
+from bench.system.system import build_system
+from bench.system.weights import save_weights
 
 PLUGINS = installed()
 SUITE = load_suite("demo")

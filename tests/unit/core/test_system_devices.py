@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import GainQuery
-from bench.songs import make_listener
-from bench.system import System
+from bench.commands.songs import make_listener
+from bench.system.system import System
 
 
 class Arrived(Exception):

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 from recipes.cad_icassp_2024.generate_dataset import generate_at_mic_musdb18 as official
 
-from bench.data.at_mic import apply_hrtf, match_loudness, to_at_mic, to_int16
-from bench.data.hrtf import spherical_head
+from bench.data.generate.at_mic import apply_hrtf, match_loudness, to_at_mic, to_int16
+from bench.data.generate.hrtf import spherical_head
 
 RATE = 44_100
 LEFT, RIGHT = spherical_head(-30.0, 0.0875), spherical_head(22.5, 0.0875)

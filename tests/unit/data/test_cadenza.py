@@ -19,8 +19,10 @@ from cadenza_set import STEMS, listener, metadata, signal, write_set
 from clarity.utils.audiogram import Listener
 
 from bench.api import Dataset
-from bench.data import CadenzaOptions, DemoOptions
-from bench.data.cadenza import CadenzaDataset, DemoDataset
+from bench.builtin.datasets import DemoOptions
+from bench.builtin.datasets.demo import DemoDataset
+from bench.data import CadenzaOptions
+from bench.data.cadenza import CadenzaDataset
 from bench.errors import BenchError
 
 REAL = Path(__file__).parents[4] / "shared" / "data" / "cadenza_real"
@@ -119,9 +121,9 @@ def test_the_demo_is_made_only_where_no_folder_is_given(
     import types
 
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "empty"))
-    made = types.ModuleType("bench.data.demo")
+    made = types.ModuleType("bench.data.generate.demo")
     made.ensure_demo = lambda: root  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "bench.data.demo", made)
+    monkeypatch.setitem(sys.modules, "bench.data.generate.demo", made)
     assert len(DemoDataset(DemoOptions()).scenes("valid")) == 3
     made.ensure_demo = lambda: pytest.fail("made")  # type: ignore[attr-defined]
     assert len(DemoDataset(DemoOptions(root=str(root))).scenes("valid")) == 3

@@ -7,6 +7,8 @@ import json
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,10 @@ from clarity.utils.file_io import read_signal
 from recipes.cad_icassp_2024.generate_dataset import generate_at_mic_musdb18 as official
 
 from bench.api import STEMS
-from bench.data import DEMO_VERSION, demo, demo_root
-from bench.data.demo import ensure_demo, write_demo
+from bench.data.generate import DEMO_VERSION, demo, demo_root
+from bench.data.generate.demo import ensure_demo, write_demo
 from bench.errors import BenchError
+from bench.runtime.progress import Step
 
 PARTS = ("mixture", *STEMS)
 SMALL = {"songs_train": 2, "songs_valid": 1, "seconds": 2.5}
@@ -42,12 +45,26 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+class Told:
+    """Remembers what it is told of progress."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int]] = []
+        self.steps: list[tuple[str, int]] = []
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Step]:
+        self.stages.append((title, total))
+        yield lambda note, done: self.steps.append((note, done))
+
+
 def test_bit_identical(small: Path, tmp_path: Path) -> None:
-    told = []
-    write_demo(tmp_path / "again", **SMALL, progress=lambda done, total: told.append((done, total)))
+    told = Told()
+    write_demo(tmp_path / "again", **SMALL, progress=told)
     assert _digest(tmp_path / "again") == _digest(small)
     # 3 songs before the heads and 2 samples of each at the microphones.
-    assert told == [(3, 9), (6, 9), (9, 9)]
+    assert told.stages == [("songs", 9)]
+    assert [done for _, done in told.steps] == [3, 3, 3]
     assert [p.name for p in tmp_path.iterdir()] == ["again"]
 
 
@@ -204,5 +221,5 @@ def test_made_once_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_needs_no_torch() -> None:
-    code = "import sys, bench.data.demo; sys.exit('torch' in sys.modules)"
+    code = "import sys, bench.data.generate.demo; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.data.hrtf import SPEED_OF_SOUND, TAPS, interaural_delay, shadow, spherical_head
+from bench.data.generate.hrtf import SPEED_OF_SOUND, TAPS, interaural_delay, shadow, spherical_head
 
 RATE = 44_100
 

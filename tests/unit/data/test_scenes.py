@@ -10,7 +10,7 @@ import pytest
 from omegaconf import OmegaConf
 from recipes.cad_icassp_2024.generate_dataset import generate_train_scenes as official
 
-from bench.data.scenes import draw_listeners, draw_scenes, gains_table
+from bench.data.generate.draws import draw_listeners, draw_scenes, gains_table
 
 
 def test_gains_of_the_challenge() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench.data.stems import as_wav, song_sources
+from bench.data.generate.songs import as_wav, song_sources
 from bench.errors import BenchError
 
 # Stands for ffmpeg: writes a second of the stream's number, and fails for what is no song.

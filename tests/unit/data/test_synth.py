@@ -8,9 +8,9 @@ import pytest
 from scipy.signal import butter, sosfilt
 
 from bench.api import STEMS
-from bench.data.synth import dsp
-from bench.data.synth.score import GROOVES, MODES, compose, fit, melody
-from bench.data.synth.song import make_song
+from bench.data.generate.synth import dsp
+from bench.data.generate.synth.score import GROOVES, MODES, compose, fit, melody
+from bench.data.generate.synth.song import make_song
 
 RATE = 44_100
 NAMES = ("test song A", "test song B", "test song C")

@@ -108,7 +108,7 @@ def test_every_built_in_plugin_and_option_is_documented(
     page = hooks["catalogue"].on_page_markdown((DOCS / "reference/plugins.md").read_text("utf-8"))
     assert "<!--" not in page
     for kind in KINDS:
-        for item in plugins.all(kind):
+        for item in plugins.all(KINDS[kind].spec):
             assert f"### `{item.spec.name}`" in page
             assert item.spec.summary
             for field in dataclasses.fields(item.spec.options) if item.spec.options else ():
@@ -118,7 +118,7 @@ def test_every_built_in_plugin_and_option_is_documented(
 
 def test_every_suite_is_documented(hooks: dict[str, ModuleType]) -> None:
     page = hooks["catalogue"].on_page_markdown("<!-- suites -->")
-    names = [path.stem for path in (ROOT / "bench/suites").glob("*.toml")]
+    names = [path.stem for path in (ROOT / "bench/spec/suites").glob("*.toml")]
     assert len(names) >= 2
     for name in names:
         assert f"## `{name}`" in page

@@ -10,19 +10,12 @@ import pytest
 
 from bench.api import Scene
 from bench.evaluation.calibration import calibrate
-from bench.evaluation.estimate import (
-    Rate,
-    bytes_of,
-    keep_rates,
-    key_of,
-    rates,
-    seconds_of,
-    work_of,
-)
-from bench.execute import plan_runs
+from bench.evaluation.estimate import Rate, bytes_of, keep_rates, key_of, rates, seconds_of, work_of
+from bench.evaluation.worker import RunToScore
 from bench.plugins import installed
-from bench.spec import make_run_spec, open_dataset
-from bench.suites import load_suite
+from bench.runs.plan import plan_runs
+from bench.spec.resolve import make_run_spec, open_dataset
+from bench.spec.suite import load_suite
 
 
 class Audio:
@@ -80,7 +73,7 @@ def test_every_planned_run_is_measured(small_set: Path) -> None:
     )  # fmt: skip
     dataset = open_dataset(spec, plugins)
     runs = plan_runs(spec, suite, plugins, dataset, baselines=False)
-    measured = calibrate(runs, dataset, plugins)
+    measured = calibrate([RunToScore(run.run_id, run.spec) for run in runs], dataset, plugins)
     rate = measured[key_of(spec)]
     assert rate.scene > 0
     assert rate.pair > 0

@@ -30,14 +30,14 @@ torch.set_num_threads(1)
 from clarity.utils.audiogram import Audiogram, Listener
 from bench.api import Scene
 from bench.data.audio import SceneFiles
-from bench.evaluation.memory import recycle
+from bench.runtime.memory import recycle
 from bench.evaluation.protocol import Excerpt, render, separate
 from bench.evaluation.scoring import Scorer, Stopwatch
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.suites import load_suite
-from bench.system import build_system
-from bench.separators.weights import Config, build_model
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
+from bench.system.system import build_system
+from bench.separation.hdemucs import Config, build_model
 
 stage, folder = sys.argv[1], Path(sys.argv[2])
 peak = 0.0

@@ -13,14 +13,16 @@ from clarity.utils.audiogram import Audiogram, Listener
 from bench.api import Scene
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
-from bench.evaluation import memory
-from bench.evaluation.protocol import Excerpt, Reference, hand_in, mix, render, separate
+from bench.evaluation.protocol import Excerpt, Reference, render, separate
 from bench.hearing import nalr
 from bench.hearing.loudness import integrated_loudness
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.suites import load_suite
-from bench.system import System, build_system, remix, scale_stems
+from bench.runtime import memory
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
+from bench.system.output import to_output
+from bench.system.remix import mix, remix, scale_stems
+from bench.system.system import System, build_system
 
 RATE = 44_100
 
@@ -58,7 +60,7 @@ def test_a_long_signal_is_mixed_as_a_short_one(monkeypatch: pytest.MonkeyPatch) 
     stems = 0.1 * torch.randn(4, 2, RATE, generator=torch.Generator().manual_seed(1))
     gains = torch.tensor([0.0, 3, -3, 6])
     whole = mix(stems, gains, -20.0, RATE)
-    monkeypatch.setattr("bench.evaluation.protocol._BLOCK", 1000)
+    monkeypatch.setattr("bench.system.remix._BLOCK", 1000)
     torch.testing.assert_close(mix(stems, gains, -20.0, RATE), whole, rtol=0, atol=0)
 
 
@@ -73,7 +75,7 @@ def test_nalr_of_a_long_signal_is_that_of_a_short_one(monkeypatch: pytest.Monkey
 def test_what_is_handed_in_is_16_bit_at_32_khz() -> None:
     signal = torch.full((2, RATE), 2.0, dtype=torch.float64)
     signal[1] = -0.3
-    output = hand_in(signal, RATE)
+    output = to_output(signal, RATE)
     assert output.shape == (2, 32_000)
     assert output[0, 16_000] == 32767 / 32768  # clipped
     # Truncated towards zero, not rounded: -0.3 * 32768 is -9830.4.

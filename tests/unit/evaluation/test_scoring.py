@@ -13,13 +13,13 @@ import torch
 from clarity.utils.audiogram import Audiogram, Listener
 
 from bench.api import MetricSpec, Rendering, Scene
+from bench.board.store import Board
 from bench.errors import BenchError, NoValueError
 from bench.evaluation.runner import pairs_to_score
 from bench.evaluation.scoring import Scorer, Stopwatch, reason_of, seconds_rows
 from bench.evaluation.worker import RunToScore
-from bench.leaderboard.store import Board
 from bench.plugins import Plugins, Registered
-from bench.spec import Choice
+from bench.spec.run import Choice
 
 LISTENER = Listener(Audiogram(np.full(8, 20.0)), Audiogram(np.full(8, 40.0)), "L1")
 SCENE = Scene("s1", "song", "hlp", (0, 0, 0, 0), ("L1",), audio=None)  # type: ignore[arg-type]

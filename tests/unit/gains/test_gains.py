@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import GainQuery, GainsSpec, GainStrategy
+from bench.builtin.gains import TableOptions, register_gains
+from bench.builtin.gains.cnn import Cnn, CnnResidual
+from bench.builtin.gains.constant import Fixed, NoGains
+from bench.builtin.gains.table import Table
 from bench.errors import BenchError
-from bench.gains import TableOptions, register_gains
-from bench.gains.cnn import Cnn, CnnResidual
-from bench.gains.constant import Fixed, NoGains
-from bench.gains.table import Table
 
 ZERO = {"vocals": 0, "drums": 0, "bass": 0, "other": 0}
 

@@ -10,7 +10,7 @@ import torch
 from clarity.utils.audiogram import Audiogram, Listener
 from torch import Tensor
 
-from bench.metrics.haaqi_net import HaaqiNetMetric
+from bench.builtin.metrics.haaqi_net import HaaqiNetMetric
 
 RATE = 32_000
 

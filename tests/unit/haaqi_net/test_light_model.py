@@ -15,12 +15,13 @@ from clarity.utils.audiogram import Audiogram
 from torch import Tensor
 
 from bench.api import LossInput
+from bench.builtin.losses.haaqi_net import HaaqiNetLoss
 from bench.errors import BenchError
-from bench.hearing.haaqi_net import cochlea, features, light, load
+from bench.hearing.haaqi_net import cochlea, features, light
 from bench.hearing.haaqi_net.cochlea import Cochlea, centre_frequencies
 from bench.hearing.haaqi_net.features import haaqi_formula
 from bench.hearing.haaqi_net.light import FrameScorer, LightHaaqiNet, load_light, save_light
-from bench.losses.haaqi_net import HaaqiNetLoss
+from bench.plugins.front_ends import load_predictor
 
 RATE = 24_000
 SLOPING = (20.0, 20.0, 25.0, 35.0, 40.0, 45.0, 50.0, 50.0)
@@ -248,10 +249,10 @@ def test_weights_survive_the_file(tmp_path: Path) -> None:
 
 def test_missing_and_foreign_weights_are_errors(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no such weights"):
-        load(weights=str(tmp_path / "none.safetensors"))
+        load_predictor(weights=str(tmp_path / "none.safetensors"))
     (tmp_path / "text.safetensors").write_text("not tensors")
     with pytest.raises(BenchError, match="not the weights"):
-        load(weights=str(tmp_path / "text.safetensors"))
+        load_predictor(weights=str(tmp_path / "text.safetensors"))
 
 
 def test_shapes_are_checked() -> None:

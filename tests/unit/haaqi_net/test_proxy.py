@@ -12,15 +12,17 @@ from clarity.evaluator.haaqi import compute_haaqi
 from clarity.utils.audiogram import Audiogram
 from click.testing import CliRunner
 
+from bench.api import Predictor
 from bench.cli.proxy import command
 from bench.errors import BenchError
 from bench.hearing.audiograms import standard_audiograms
 from bench.hearing.haaqi import HaaqiReference
-from bench.hearing.haaqi_net import Predictor, load
 from bench.hearing.haaqi_net.light import FrameScorer, LightHaaqiNet, load_light
-from bench.training.proxy import degradations, evaluate, labels, listeners
-from bench.training.proxy.labels import RATE, Shard, load_shard, make_shard, shard_path
-from bench.training.proxy.train import Settings, Table, fit, predict, tabulate
+from bench.plugins.front_ends import load_predictor
+from bench.pretraining.haaqi_net import audiograms as listeners
+from bench.pretraining.haaqi_net import degradations, evaluate, labels
+from bench.pretraining.haaqi_net.labels import RATE, Shard, load_shard, make_shard, shard_path
+from bench.pretraining.haaqi_net.train import Settings, Table, fit, predict, tabulate
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +160,7 @@ def test_training_learns_and_keeps_the_best_epoch(tmp_path: Path) -> None:
 def test_the_table_holds_what_the_model_would_say(shard: Shard) -> None:
     model = load_light()
     table = tabulate(shard, model)
-    direct = evaluate.predict_shard(load(), shard).predicted
+    direct = evaluate.predict_shard(load_predictor(), shard).predicted
     np.testing.assert_allclose(predict(model, table), direct, atol=2e-3)
 
 
@@ -257,7 +259,7 @@ def test_following_the_proxy_raises_the_truth(song: int, listener: str) -> None:
         44_100,
         85.0,
     )
-    predictor: Predictor = load()
+    predictor: Predictor = load_predictor()
     gains = torch.tensor(rng.choice([-9.0, -6.0, 6.0, 9.0], 4), dtype=torch.float32)
     gains.requires_grad_()
     optimiser = torch.optim.Adam([gains], 1.0)
@@ -284,7 +286,7 @@ def test_following_the_proxy_raises_the_truth(song: int, listener: str) -> None:
 @pytest.mark.slow
 def test_samples_free_to_move_do_not_fool_the_proxy(shard: Shard) -> None:
     """Gradient steps on every sample: what the proxy gains, the truth must gain in good part."""
-    predictor = load()
+    predictor = load_predictor()
     worst = int(np.argmin(shard.haaqi))
     reference = shard.reference[shard.group[worst]].astype(float)
     exact = HaaqiReference(

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.hearing.haaqi_net import load
-from bench.hearing.haaqi_net.model import FrontEnd, HaaqiNet, load_checkpoint
+from bench.hearing.haaqi_net.published import FrontEnd, HaaqiNet, load_checkpoint
+from bench.plugins.front_ends import load_predictor
 
 LAYERS, FEATURES, REDUCED, HIDDEN, HEADS = 12, 768, 256, 100, 16
 
@@ -202,4 +202,4 @@ def test_stereo_never_passes_for_a_batch() -> None:
 
 def test_an_unknown_front_end_says_what_to_install() -> None:
     with pytest.raises(BenchError, match="lihgt"):
-        load("lihgt")
+        load_predictor("lihgt")

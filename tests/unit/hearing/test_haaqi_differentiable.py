@@ -20,11 +20,11 @@ from scipy import signal
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.hearing.haaqi import _differentiable_compiled as compiled
-from bench.hearing.haaqi import _differentiable_model as model
-from bench.hearing.haaqi import _differentiable_torch as plain
 from bench.hearing.haaqi import parameters
-from bench.hearing.haaqi.differentiable import DifferentiableHaaqi, UnscorableReference
+from bench.hearing.haaqi.gradient import compiled as compiled
+from bench.hearing.haaqi.gradient import ear as model
+from bench.hearing.haaqi.gradient import stages as plain
+from bench.hearing.haaqi.gradient.reference import DifferentiableHaaqi, UnscorableReference
 
 Floats = NDArray[np.float64]
 RATE = parameters.SAMPLE_RATE

@@ -13,9 +13,12 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from bench.hearing.haaqi import alignment, elementary, filterbank, lags, parameters
-from bench.hearing.haaqi.resampling import to_model_rate
-from bench.hearing.haaqi.simd import LANES, aligned, load, store
+from bench.hearing.haaqi import parameters
+from bench.hearing.haaqi.exact import alignment, lags
+from bench.hearing.haaqi.exact import gammatone as filterbank
+from bench.hearing.haaqi.exact.resampling import to_model_rate
+from bench.hearing.simd import elementary
+from bench.hearing.simd.vector import LANES, aligned, load, store
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.leaderboard.store import Board
+from bench.board.store import Board
 
 SONGS = 8
 LISTENERS = {"L1": (20.0, 25.0), "L2": (45.0, 40.0), "L3": (60.0, 75.0)}

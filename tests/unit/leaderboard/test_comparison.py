@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from boards import LISTENERS, fill, pair_rows, run_row
 
+from bench.board.store import Board
 from bench.errors import BenchError
 from bench.leaderboard.comparison import PairOfRuns, compare_runs, find_run, settings_that_differ
-from bench.leaderboard.export import FORMATS
+from bench.leaderboard.export import FORMATS, interval
 from bench.leaderboard.groups import group_effects
-from bench.leaderboard.sections import Section, interval, render_sections
 from bench.leaderboard.statistics import Interval, holm
-from bench.leaderboard.store import Board
 from bench.leaderboard.summaries import comparison_sections, comparison_words
+from bench.tables.sections import Section, render_sections
 
 SONGS = 4
 
@@ -55,7 +55,7 @@ def pair(board: Board) -> PairOfRuns:
 
 
 def test_groups_find_where_the_difference_is(board: Board) -> None:
-    effects = group_effects(board.scores("ra"), board.scores("rb"))
+    effects = group_effects(board.scores("ra"), board.scores("rb"), metric="haaqi")
     found = {(e.by, e.group): e.comparison.difference for e in effects}
     assert list(found) == [
         # WHO grades of better ears of 20, 40 and 60 dB HL.
@@ -83,7 +83,7 @@ def test_listeners_of_unknown_hearing_loss_and_one_genre_make_no_groups(tmp_path
         board.write_run(run_row(run_id, "hdemucs", run_id))
         rows = pair_rows(0, "L1", {("haaqi", "mean"): 0.5}, pta_left=None)
         board.append_scores(run_id, "scene", rows)
-    assert group_effects(board.scores("ra"), board.scores("rb")) == []
+    assert group_effects(board.scores("ra"), board.scores("rb"), metric="haaqi") == []
 
 
 def test_a_pair_in_full(board: Board) -> None:

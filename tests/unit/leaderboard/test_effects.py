@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from boards import LISTENERS, pair_rows, run_row
 
+from bench.board.store import Board
 from bench.leaderboard.effects import Effect, levels_of, main_effects
 from bench.leaderboard.statistics import holm
-from bench.leaderboard.store import Board
 from bench.leaderboard.table import leaderboard
 
 SONGS = 4

@@ -8,11 +8,11 @@ import pytest
 
 from bench.ablation.design import read_ablation
 from bench.ablation.matrix import expand
+from bench.board.store import Board
 from bench.leaderboard.effects import main_effects
-from bench.leaderboard.store import Board
 from bench.leaderboard.table import leaderboard
 from bench.plugins import installed
-from bench.suites import load_suite
+from bench.spec.suite import load_suite
 
 FOLDER = Path(__file__).parents[3] / "leaderboards" / "measured" / "demo-ablation"
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.board import schema
 from bench.cli import main
-from bench.leaderboard import schema
 from bench.leaderboard.published import (
     published_results,
     published_sections,
     published_training,
     write_published,
 )
-from bench.suites import PROTOCOLS, load_suite
+from bench.spec.suite import PROTOCOLS, load_suite
 
 FOLDER = Path(__file__).parents[3] / "leaderboards" / "published"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.board import schema
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
-from bench.leaderboard import schema
 
 DOCS = Path(__file__).parents[3] / "docs"
 

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench.board import schema
+from bench.board.store import Board
 from bench.errors import BenchError
-from bench.leaderboard import schema
-from bench.leaderboard.store import Board
 
 
 def run_row(run_id: str = "rabc", **changes: Any) -> dict[str, Any]:

@@ -10,13 +10,13 @@ import numpy as np
 from clarity.utils.audiogram import Audiogram, Listener
 
 from bench.api import Scene
-from bench.leaderboard.store import Board
+from bench.board.store import Board
 from bench.listening.audio import RATE, match_levels
 from bench.listening.render import MIXTURE, REFERENCE, Heard
 from bench.plugins import installed
-from bench.spec import make_run_spec
-from bench.stored import StoredRun
-from bench.suites import load_suite
+from bench.runs.restore import StoredRun
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import load_suite
 
 SECONDS = 0.5
 RUNS = {"rone": "system one", "rtwo": "system two"}

@@ -25,9 +25,9 @@ from bench.listening.audio import (
 from bench.listening.mushra import low_pass
 from bench.listening.render import MIXTURE, REFERENCE, hear
 from bench.plugins import installed
-from bench.spec import make_run_spec, open_dataset
-from bench.stored import StoredRun
-from bench.suites import load_suite
+from bench.runs.restore import StoredRun
+from bench.spec.resolve import make_run_spec, open_dataset
+from bench.spec.suite import load_suite
 
 METER = pyloudnorm.Meter(RATE)
 

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 from heard import RUNS, board_of, heard, stored_runs
 
+from bench.board.store import Board
 from bench.cli import main
 from bench.errors import BenchError
-from bench.leaderboard.store import Board
 from bench.leaderboard.table import leaderboard
 from bench.listening.mushra import make_test
 from bench.listening.ratings import import_ratings, read_ratings

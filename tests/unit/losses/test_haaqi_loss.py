@@ -14,8 +14,8 @@ from clarity.utils.audiogram import Audiogram
 from torch import Tensor
 
 from bench.api import AUDIOGRAM_FREQUENCIES, SAMPLE_RATE, LossInput
+from bench.builtin.losses.haaqi import HaaqiLoss
 from bench.errors import BenchError
-from bench.losses.haaqi import HaaqiLoss
 
 LOSS = np.array([[20.0, 20, 25, 35, 40, 45, 50, 60], [35, 35, 40, 50, 55, 60, 65, 70]])
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import BenchError
-from bench.losses.expression import JOINT, Term, format_loss, parse_loss
+from bench.spec.loss import JOINT, Term, format_loss, parse_loss
 
 KNOWN = ("mse", "sdr", "loudness", "haaqi", "haaqi-net")
 
@@ -143,5 +143,5 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 def test_importing_brings_no_torch() -> None:
-    code = "import sys, bench.losses, bench.losses.expression; sys.exit('torch' in sys.modules)"
+    code = "import sys, bench.builtin.losses, bench.spec.loss; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

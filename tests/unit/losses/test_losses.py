@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from bench.api import Loss, LossInput
+from bench.builtin.losses import SdrLossOptions, register_losses
+from bench.builtin.losses.loudness import LoudnessLoss
+from bench.builtin.losses.mse import MseLoss
+from bench.builtin.losses.sdr import SdrLoss
 from bench.errors import BenchError
-from bench.losses import SdrLossOptions, register_losses
-from bench.losses.compose import ComposedLoss
-from bench.losses.expression import Term
-from bench.losses.loudness import LoudnessLoss
-from bench.losses.mse import MseLoss
-from bench.losses.sdr import SdrLoss
+from bench.spec.loss import Term
+from bench.training.loss import ComposedLoss
 
 RATE = 8000
 LOSSES = {

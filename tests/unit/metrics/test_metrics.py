@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from recipes.cad_icassp_2024.baseline.evaluate import apply_ha
 
 from bench.api import STEMS, Rendering, Scene
+from bench.builtin.metrics import haaqi as haaqi_metric
+from bench.builtin.metrics import register_metrics
+from bench.builtin.metrics.clipping import Clipping
+from bench.builtin.metrics.haaqi import Haaqi, ReferenceCache
+from bench.builtin.metrics.lufs import LufsDifference
+from bench.builtin.metrics.sdr import Sdr
 from bench.errors import BenchError, NoValueError
-from bench.metrics import haaqi as haaqi_metric
-from bench.metrics import register_metrics
-from bench.metrics.clipping import Clipping
-from bench.metrics.haaqi import Haaqi, ReferenceCache
-from bench.metrics.lufs import LufsDifference
-from bench.metrics.sdr import Sdr
 
 RATE = 44_100
 OUTPUT_RATE = 32_000

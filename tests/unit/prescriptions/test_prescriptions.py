@@ -12,10 +12,10 @@ from recipes.cad_icassp_2024.baseline.evaluate import apply_ha
 from torch import Tensor
 
 from bench.api import Prescription
+from bench.builtin.prescriptions import NalrCompressorOptions, register_prescriptions
+from bench.builtin.prescriptions.nalr import Nalr
+from bench.builtin.prescriptions.nalr_compressor import NalrCompressor
 from bench.errors import BenchError
-from bench.prescriptions import NalrCompressorOptions, register_prescriptions
-from bench.prescriptions.nalr import Nalr
-from bench.prescriptions.nalr_compressor import NalrCompressor
 
 RATE = 44_100
 # recipes/cad_icassp_2024/baseline/config.yaml

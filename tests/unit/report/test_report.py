@@ -15,8 +15,9 @@ import pandas as pd
 import pytest
 from boards import fill, pair_rows, run_row, usual_board
 
+from bench.board.store import Board
 from bench.errors import BenchError
-from bench.leaderboard.store import Board
+from bench.leaderboard.headline import Validation
 from bench.leaderboard.table import leaderboard
 from bench.report import content, curves, figures
 from bench.report.page import write_report
@@ -145,7 +146,7 @@ def test_the_page_says_what_must_be_known(text: str) -> None:
         "it failed: it exploded",
         "1 pair failed",
         "2 scores could not be had",
-        "cnn-residual sees both",
+        "one that sees both",
         "Hearing loss",
         "Gains",
         "Where the time went",
@@ -229,14 +230,14 @@ def test_what_each_part_brought(tmp_path: Path) -> None:
 
 def test_listeners_against_hearing_loss(board: Board) -> None:
     scores = board.scores("ra")
-    found = content.by_listener(scores).set_index("listener")
+    found = content.by_listener(scores, "haaqi").set_index("listener")
     assert found.pta.to_dict() == {"L1": 22.5, "L2": 42.5, "L3": 67.5}
     own = scores[(scores.metric == "haaqi") & (scores.part == "mean") & (scores.listener == "L2")]
     assert found.value["L2"] == pytest.approx(own.value.mean())
 
 
 def test_stems_count_once_a_scene(board: Board) -> None:
-    found = content.by_stem(board.scores("ra"))
+    found = content.by_stem(board.scores("ra"), "sdr")
     assert found.groupby("part").size().to_dict() == {"vocals": 16, "drums": 16}
 
 
@@ -262,24 +263,24 @@ def test_gains_beyond_the_request(board: Board) -> None:
 def test_groups_of_pairs(board: Board) -> None:
     scores = board.scores("ra")
     # Better ears at 20, 40 and 60 dB HL.
-    grades = content.by_grade(scores)
+    grades = content.by_grade(scores, "haaqi")
     assert list(grades.part.cat.categories) == ["mild", "moderate", "moderately severe"]
     assert grades.part.value_counts().tolist() == [16, 16, 16]
-    ears = content.by_ear(scores).groupby("part", observed=True).value.mean()
+    ears = content.by_ear(scores, "haaqi").groupby("part", observed=True).value.mean()
     assert ears["left"] - ears["right"] == pytest.approx(0.02)
-    genres = content.by_genre(scores)
+    genres = content.by_genre(scores, "haaqi")
     assert list(genres.part.cat.categories) == ["Jazz", "Rock"]
     jazz = scores[(scores.metric == "haaqi") & (scores.part == "mean") & (scores.genre == "Jazz")]
     assert genres.value[genres.part == "Jazz"].mean() == pytest.approx(jazz.value.mean())
-    assert content.by_genre(scores.assign(genre="")).empty
+    assert content.by_genre(scores.assign(genre=""), "haaqi").empty
 
 
 def test_one_group_is_no_figure(board: Board) -> None:
     table = leaderboard(board, "demo", "valid", "challenge")
     systems = content.systems_of(table)
-    genres = content.by_genre(board.scores("ra"))
-    assert figures.groups(genres, systems, "genre") is not None
-    assert figures.groups(genres[genres.part == "Jazz"], systems, "genre") is None
+    genres = content.by_genre(board.scores("ra"), "haaqi")
+    assert figures.groups(genres, systems, "genre", "HAAQI") is not None
+    assert figures.groups(genres[genres.part == "Jazz"], systems, "genre", "HAAQI") is None
 
 
 def test_times_are_means_over_pairs(board: Board) -> None:
@@ -318,8 +319,12 @@ def test_the_best_epoch_is_the_one_that_is_marked(board: Board) -> None:
 # --- curves of a training ----------------------------------------------------------------------
 
 
+TRUTH, PROXY = "valid/haaqi/mean", "valid/haaqi-net/mean"
+NAMES = Validation(TRUTH, PROXY, {}, "HAAQI", "HAAQI-Net")
+
+
 def log_of(**columns: list[float]) -> pd.DataFrame:
-    names = {"truth": curves.TRUTH, "proxy": curves.PROXY}
+    names = {"truth": TRUTH, "proxy": PROXY}
     frame = pd.DataFrame({names.get(key, key): values for key, values in columns.items()})
     return frame.rename_axis("epoch")
 
@@ -328,12 +333,12 @@ def test_where_the_proxy_and_the_truth_part() -> None:
     truth = [0.5, 0.6, 0.55, 0.5, 0.45, 0.4, 0.5]
     proxy = [0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9]
     log = log_of(truth=truth, proxy=proxy)
-    assert curves.kept_epoch(log) == 1
+    assert curves.kept_epoch(log, TRUTH) == 1
     # It has fallen from epoch 1 on: three times in a row at epoch 4, and again at 5.
-    assert curves.parted_epochs(log) == [4, 5]
-    assert curves.parted_epochs(log_of(truth=truth, proxy=proxy[::-1])) == []
-    assert curves.parted_epochs(log_of(truth=truth)) == []
-    [_, together] = curves.training_curves(log, "t")[-2:]
+    assert curves.parted_epochs(log, TRUTH, PROXY) == [4, 5]
+    assert curves.parted_epochs(log_of(truth=truth, proxy=proxy[::-1]), TRUTH, PROXY) == []
+    assert curves.parted_epochs(log_of(truth=truth), TRUTH, PROXY) == []
+    [_, together] = curves.training_curves(log, NAMES, "t")[-2:]
     assert "At epoch 4, 5 HAAQI-Net had risen" in together.caption
 
 
@@ -342,15 +347,15 @@ def test_the_guard_and_the_report_agree() -> None:
     rng = np.random.default_rng(0)
     truth, proxy = rng.normal(size=(2, 200)).cumsum(axis=1)
     empty = pd.DataFrame({"epoch": [], "name": [], "value": []})
-    guard = GoodhartGuard(empty, truth=curves.TRUTH, proxy=curves.PROXY)
+    guard = GoodhartGuard(empty, truth=TRUTH, proxy=PROXY)
     spoke = []
     for epoch, (true, predicted) in enumerate(zip(truth, proxy, strict=True)):
-        guard.add({curves.TRUTH: true, curves.PROXY: predicted})
+        guard.add({TRUTH: true, PROXY: predicted})
         if guard.warning:
             spoke.append(epoch)
     assert spoke
     log = log_of(truth=truth.tolist(), proxy=proxy.tolist())
-    assert curves.parted_epochs(log) == spoke
+    assert curves.parted_epochs(log, TRUTH, PROXY) == spoke
 
 
 def test_losses_are_turned_into_what_they_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -359,7 +364,7 @@ def test_losses_are_turned_into_what_they_stand_for(monkeypatch: pytest.MonkeyPa
         curves, "_curve", lambda axes, values, number, label="": seen.update({number: values})
     )
     log = pd.DataFrame({"loss/haaqi-net@output": [0.4, 0.3], "loss/sdr": [-4.0, -5.0]})
-    drawn = curves._prediction_and_ratio(log, "t")
+    drawn = curves._prediction_and_ratio(log, NAMES, "t")
     assert drawn is not None
     assert seen[0].tolist() == pytest.approx([0.6, 0.7])
     assert seen[1].tolist() == [4.0, 5.0]

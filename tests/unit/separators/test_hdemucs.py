@@ -12,9 +12,9 @@ from clarity.utils.signal_processing import denormalize_signals, normalize_signa
 from clarity.utils.source_separation_support import separate_sources
 
 from bench.api import SAMPLE_RATE, STEMS, Separator
-from bench.separators import HDemucsOptions
-from bench.separators.hdemucs import FineTunedHDemucs, HDemucsSeparator
-from bench.separators.weights import Config, build_model, save_weights
+from bench.builtin.separators import HDemucsOptions
+from bench.builtin.separators.hdemucs import FineTunedHDemucs, HDemucsSeparator
+from bench.separation.hdemucs import Config, build_model, save_network
 
 SOURCES = ("drums", "bass", "other", "vocals")
 SMALL = Config(sources=SOURCES, channels=4, depth=5, nfft=2048, dconv_attn=5, dconv_lstm=5)
@@ -26,7 +26,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A small network with random weights, loud enough to be told from silence."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("weights") / "small.safetensors"
-    save_weights(path, build_model(SMALL), SMALL, {})
+    save_network(path, build_model(SMALL), SMALL, {})
     return str(path)
 
 
@@ -57,7 +57,7 @@ def test_agrees_with_pyclarity(weights: str, length: int) -> None:
 
 def test_weights_may_say_the_chunk_that_suits_them(weights: str, tmp_path: Path) -> None:
     path = tmp_path / "short.safetensors"
-    save_weights(path, HDemucsSeparator(HDemucsOptions(weights=weights)).model, SHORT, {})
+    save_network(path, HDemucsSeparator(HDemucsOptions(weights=weights)).model, SHORT, {})
     signal = torch.randn(1, 2, 30_001, generator=torch.Generator().manual_seed(2)) * 0.1
     chosen, own, usual = (
         HDemucsSeparator(HDemucsOptions(weights=name, segment=segment)).separate(signal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from bench.separators.masks import WINDOW, mask_mixture
+from bench.separation.masks import WINDOW, mask_mixture
 
 
 def signals(length: int = 20_000) -> tuple[torch.Tensor, torch.Tensor]:

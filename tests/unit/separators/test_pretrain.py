@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from bench.api import SAMPLE_RATE, STEMS
-from bench.data.at_mic import to_at_mic
-from bench.data.hrtf import spherical_head
-from bench.data.synth.dsp import generator
-from bench.data.synth.song import make_song
-from bench.separators.pool import Pool, build_pool, pool_names
-from bench.separators.pretrain import Plan, Trainer, frame_error
-from bench.separators.weights import Config
+from bench.data.generate.at_mic import to_at_mic
+from bench.data.generate.hrtf import spherical_head
+from bench.data.generate.synth.dsp import generator
+from bench.data.generate.synth.song import make_song
+from bench.pretraining.hdemucs.songs import Pool, build_pool, pool_names
+from bench.pretraining.hdemucs.train import Plan, Trainer, frame_error
+from bench.separation.hdemucs import Config
 
 TINY = Config(STEMS, channels=4, depth=5, nfft=2048, dconv_attn=5, dconv_lstm=5, norm_starts=1)
 PLAN = Plan(TINY, 2, 0, 22_050, 1, 4, 1e-3, 2, 0.9, 1.0, 0.5, 4.0, 0)

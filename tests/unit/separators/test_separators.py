@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from bench.api import Separator
-from bench.separators import HDemucsOptions, register_separators
-from bench.separators.mixture import Mixture
-from bench.separators.oracle import Oracle
+from bench.builtin.separators import HDemucsOptions, register_separators
+from bench.builtin.separators.mixture import Mixture
+from bench.builtin.separators.oracle import Oracle
 
 
 def test_mixture_shares_itself_out() -> None:

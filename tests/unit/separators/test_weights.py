@@ -14,14 +14,15 @@ from safetensors.torch import load_file, save_file
 from torchaudio.models import hdemucs_high
 
 from bench.api import SAMPLE_RATE, STEMS
-from bench.data import DemoOptions
-from bench.data.cadenza import DemoDataset
+from bench.builtin.datasets import DemoOptions
+from bench.builtin.datasets.demo import DemoDataset
+from bench.builtin.separators import HDemucsOptions
+from bench.builtin.separators.hdemucs import HDemucsSeparator
+from bench.builtin.separators.weights import BUNDLED, load_model
 from bench.errors import BenchError
 from bench.evaluation.protocol import Excerpt
 from bench.hearing.sdr import median_sdr
-from bench.separators import HDemucsOptions
-from bench.separators.hdemucs import HDemucsSeparator
-from bench.separators.weights import BUNDLED, Config, build_model, load_model, save_weights
+from bench.separation.hdemucs import Config, build_model, save_network
 
 TINY = Config(sources=STEMS, channels=4, depth=5, nfft=2048, dconv_attn=5, dconv_lstm=5)
 
@@ -34,7 +35,7 @@ def tiny() -> torch.nn.Module:
 
 def test_safetensors_say_their_own_config(tmp_path: Path, tiny: torch.nn.Module) -> None:
     path = tmp_path / "a.safetensors"
-    save_weights(path, tiny, TINY, {"seed": 0})
+    save_network(path, tiny, TINY, {"seed": 0})
     model, _ = load_model(str(path))
     assert model.sources == list(STEMS)
     for name, tensor in tiny.state_dict().items():

@@ -29,7 +29,8 @@ from bench.api import (
     option,
 )
 from bench.errors import BenchError
-from bench.plugins import OBSERVER_HOOKS, Observer, Registered
+from bench.plugins import Observer, Registered
+from bench.plugins.kinds import OBSERVER_HOOKS
 from bench.testing import Check, Subject, checks_for
 from bench.testing.material import Case, MemoryAudio, listeners, scene
 from bench.testing.subject import KINDS

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bench.api import STEMS
-from bench.plugins import KINDS, OWN_DISTRIBUTION, installed
+from bench.plugins import KINDS, installed
 from bench.testing import check_plugin
+from bench.version import DISTRIBUTION
 
 SLOW = {("separator", "hdemucs"), ("separator", "hdemucs-ft"), ("loss", "haaqi")}
 BUILT_IN = [
@@ -21,8 +22,8 @@ BUILT_IN = [
         marks=[pytest.mark.slow] if (kind, item.spec.name) in SLOW else [],
     )
     for kind in KINDS
-    for item in installed().all(kind)
-    if item.distribution == OWN_DISTRIBUTION
+    for item in installed().all(KINDS[kind].spec)
+    if item.distribution == DISTRIBUTION
 ]
 
 
@@ -42,7 +43,7 @@ def options(small_set: Path, tmp_path: Path) -> dict[tuple[str, str], dict[str, 
 def test_a_built_in_plugin_conforms(
     kind: str, name: str, options: dict[tuple[str, str], dict[str, Any]]
 ) -> None:
-    report = check_plugin(kind, f"{OWN_DISTRIBUTION}/{name}", options.get((kind, name)))
+    report = check_plugin(kind, f"{DISTRIBUTION}/{name}", options.get((kind, name)))
     assert len(report.results) >= 9
 
 

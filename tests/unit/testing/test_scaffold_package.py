@@ -12,7 +12,7 @@ from bench.api import SeparatorSpec
 from bench.errors import BenchError
 from bench.plugins import Observer, Plugins, Registered
 from bench.scaffold import next_steps, write_package
-from bench.suites import parse_suite
+from bench.spec.suite import parse_suite
 from bench.testing.subject import KINDS
 
 TAKEN = Plugins(
@@ -30,7 +30,9 @@ def test_a_package_is_whole(kind: str, tmp_path: Path) -> None:
     assert project["project"]["entry-points"]["bench"] == {"my-own-plugin": "my_own_plugin"}
     (package,) = project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     code = sorted(path.name for path in (folder / package).iterdir())
-    assert code == (["__init__.py"] if kind == "observer" else ["__init__.py", f"{kind}.py"])
+    assert code == (
+        ["__init__.py"] if kind == "observer" else ["__init__.py", f"{kind.replace('-', '_')}.py"]
+    )
     for path in folder.rglob("*.py"):
         ast.parse(path.read_text(encoding="utf-8"))
     test = (folder / "tests" / "test_my_own_plugin.py").read_text(encoding="utf-8")

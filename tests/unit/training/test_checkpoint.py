@@ -9,13 +9,8 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.training.checkpoint import (
-    Checkpoint,
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-    save_weights,
-)
+from bench.system.weights import load_weights, save_weights
+from bench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 
 def test_round_trip(tmp_path: Path) -> None:

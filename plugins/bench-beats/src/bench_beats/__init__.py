@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-if TYPE_CHECKING:
-    from bench.hearing.haaqi_net.model import HaaqiNet
+from bench.api import FrontEndSpec, hookimpl, option
 
 
-def load(weights: str) -> HaaqiNet:
-    """The published HAAQI-Net from its own checkpoint and BEATs' beside it.
+@dataclass(frozen=True)
+class BeatsOptions:
+    """Options of ``beats``."""
 
-    Args:
-        weights: path of the HAAQI-Net checkpoint; the BEATs checkpoint is in the same folder.
+    weights: str = option(
+        "", "path of the HAAQI-Net checkpoint; the BEATs checkpoint is in the same folder"
+    )
 
-    Raises:
-        BenchError: a file is missing or does not fit.
-    """
-    from bench_beats.front_end import load_full
 
-    return load_full(weights)
+@hookimpl
+def register_front_ends() -> list[FrontEndSpec]:
+    """The front end of this package."""
+    return [
+        FrontEndSpec(
+            name="beats",
+            target="bench_beats.front_end:load_full",
+            summary="the published HAAQI-Net over BEATs, which hears the processed signal alone",
+            options=BeatsOptions,
+            needs=("weights",),
+            trained_on=("audioset", "unknown"),
+            citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",
+        )
+    ]

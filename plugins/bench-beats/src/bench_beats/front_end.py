@@ -11,7 +11,8 @@ from torch import Tensor
 
 from bench.errors import BenchError
 from bench.hearing.haaqi_net import BUNDLED
-from bench.hearing.haaqi_net.model import FrontEnd, HaaqiNet, load_checkpoint, read_checkpoint
+from bench.hearing.haaqi_net.published import FrontEnd, HaaqiNet, load_checkpoint, read_checkpoint
+from bench_beats import BeatsOptions
 
 BEATS_FILE = "BEATs_iter3_plus_AS2M.pt"
 _GET_BEATS = (
@@ -46,9 +47,14 @@ class BeatsFrontEnd(BEATs, FrontEnd):  # type: ignore[misc]
         return layers
 
 
-def load_full(weights: str) -> HaaqiNet:
-    """See :func:`bench_beats.load`."""
-    if weights == BUNDLED:
+def load_full(options: BeatsOptions) -> HaaqiNet:
+    """The published HAAQI-Net from its own checkpoint and BEATs' beside it.
+
+    Raises:
+        BenchError: a file is missing or does not fit.
+    """
+    weights = options.weights
+    if weights in ("", BUNDLED):
         raise BenchError(
             "the full HAAQI-Net comes without weights",
             where="haaqi-net, front_end=beats",

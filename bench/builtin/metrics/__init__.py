@@ -1,0 +1,60 @@
+"""The built-in metrics, registered through the public hook."""
+
+from __future__ import annotations
+
+from bench.api import EARS, STEMS, MetricSpec, hookimpl
+
+
+@hookimpl
+def register_metrics() -> list[MetricSpec]:
+    """The built-in metrics."""
+    return [
+        MetricSpec(
+            name="haaqi",
+            target="bench.builtin.metrics.haaqi:Haaqi",
+            summary="HAAQI of the output as handed in, by the challenge's path and calibration",
+            parts=("mean", *EARS),
+            title="HAAQI",
+            citation="Kates and Arehart (2016), IEEE/ACM TASLP 24(2), 354-365",
+        ),
+        MetricSpec(
+            name="sdr",
+            target="bench.builtin.metrics.sdr:Sdr",
+            summary="signal-to-distortion ratio of the separated stems, museval's median over 1 s",
+            parts=("mean", *STEMS),
+            unit="dB",
+            title="SDR",
+            decimals=2,
+            reads_stems=True,
+            citation="Stöter, Liutkus and Ito (2018), LVA/ICA, 293-305",
+        ),
+        MetricSpec(
+            name="lufs",
+            target="bench.builtin.metrics.lufs:LufsDifference",
+            summary="integrated loudness of the output minus that of the amplified reference",
+            unit="LU",
+            title="LUFS diff.",
+            decimals=2,
+            higher_is_better=None,
+            citation="ITU-R BS.1770-4",
+        ),
+        MetricSpec(
+            name="clipping",
+            target="bench.builtin.metrics.clipping:Clipping",
+            summary="share of the output's samples that are at full scale",
+            parts=("mean", *EARS),
+            title="Clipped",
+            decimals=1,
+            percent=True,
+            higher_is_better=False,
+        ),
+        MetricSpec(
+            name="haaqi-net",
+            target="bench.builtin.metrics.haaqi_net:HaaqiNetMetric",
+            summary="HAAQI as HAAQI-Net predicts it, to be read beside the truth",
+            parts=("mean", *EARS),
+            title="HAAQI-Net",
+            predicts="haaqi",
+            citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",
+        ),
+    ]

@@ -1,0 +1,104 @@
+"""HAAQI by the challenge's output path and level calibration.
+
+Source: ``recipes.cad_icassp_2024.baseline.evaluate`` of pyclarity 0.9.0. Both signals are resampled
+to 24 kHz (soxr HQ); the reference is the amplified one (equalisation 2); an RMS of 1.0 stands for
+65 dB SPL less the RMS level of that ear's reference *before* amplification.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+from clarity.utils.audiogram import Audiogram
+
+from bench.api import EARS, Rendering
+from bench.hearing.calibration import level1
+from bench.hearing.haaqi import HaaqiReference
+
+RATE: Final = 24_000
+"""Hz; the rate of the auditory model."""
+
+
+Array = npt.NDArray[np.float64]
+
+
+class Haaqi:
+    """HAAQI of the output in each ear, and their mean."""
+
+    def score(self, rendering: Rendering) -> Mapping[str, float]:
+        """Parts "mean", "left" and "right", 0 to 0.999.
+
+        Raises:
+            BenchError: the reference of an ear is silent or holds too little sound.
+        """
+        listener = rendering.listener
+        audiograms = (listener.audiogram_left, listener.audiogram_right)
+        scores = []
+        for ear, audiogram in enumerate(audiograms):
+            reference = _references.get(
+                rendering.output_reference[ear].double().numpy(),
+                rendering.sample_rate,
+                audiogram,
+                level1(_rms(rendering.remix_reference[ear].double().numpy())),
+            )
+            output = rendering.output[ear].double().numpy()
+            scores.append(reference.score(resampled(output, rendering.output_rate)))
+        return {"mean": float(np.mean(scores)), **dict(zip(EARS, scores, strict=True))}
+
+
+class ReferenceCache:
+    """The references last used, since several systems are scored against each.
+
+    Args:
+        seconds: how much audio may be kept; a prepared reference takes some MB a second.
+    """
+
+    def __init__(self, seconds: float = 60.0) -> None:
+        self._seconds = seconds
+        self._kept: OrderedDict[bytes, tuple[HaaqiReference, float]] = OrderedDict()
+
+    def get(
+        self, amplified: Array, sample_rate: int, audiogram: Audiogram, level1: float
+    ) -> HaaqiReference:
+        """The prepared reference, found by the content of what it is made from."""
+        key = _digest(amplified, audiogram.levels, audiogram.frequencies, [sample_rate, level1])
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key][0]
+        reference = HaaqiReference(
+            resampled(amplified, sample_rate), audiogram, RATE, level1, equalisation=2
+        )
+        self._kept[key] = reference, len(amplified) / sample_rate
+        while sum(seconds for _, seconds in self._kept.values()) > self._seconds:
+            self._kept.popitem(last=False)
+        return reference
+
+
+_references = ReferenceCache()
+
+
+def _rms(signal: Array) -> float:
+    return float(np.sqrt(np.mean(signal**2)))
+
+
+def _digest(*arrays: npt.ArrayLike) -> bytes:
+    digest = blake2b(digest_size=16)
+    for array in arrays:
+        values = np.ascontiguousarray(array, dtype=np.float64)
+        digest.update(len(values).to_bytes(8))
+        digest.update(values.data)
+    return digest.digest()
+
+
+def resampled(samples: Array, sample_rate: int) -> Array:
+    """``(N,)`` at `sample_rate` in Hz, at the rate of the model."""
+    if sample_rate == RATE:
+        return samples
+    signal: Array = soxr.resample(samples, sample_rate, RATE, quality="HQ")
+    return signal

@@ -1,0 +1,89 @@
+"""Built-in separators: mixture in, four stems out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.api import SeparatorSpec, hookimpl, option
+
+_TRAINED_ON = {
+    "bundled": ("bench-synth",),
+    "musdb": ("musdb18-train",),
+    "musdb-plus": ("musdb18-train", "musdb18-test", "private"),
+}
+
+
+@dataclass(frozen=True)
+class HDemucsOptions:
+    """Options of ``hdemucs`` and ``hdemucs-ft``."""
+
+    weights: str = option(
+        "bundled",
+        'weights: "bundled" (small, trained on synthesised music, shipped), "musdb" or '
+        '"musdb-plus" (torchaudio\'s, 335 MB, downloaded on first use), or a path to a '
+        ".safetensors, .pt or .th state dict",
+    )
+    segment: float = option(
+        0.0,
+        "length of a chunk, before it is lengthened by overlap; 0 for what suits the weights: "
+        "2.7 s for bundled, else 10 s, the official recipe's",
+        unit="s",
+    )
+    overlap: float = option(
+        0.1, "cross-fade of two chunks, and by how much of its length a chunk is longer", unit="s"
+    )
+
+    seen: str = option(
+        "",
+        "what the weights at a path were trained on, such as musdb18-train, separated by commas; "
+        "where it is not said, the row is not ranked",
+    )
+
+    @property
+    def trained_on(self) -> tuple[str, ...]:
+        """Names of the data that the weights have seen."""
+        said = tuple(name.strip() for name in self.seen.split(",") if name.strip())
+        return _TRAINED_ON.get(self.weights, said or ("unknown",))
+
+
+_CITATION = (
+    "A. Défossez, 'Hybrid spectrogram and waveform source separation', "
+    "Proc. ISMIR Workshop on Music Source Separation, 2021"
+)
+
+
+@hookimpl
+def register_separators() -> list[SeparatorSpec]:
+    return [
+        SeparatorSpec(
+            name="mixture",
+            target="bench.builtin.separators.mixture:Mixture",
+            summary="no separation: each stem is a quarter of the mixture",
+            separates=False,
+        ),
+        SeparatorSpec(
+            name="oracle",
+            target="bench.builtin.separators.oracle:Oracle",
+            summary="the clean stems: the upper bound, never ranked",
+            reads_stems=True,
+        ),
+        SeparatorSpec(
+            name="hdemucs",
+            target="bench.builtin.separators.hdemucs:HDemucsSeparator",
+            summary="Hybrid Demucs as it is: the challenge's baseline with weights=musdb",
+            options=HDemucsOptions,
+            trained_on=_TRAINED_ON["bundled"],
+            citation=_CITATION,
+            files="bench.builtin.separators.weights:files",
+        ),
+        SeparatorSpec(
+            name="hdemucs-ft",
+            target="bench.builtin.separators.hdemucs:FineTunedHDemucs",
+            summary="Hybrid Demucs whose decoders the run trains; encoders stay as they are",
+            options=HDemucsOptions,
+            trained_on=_TRAINED_ON["bundled"],
+            trainable=True,
+            citation=_CITATION,
+            files="bench.builtin.separators.weights:files",
+        ),
+    ]

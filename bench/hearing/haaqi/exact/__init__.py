@@ -1,0 +1,1 @@
+"""The exact HAAQI: pyclarity's numbers, fast."""

@@ -1,0 +1,1 @@
+"""The differentiable HAAQI: its stages in plain torch, and compiled."""

@@ -1,0 +1,1 @@
+"""Vectors of eight doubles for numba: arithmetic, elementary functions and kernels."""

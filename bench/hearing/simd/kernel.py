@@ -1,0 +1,63 @@
+"""Compiled kernels: one decorator, a cache that notices every change, and a word beforehand."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from numba import njit
+from numba.core import event
+from numba.core.caching import FunctionCache
+
+_HEARING: Final = Path(__file__).parents[1]
+_log = logging.getLogger("bench.hearing.haaqi")
+
+
+def _sources() -> str:
+    """A hash of all source files that kernels are made of."""
+    digest = hashlib.sha256()
+    for path in sorted([*_HEARING.glob("haaqi/**/*.py"), *_HEARING.glob("simd/*.py")]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+_SOURCES: Final = _sources()
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile `function` on its first call, and keep the result on disk where that can be.
+
+    numba would take a kept result for good as long as the function's own file is unchanged, but
+    kernels contain others from other files. So the hash of all of them goes with it.
+    """
+    dispatcher = njit(nogil=True, error_model="numpy")(function)
+    try:
+        cache = FunctionCache(function)
+    except RuntimeError:  # no directory that can be written
+        return dispatcher
+    kept = cache._cache_file
+    kept._source_stamp = (kept._source_stamp, _SOURCES)
+    dispatcher._cache = cache
+    return dispatcher
+
+
+class _Announcement(event.Listener):  # type: ignore[misc]
+    """Says once that kernels are being compiled, since that takes a while."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def on_start(self, event: Any) -> None:
+        module = event.data["dispatcher"].py_func.__module__
+        if not self._said and module.startswith("bench.hearing."):
+            self._said = True
+            _log.warning("Compiling HAAQI for this machine: about ten seconds, only this once.")
+
+    def on_end(self, event: Any) -> None:
+        pass
+
+
+event.register("numba:compile", _Announcement())

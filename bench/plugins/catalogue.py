@@ -1,0 +1,140 @@
+"""The catalogue of plugins: lookup by kind and name, conflicts of names, observers."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from typing import Any, TypeVar, cast
+
+import pluggy
+
+from bench.api import PluginSpec
+from bench.errors import BenchError, near_match
+from bench.plugins.kinds import KINDS
+from bench.plugins.registered import Conflict, Failure, Observer, Registered
+
+log = logging.getLogger(__name__)
+
+S = TypeVar("S", bound=PluginSpec)
+
+
+class Plugins:
+    """All registered plugins, by kind and name; the order of loading never matters."""
+
+    def __init__(
+        self,
+        registered: Iterable[Registered[Any]],
+        failures: Iterable[Failure] = (),
+        observers: Iterable[Observer] = (),
+    ) -> None:
+        self.failures = tuple(failures)
+        self.observers = tuple(sorted(observers, key=lambda o: o.full_name))
+        self.manager: pluggy.PluginManager | None = None
+        self._by_kind: dict[str, dict[str, list[Registered[Any]]]] = {kind: {} for kind in KINDS}
+        for item in sorted(registered, key=lambda r: r.full_name):
+            self._by_kind[item.spec.kind].setdefault(item.spec.name, []).append(item)
+
+    def all(self, spec: type[S]) -> list[Registered[S]]:
+        """Every plugin of a kind, which its class of specs names, sorted by name."""
+        by_name = self._by_kind[spec.kind]
+        return [item for name in sorted(by_name) for item in by_name[name]]
+
+    @property
+    def every(self) -> list[Registered[Any]]:
+        """Every plugin, by kind and name."""
+        return [item for kind in KINDS.values() for item in self.all(kind.spec)]
+
+    def get(self, spec: type[S], name: str) -> Registered[S]:
+        """The plugin `name`, or ``distribution/name``, of a kind.
+
+        Args:
+            spec: the class of the kind's specs, as :class:`bench.api.SeparatorSpec`.
+            name: of the plugin.
+
+        Raises:
+            BenchError: there is none, or two distributions offer that name.
+        """
+        kind = spec.kind
+        distribution, _, bare = name.rpartition("/")
+        found = self._by_kind[kind].get(bare, [])
+        if distribution:
+            found = [item for item in found if item.distribution == distribution]
+        if len(found) == 1:
+            return cast("Registered[S]", found[0])
+        if found:
+            owners = " and ".join(item.distribution for item in found)
+            hint = f"Say which: {' or '.join(item.full_name for item in found)}"
+            raise BenchError(f"{kind} '{name}' is offered by {owners}", hint=hint)
+        hint = near_match(bare, list(self._by_kind[kind]))
+        if self.failures:
+            hint += f" ({len(self.failures)} plugins failed to load: bench plugins list)"
+        raise BenchError(f"there is no {kind} '{name}'", hint=hint)
+
+    def spec_of(self, spec: type[S], name: str) -> S | None:
+        """The spec of a plugin that a board names; None where it is not installed here."""
+        try:
+            return self.get(spec, name).spec
+        except BenchError:
+            return None
+
+    def conflicts(self) -> list[Conflict]:
+        """The names that can only be used as ``distribution/name``."""
+        return [
+            Conflict(kind, name, tuple(item.distribution for item in items))
+            for kind in KINDS
+            for name, items in sorted(self._by_kind[kind].items())
+            if len(items) > 1
+        ]
+
+    def observer(self, name: str) -> Observer:
+        """The observer `name`, or ``distribution/name``.
+
+        Raises:
+            BenchError: there is none, or two distributions offer that name.
+        """
+        found = [item for item in self.observers if name in (item.name, item.full_name)]
+        if len(found) > 1:
+            hint = f"Say which: {' or '.join(item.full_name for item in found)}"
+            raise BenchError(f"two observers are called '{name}'", hint=hint)
+        if not found:
+            hint = near_match(name, [item.name for item in self.observers])
+            raise BenchError(f"there is no observer '{name}'", hint=hint)
+        return found[0]
+
+    def find(self, name: str) -> list[Registered[Any]]:
+        """Every plugin of that name, of whatever kind.
+
+        Raises:
+            BenchError: there is none.
+        """
+        _, _, bare = name.rpartition("/")
+        found = [
+            item
+            for kind in KINDS
+            for item in self._by_kind[kind].get(bare, [])
+            if name in (bare, item.full_name)
+        ]
+        if not found:
+            known = sorted({n for kind in KINDS for n in self._by_kind[kind]})
+            raise BenchError(f"there is no plugin '{name}'", hint=near_match(bare, known))
+        return found
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Call an observer hook of every plugin.
+
+        An observer that raises is told of, and not called again: it never costs a run.
+        """
+        if self.manager is None:
+            return
+        for impl in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
+            try:
+                impl.function(*[arguments[name] for name in impl.argnames])
+            except Exception as error:
+                if os.environ.get("BENCH_STRICT_PLUGINS") == "1":
+                    raise
+                self.manager.unregister(name=impl.plugin_name)
+                log.warning(
+                    "observer %s failed in %s and is not called again: %s: %s",
+                    impl.plugin_name, hook, type(error).__name__, error,
+                )  # fmt: skip

@@ -1,0 +1,142 @@
+"""What the harness knows of a plugin that is installed, and of one that cannot be used."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from bench.api import PluginFile, PluginSpec
+from bench.errors import BenchError, near_match
+from bench.options import convert
+from bench.plugins.remedies import missing_extras
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A plugin that could not be used: which, from where, why, and what to do about it."""
+
+    plugin: str
+    distribution: str
+    reason: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        text = f"plugin '{self.plugin}' of {self.distribution} was skipped: {self.reason}"
+        return f"{text}\n  {self.remedy}" if self.remedy else text
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """One name that several distributions offer for one kind."""
+
+    kind: str
+    name: str
+    distributions: tuple[str, ...]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it."""
+        full = " or ".join(f"{owner}/{self.name}" for owner in self.distributions)
+        return f"Say which: {full}; or pip uninstall one of them"
+
+    def __str__(self) -> str:
+        return f"{self.kind} '{self.name}' is offered by {' and '.join(self.distributions)}"
+
+
+@dataclass(frozen=True)
+class Observer:
+    """A plugin that is told how a run goes, by the name of its entry point."""
+
+    name: str
+    distribution: str
+    version: str
+    hooks: tuple[str, ...]
+    module: str
+    plugin: Any
+
+    @property
+    def full_name(self) -> str:
+        """``distribution/name``."""
+        return f"{self.distribution}/{self.name}"
+
+
+S_co = TypeVar("S_co", bound=PluginSpec, covariant=True)
+
+
+@dataclass(frozen=True)
+class Registered(Generic[S_co]):
+    """A spec, and the distribution and the entry point's module that it came from."""
+
+    spec: S_co
+    distribution: str
+    version: str
+    module: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """``distribution/name``, which is never ambiguous."""
+        return f"{self.distribution}/{self.spec.name}"
+
+    def options(self, values: Mapping[str, Any]) -> Any:
+        """The options instance for `values` (texts are converted), or None where it has none.
+
+        Raises:
+            BenchError: an unknown option, or a value of the wrong type.
+        """
+        cls = self.spec.options
+        where = f"{self.spec.kind} '{self.spec.name}'"
+        if cls is None:
+            if values:
+                raise BenchError(f"it has no options, got '{next(iter(values))}'", where=where)
+            return None
+        types = typing.get_type_hints(cls)
+        known = [f.name for f in dataclasses.fields(cls)]
+        converted = {}
+        for key, value in values.items():
+            if key not in known:
+                hint = f"{near_match(key, known)} See: bench plugins show {self.spec.name}"
+                raise BenchError(f"unknown option '{key}'", where=where, hint=hint)
+            converted[key] = convert(value, types[key], where=f"{where}, option '{key}'")
+        return cls(**converted)
+
+    def target(self) -> Any:
+        """What the spec's target names, imported.
+
+        Raises:
+            BenchError: it cannot be imported.
+        """
+        return self._imported(self.spec.target)
+
+    def files(self) -> list[PluginFile]:
+        """The files that the plugin reads or makes.
+
+        Raises:
+            BenchError: what lists them cannot be imported.
+        """
+        return list(self._imported(self.spec.files)()) if self.spec.files else []
+
+    def _imported(self, target: str) -> Any:
+        module_name, _, attribute = target.partition(":")
+        where = f"{self.spec.kind} '{self.spec.name}' of {self.distribution}"
+        try:
+            return getattr(importlib.import_module(module_name), attribute)
+        except ImportError as error:
+            needs = f"It needs: {', '.join(self.spec.needs)}" if self.spec.needs else ""
+            extras = missing_extras(self.spec, self.distribution)
+            hint = "; ".join(filter(None, [needs, *extras]))
+            raise BenchError(f"cannot be imported: {error}", where=where, hint=hint) from error
+        except AttributeError as error:
+            raise BenchError(f"has no target {target}", where=where) from error
+
+    def build(self, options: Any) -> Any:
+        """Import the target and make it.
+
+        Raises:
+            BenchError: the target cannot be imported or made.
+        """
+        target = self.target()
+        return target() if self.spec.options is None else target(options)

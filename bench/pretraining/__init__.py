@@ -1,0 +1,1 @@
+"""How the weights that bench ships were made."""

@@ -1,0 +1,1 @@
+"""The bundled separator: songs, training."""

@@ -1,0 +1,150 @@
+"""The runs that a board keeps, made ready again: their specs and their trained systems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.board.layout import BEST, checkpoint_folder
+from bench.errors import BenchError, near_match
+from bench.spec.resolve import make_run_spec
+from bench.spec.run import RunSpec
+
+if TYPE_CHECKING:
+    from bench.board.store import Board
+    from bench.plugins import Plugins
+    from bench.spec.suite import Suite
+    from bench.system.system import System
+
+FILE_MARK = "sha256:"
+"""What a file that was given as an option is kept as: the hash of its content."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run of a board: `weights` is the checkpoint of its training, if it trained."""
+
+    run_id: str
+    label: str
+    spec: RunSpec
+    weights: Path | None
+
+    def system(self, plugins: Plugins) -> System:
+        """Its system, trained, ready to run.
+
+        Raises:
+            BenchError: weights are missing or damaged, or a plugin cannot be imported.
+        """
+        from bench.system.system import build_system
+        from bench.system.weights import load_weights
+
+        system = build_system(self.spec, plugins)
+        if self.weights is not None:
+            system.load_state(load_weights(self.weights))
+        system.train(False)
+        return system
+
+
+def stored_run(
+    board: Board,
+    name: str,
+    suite: Suite,
+    plugins: Plugins,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+) -> StoredRun:
+    """A run that a board keeps.
+
+    Args:
+        board: the board.
+        name: the run's id or label.
+        suite: the suite that the run belongs to.
+        plugins: the installed plugins.
+        options: by section, as from :func:`bench.options.parse_options`. A board keeps neither
+            where the data lie nor the paths of files that were given as options: they go here.
+
+    Raises:
+        BenchError: there is no such run, it cannot be made again with what is installed here, or
+            its weights are not on the board.
+    """
+    row = _row(board, name)
+    label = str(row["label"] or name)
+    spec = _spec(row, suite, plugins, options or {}, label)
+    weights = None
+    if spec.trains:
+        weights = checkpoint_folder(board, str(row["run_id"])) / BEST
+        if not weights.is_file():
+            hint = f"Train it here: bench run --suite {suite.name} ..."
+            raise BenchError("the weights of its training are not there", where=label, hint=hint)
+    return StoredRun(str(row["run_id"]), label, spec, weights)
+
+
+def _row(board: Board, name: str) -> dict[str, Any]:
+    frame = board.runs()
+    found = frame[(frame.run_id == name) | (frame.label == name)]
+    if found.empty:
+        known = [*frame.label.dropna(), *frame.run_id]
+        hint = near_match(name, known) if known else "It has no runs yet."
+        raise BenchError(f"there is no run '{name}'", where=str(board.path), hint=hint)
+    # Of runs with the same label the newest one.
+    return board.run(str(found.run_id.iloc[-1])) or {}
+
+
+def _spec(
+    row: Mapping[str, Any],
+    suite: Suite,
+    plugins: Plugins,
+    options: Mapping[str, Mapping[str, Any]],
+    label: str,
+) -> RunSpec:
+    if row["suite"] != suite.name:
+        hint = f"Give its suite: --suite {row['suite']}"
+        raise BenchError(f"it belongs to the suite '{row['suite']}'", where=label, hint=hint)
+    kept = json.loads(row["spec_json"])
+    spec = make_run_spec(
+        plugins,
+        suite,
+        separator=kept["separator"]["name"],
+        gains=kept["gains"]["name"],
+        prescription=kept["prescription"]["name"],
+        loss=kept.get("loss", ""),
+        protocol=kept["protocol"],
+        split=kept["split"],
+        seed=kept.get("seed", 0),
+        limit=kept.get("limit", 0),
+        options=_options(kept, options, label),
+    )
+    again = json.loads(json.dumps(spec.canonical()))
+    # Metrics and training do not change what the system is: a suite may have got others since. Nor
+    # does an option that a plugin has got since, as long as it is at its default.
+    for part in ("separator", "gains", "prescription"):
+        options = {**again[part]["options"], **kept[part]["options"]}
+        if options != again[part]["options"]:
+            what = f"it cannot be made again: its {part} is not what it was"
+            raise BenchError(what, where=label, hint=f"It was {json.dumps(kept[part])}")
+    return spec
+
+
+def _options(
+    kept: Mapping[str, Any], given: Mapping[str, Mapping[str, Any]], label: str
+) -> dict[str, dict[str, Any]]:
+    """The options that a run was made with, with the given ones in their place."""
+    options: dict[str, dict[str, Any]] = {"dataset": dict(given.get("dataset", {}))}
+    for section in ("separator", "gains", "prescription"):
+        own = kept[section]["options"]
+        # Several runs of a board may be asked for at once: each takes the options that it has.
+        new = {key: value for key, value in given.get(section, {}).items() if key in own}
+        options[section] = {**own, **new}
+        for key, value in options[section].items():
+            if str(value).startswith(FILE_MARK):
+                hint = f"Say where it is: -o {section}.{key}=PATH"
+                raise BenchError(f"{section}.{key} was a file", where=label, hint=hint)
+    options["training"] = dict(kept.get("training", {}))
+    options["loss"] = {
+        f"{loss['name']}.{key}": value
+        for loss in kept.get("losses", [])
+        for key, value in loss["options"].items()
+    }
+    return options

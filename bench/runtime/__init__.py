@@ -1,0 +1,1 @@
+"""This machine, and nothing of music: files, processes, memory, progress, seeds."""

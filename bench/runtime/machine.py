@@ -1,0 +1,73 @@
+"""This machine: cores, device, cache folder, and what a run was computed on."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+if TYPE_CHECKING:
+    import torch
+
+
+def cores() -> int:
+    """The cores that this process may use, which a cluster's grant or taskset may make fewer."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The processor's model and its number of cores."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        model = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        model = platform.machine()
+    return f"{model}, {os.cpu_count()} cores"
+
+
+def device() -> torch.device:
+    """The GPU where there is one."""
+    import torch
+
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch computes with one thread inside the block, so that values do not depend on the load."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def cache_folder() -> Path:
+    """``$BENCH_CACHE``, or the user's cache; not made here."""
+    return Path(os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("bench"))
+
+
+def environment() -> dict[str, str]:
+    """What a run is computed on, as columns of a board; never a host's name."""
+    import torch
+
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    parts = [processor(), f"{memory:.0f} GiB"]
+    if torch.cuda.is_available():
+        parts.append(torch.cuda.get_device_name())
+    return {
+        "hardware": ", ".join(parts),
+        "python_version": platform.python_version(),
+        "torch_version": str(torch.__version__),
+    }

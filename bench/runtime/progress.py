@@ -1,0 +1,28 @@
+"""How far the work is: one protocol for all that takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, Protocol
+
+Step = Callable[[str, int], None]
+"""Called with a note and the number of steps that have been done since the last call."""
+
+
+class Progress(Protocol):
+    """Shows how far the work is, as :mod:`bench.runtime.console` does on a terminal."""
+
+    def stage(self, title: str, total: int) -> AbstractContextManager[Step]:
+        """A stage of `total` steps, for as long as the block lasts."""
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def stage(self, title: str, total: int) -> AbstractContextManager[Step]:
+        """A stage of which nothing is shown."""
+        return nullcontext(lambda note, done: None)
+
+
+NO_PROGRESS: Final = NoProgress()

@@ -1,0 +1,167 @@
+"""RunSpec: what a run is; its parsing, canonical form and id.
+
+The id is a hash of the canonical spec, the code of bench, the versions of the plugins it uses and
+the fingerprint of its data: the same run is found again and resumed, a changed one is never
+mistaken for it. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.api import (
+    Dataset,
+    DatasetSpec,
+    GainsSpec,
+    LossSpec,
+    MetricSpec,
+    PrescriptionSpec,
+    RunInfo,
+    SeparatorSpec,
+)
+from bench.plugins import Plugins
+from bench.spec.identity import by_content, code_hash
+from bench.spec.suite import TrainingSettings
+from bench.version import __version__
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A plugin by name, with all of its options."""
+
+    name: str
+    options: Any = None
+
+    @property
+    def label(self) -> str:
+        """The name, and those options that are not at their defaults."""
+        if self.options is None:
+            return self.name
+        usual = type(self.options)()
+        changed = [
+            f"{f.name}={Path(str(getattr(self.options, f.name))).name}"
+            for f in dataclasses.fields(self.options)
+            if getattr(self.options, f.name) != getattr(usual, f.name)
+        ]
+        return f"{self.name}[{','.join(changed)}]" if changed else self.name
+
+    def canonical(self) -> dict[str, Any]:
+        """For the run id: a file given as an option counts by its content, not by its path."""
+        values = dataclasses.asdict(self.options) if self.options is not None else {}
+        return {"name": self.name, "options": {k: by_content(v) for k, v in values.items()}}
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One system, and the suite, protocol, training and seed that it is trained and scored with."""
+
+    suite: str
+    split: str
+    protocol: str
+    dataset: Choice
+    separator: Choice
+    gains: Choice
+    prescription: Choice
+    metrics: tuple[Choice, ...]
+    loss: str
+    losses: tuple[Choice, ...]
+    training: TrainingSettings
+    seed: int
+    trains: bool
+    trained_on: tuple[str, ...]
+    unranked_reason: str
+    usual_loss: str = ""
+    """The suite's loss: a label names the loss only where it is another."""
+    limit: int = 0
+    """Score only so many pairs, spread evenly over the split; 0 for all."""
+
+    @property
+    def label(self) -> str:
+        """``separator + gains`` and what of the options is out of the ordinary."""
+        extra = []
+        if self.trains and self.loss != self.usual_loss:
+            extra.append(self.loss.replace(" ", ""))
+        if self.trains and self.seed:
+            extra.append(f"seed {self.seed}")
+        if self.limit:
+            extra.append(f"{self.limit} pairs")
+        text = f"{self.separator.label} + {self.gains.label}"
+        return f"{text} ({', '.join(extra)})" if extra else text
+
+    def canonical(self) -> dict[str, Any]:
+        """All that a score depends on, in one form; what is not used is left out.
+
+        The dataset's options are left out too: where a set lies does not matter, and what is in
+        it is told by its fingerprint.
+        """
+        form: dict[str, Any] = {
+            "suite": self.suite,
+            "dataset": self.dataset.name,
+            "split": self.split,
+            "protocol": self.protocol,
+            "separator": self.separator.canonical(),
+            "gains": self.gains.canonical(),
+            "prescription": self.prescription.canonical(),
+            "metrics": [metric.canonical() for metric in self.metrics],
+        }
+        if self.trains:
+            form["loss"] = self.loss
+            form["losses"] = [choice.canonical() for choice in self.losses]
+            form["training"] = dataclasses.asdict(self.training)
+            form["seed"] = self.seed
+        if self.limit:
+            form["limit"] = self.limit
+        return form
+
+    def identity(self, plugins: Plugins, fingerprints: Mapping[str, str]) -> dict[str, Any]:
+        """The canonical form with the code and data that a score depends on."""
+        used = [
+            plugins.get(SeparatorSpec, self.separator.name),
+            plugins.get(GainsSpec, self.gains.name),
+            plugins.get(PrescriptionSpec, self.prescription.name),
+            plugins.get(DatasetSpec, self.dataset.name),
+            *(plugins.get(MetricSpec, metric.name) for metric in self.metrics),
+            *(plugins.get(LossSpec, loss.name) for loss in self.losses if self.trains),
+        ]
+        return {
+            "spec": self.canonical(),
+            "bench": __version__,
+            "code": code_hash(),
+            "plugins": {item.distribution: item.version for item in used},
+            "data": dict(fingerprints),
+        }
+
+    def run_id(self, plugins: Plugins, fingerprints: Mapping[str, str]) -> str:
+        """``r`` (so that nothing takes it for a number) and 12 hexadecimal digits."""
+        text = json.dumps(self.identity(plugins, fingerprints), sort_keys=True)
+        return "r" + hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def info(self) -> RunInfo:
+        """What observers are told of the run."""
+        return RunInfo(
+            label=self.label,
+            suite=self.suite,
+            split=self.split,
+            protocol=self.protocol,
+            separator=self.separator.name,
+            gains=self.gains.name,
+            prescription=self.prescription.name,
+            loss=self.loss if self.trains else "",
+            epochs=self.training.epochs if self.trains else 0,
+            seed=self.seed,
+            settings=self.canonical(),
+        )
+
+    def splits(self) -> tuple[str, ...]:
+        """The splits that the run reads."""
+        return (self.split, self.training.split) if self.trains else (self.split,)
+
+    def fingerprints(self, dataset: Dataset) -> dict[str, str]:
+        """The fingerprints of the splits that the run reads."""
+        return {split: dataset.fingerprint(split) for split in self.splits()}

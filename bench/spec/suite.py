@@ -1,0 +1,179 @@
+"""Suites: what fixes dataset, split, reference protocol and metrics, so that rows may be compared.
+
+A suite is a TOML file; those in ``suites/`` are known by name, any other by its path.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from bench.errors import BenchError, near_match
+
+_SHIPPED: Final = resources.files("bench.spec") / "suites"
+
+PROTOCOLS: Final = ("challenge", "shared-gains")
+"""What the reference is: the clean remix with the scene's requested gains (official), or with the
+system's own gains (the seed paper's). A board never mixes them."""
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a run trains. Defaults are the seed paper's (FACTS 5)."""
+
+    split: str = "train"
+    epochs: int = 10
+    segments: int = 50
+    """Segments an epoch."""
+    batch: int = 5
+    """Segments a step."""
+    segment_seconds: float = 5.0
+    learning_rate: float = 1e-4
+    gains_learning_rate: float = 1e-4
+    clip_norm: float = 5.0
+    """Largest norm of the gradient; 0 for none."""
+    validation_songs: int = 2
+    """Songs of the training split held out to choose the best epoch: never the evaluated split."""
+    validation_pairs: int = 8
+    """(scene, listener) pairs of those songs that are scored each epoch."""
+    validation_seconds: float = 10.0
+    """Length of the excerpt that is scored, from the middle of the scene."""
+    patience: int = 0
+    """Stop after so many epochs without a better true HAAQI; 0 for never."""
+    guard_stops: bool = False
+    """Stop once HAAQI-Net has risen and true HAAQI fallen for three epochs in a row; otherwise that
+    is only said."""
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One suite; see the TOML files beside this module."""
+
+    name: str
+    summary: str
+    dataset: str
+    dataset_options: Mapping[str, Any]
+    split: str
+    protocol: str
+    metrics: tuple[str, ...]
+    prescription: str
+    loss: str
+    baselines: tuple[tuple[str, str], ...]
+    """(separator, gains) of the rows that every board carries."""
+    baseline: str
+    """The label of the row that others are compared with."""
+    excluded: tuple[str, ...]
+    """Training data that bars a row from the ranking."""
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+
+def suite_names() -> list[str]:
+    """The suites that bench brings."""
+    files = _SHIPPED.iterdir()
+    return sorted(file.name[:-5] for file in files if file.name.endswith(".toml"))
+
+
+def load_suite(name: str) -> Suite:
+    """A suite by name, or by the path of a TOML file.
+
+    Raises:
+        BenchError: there is none, or its file is wrong.
+    """
+    if name in suite_names():
+        text = _SHIPPED.joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    elif name.endswith(".toml"):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BenchError(f"cannot be read: {error}", where=name) from None
+    else:
+        hint = near_match(name, suite_names())
+        raise BenchError(f"there is no suite '{name}'", hint=f"{hint} Or give a .toml file.")
+    try:
+        return parse_suite(tomllib.loads(text), where=name)
+    except tomllib.TOMLDecodeError as error:
+        raise BenchError(f"malformed TOML: {error}", where=name) from None
+
+
+def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
+    """A suite from the content of its TOML file.
+
+    Raises:
+        BenchError: a part is missing, unknown or of the wrong type.
+    """
+
+    def table(key: str) -> Mapping[str, Any]:
+        value = data.get(key, {})
+        if not isinstance(value, Mapping):
+            raise BenchError(f"[{key}] must be a table", where=where)
+        return value
+
+    unknown = set(data) - {
+        *("name", "summary", "dataset", "evaluation", "defaults"),
+        *("baselines", "ranking", "training"),
+    }
+    if unknown:
+        raise BenchError(f"unknown key '{sorted(unknown)[0]}'", where=where)
+    evaluation, defaults, ranking = table("evaluation"), table("defaults"), table("ranking")
+    dataset = dict(table("dataset"))
+    try:
+        suite = Suite(
+            name=str(data["name"]),
+            summary=str(data.get("summary", "")),
+            dataset=str(dataset.pop("name")),
+            dataset_options=dataset,
+            split=str(evaluation["split"]),
+            protocol=str(evaluation.get("protocol", "challenge")),
+            metrics=tuple(evaluation["metrics"]),
+            prescription=str(defaults.get("prescription", "nalr")),
+            loss=str(defaults.get("loss", "joint")),
+            baselines=tuple((b["separator"], b["gains"]) for b in data.get("baselines", [])),
+            baseline=str(ranking.get("baseline", "")),
+            excluded=tuple(ranking.get("excluded", ())),
+            training=parse_training(table("training"), TrainingSettings(), where=where),
+        )
+    except KeyError as error:
+        raise BenchError(f"{error} is missing", where=where) from None
+    check_protocol(suite.protocol, where=where)
+    return suite
+
+
+def check_protocol(protocol: str, *, where: str = "protocol") -> None:
+    """Raise a BenchError unless `protocol` is one of PROTOCOLS."""
+    if protocol not in PROTOCOLS:
+        hint = near_match(protocol, list(PROTOCOLS))
+        raise BenchError(f"there is no protocol '{protocol}'", where=where, hint=hint)
+
+
+def parse_training(
+    values: Mapping[str, Any], base: TrainingSettings, *, where: str
+) -> TrainingSettings:
+    """`base` with some settings changed; texts are converted.
+
+    Raises:
+        BenchError: an unknown setting, or a value that makes no sense.
+    """
+    from dataclasses import replace
+
+    from bench.options import convert
+
+    kinds = {f.name: type(getattr(base, f.name)) for f in fields(base)}
+    changed: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in kinds:
+            hint = near_match(key, list(kinds))
+            raise BenchError(f"unknown training setting '{key}'", where=where, hint=hint)
+        changed[key] = convert(value, kinds[key], where=f"{where}, training setting '{key}'")
+    settings = replace(base, **changed)
+    positive = ("segments", "batch", "segment_seconds", "learning_rate", "validation_seconds")
+    for name in positive:
+        if not getattr(settings, name) > 0:
+            raise BenchError(f"training setting '{name}' must be above 0", where=where)
+    for name in ("epochs", "clip_norm", "validation_songs", "validation_pairs", "patience"):
+        if getattr(settings, name) < 0:
+            raise BenchError(f"training setting '{name}' must not be negative", where=where)
+    return settings

@@ -1,0 +1,1 @@
+"""Submissions: the files of the challenge, written and scored."""

@@ -1,0 +1,209 @@
+"""What entrants hand in: a FLAC file a pair, written and scored by the same code as a run.
+
+The files are those of ``recipes.cad_icassp_2024.baseline`` (enhance.py, evaluate.py): in the folder
+``enhanced_signals``, ``<scene>_<listener>_remix.flac``, 32 kHz, 16 bit, left then right.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from bench.api import MetricSpec, Scene
+from bench.errors import BenchError
+from bench.evaluation.protocol import Excerpt, render, separate
+from bench.evaluation.scoring import Row, Scorer, Stopwatch, reason_of, score_output, seconds_rows
+from bench.plugins import installed
+from bench.runs.restore import StoredRun
+from bench.runtime.files import replacing
+from bench.runtime.machine import device, one_thread
+from bench.spec.resolve import open_dataset
+from bench.spec.run import Choice, RunSpec
+from bench.system.output import OUTPUT_RATE
+from bench.system.system import System
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+
+    from bench.plugins import Plugins
+
+FOLDER: Final = "enhanced_signals"
+LONGEST_TAIL: Final = 0.25
+"""Seconds that a file may be longer than its scene.
+
+A prescription adds 5 ms; the recipe as published amplifies what it amplified for the listener
+before, 20 times 5 ms in the evaluation set.
+"""
+
+
+def file_name(scene_id: str, listener_id: str) -> str:
+    """The name of one pair's file."""
+    return f"{scene_id}_{listener_id}_remix.flac"
+
+
+def signals_folder(folder: Path) -> Path:
+    """Where the files are: in ``enhanced_signals``, or in the folder itself."""
+    return folder / FOLDER if (folder / FOLDER).is_dir() else folder
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WriteJob:
+    """The files of one scene to be written by a system."""
+
+    run: StoredRun
+    scene: str
+    listeners: tuple[str, ...]
+    folder: Path
+
+
+def write_scene(job: WriteJob) -> None:
+    """Write the files of one scene, each in one step.
+
+    Raises:
+        BenchError: the scene's audio is missing or wrong.
+        OSError: a file cannot be written.
+    """
+    with one_thread():
+        system, scenes, listeners = _prepared(job.run)
+        excerpt = Excerpt.read(scenes[job.scene])
+        stems = separate(system, excerpt)
+        for name in job.listeners:
+            pair = render(system, excerpt, stems, listeners[name], job.run.spec.protocol)
+            write_flac(job.folder / file_name(job.scene, name), pair.output)
+
+
+def write_flac(path: Path, output: Tensor) -> None:
+    """Write what :func:`bench.system.output.to_output` gave, ``(2, M)``, in one step."""
+    samples = np.rint(output.T.numpy() * 32768.0).astype(np.int16)
+    with replacing(path) as draft:
+        soundfile.write(draft, samples, OUTPUT_RATE, subtype="PCM_16", format="FLAC")
+
+
+@lru_cache(maxsize=1)
+def _prepared(run: StoredRun) -> tuple[System, dict[str, Scene], Mapping[str, Listener]]:
+    """A process makes its system and reads the metadata once."""
+    plugins = installed()
+    dataset = open_dataset(run.spec, plugins)
+    scenes = {scene.id: scene for scene in dataset.scenes(run.spec.split)}
+    return run.system(plugins).to(device()), scenes, dataset.listeners(run.spec.split)
+
+
+# --- scoring -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ScoreJob:
+    """The files of one scene to be scored: `spec` is :func:`reference_spec`'s."""
+
+    spec: RunSpec
+    scene: str
+    listeners: tuple[str, ...]
+    folder: Path
+
+
+def reference_spec(spec: RunSpec, plugins: Plugins) -> RunSpec:
+    """The spec of the clean stems by which files are judged, with the metrics that files allow."""
+    return replace(spec, metrics=without_stems(spec.metrics, plugins))
+
+
+def without_stems(metrics: Sequence[Choice], plugins: Plugins) -> tuple[Choice, ...]:
+    """The metrics that do not judge separated stems."""
+    kept = []
+    for choice in metrics:
+        spec = plugins.get(MetricSpec, choice.name).spec
+        if not spec.reads_stems:
+            kept.append(choice)
+    return tuple(kept)
+
+
+def score_scene(job: ScoreJob) -> list[Row]:
+    """The rows of a scene's files; one that is missing or wrong is a failed row with the reason."""
+    with one_thread():
+        return _score_scene(job)
+
+
+def _score_scene(job: ScoreJob) -> list[Row]:
+    system, scenes, listeners = _prepared(StoredRun("", "", job.spec, None))
+    scorer = Scorer(job.spec.metrics, installed())
+    scene = scenes[job.scene]
+    rows: list[Row] = []
+    try:
+        excerpt = Excerpt.read(scene)
+        stems = separate(system, excerpt)
+    except Exception as error:
+        reason = reason_of(error)
+        return [
+            row for name in job.listeners for row in scorer.failed(scene, listeners[name], reason)
+        ]
+    for name in job.listeners:
+        watch = Stopwatch()
+        try:
+            with watch.stage("read"):
+                path = job.folder / file_name(scene.id, name)
+                output = read_submitted(path, scene.frames / scene.sample_rate)
+            with watch.stage("reference"):
+                reference = render(system, excerpt, stems, listeners[name], job.spec.protocol)
+            rows += score_output(scorer, reference, output, OUTPUT_RATE, watch)
+        except Exception as error:
+            rows += scorer.failed(scene, listeners[name], reason_of(error))
+        rows += seconds_rows(scene, listeners[name], watch)
+    return rows
+
+
+def read_submitted(path: Path, seconds: float) -> Tensor:
+    """A file as the challenge reads it, float64 ``(2, M)`` at OUTPUT_RATE.
+
+    A text file beside it, ``<name>.txt``, holds what the samples were divided by before they were
+    written, as in pyclarity's ``save_flac_signal(..., do_scale_signal=True)``.
+
+    Args:
+        path: the file.
+        seconds: length of its scene.
+
+    Raises:
+        BenchError: it is missing, damaged, or not as the challenge asks for it.
+    """
+    if not path.is_file():
+        raise BenchError("the file is missing", where=path.name)
+    try:
+        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", None) or error
+        raise BenchError(f"cannot be read as audio: {reason}", where=path.name) from None
+    if rate != OUTPUT_RATE:
+        what = f"the sample rate is {rate} Hz, expected {OUTPUT_RATE} Hz"
+        raise BenchError(what, where=path.name)
+    if samples.shape[1] != 2:
+        raise BenchError(f"it has {samples.shape[1]} channels, expected 2", where=path.name)
+    if not np.isfinite(samples).all():
+        raise BenchError("it has samples that are NaN or infinite", where=path.name)
+    least = math.floor(seconds * OUTPUT_RATE)
+    if not least <= len(samples) <= least + LONGEST_TAIL * OUTPUT_RATE:
+        what = f"it lasts {len(samples) / OUTPUT_RATE:.3f} s, its scene {seconds:.3f} s"
+        raise BenchError(what, where=path.name)
+    return torch.from_numpy(np.ascontiguousarray(samples.T * _scale(path)))
+
+
+def _scale(path: Path) -> float:
+    beside = path.with_suffix(".txt")
+    if not beside.exists():
+        return 1.0
+    try:
+        scale = float(beside.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        scale = math.nan
+    if not 0 < scale < math.inf:
+        raise BenchError("it holds no scale factor", where=beside.name)
+    return scale

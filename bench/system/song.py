@@ -1,0 +1,283 @@
+"""A whole song through a system: any file that soundfile reads, any length, in bounded memory.
+
+What a song becomes is what an evaluation would hand in for it: the same system and remix, one
+loudness match over the whole song, and the same way to 16 bit. Up to SECTION seconds go through
+the system in one piece. A longer song is cut into even sections: their remixes are cross-faded,
+and every amplification starts LEAD seconds early, so that a prescription with a memory has
+settled. What is too long for memory lies in files beside the output meanwhile, 24 bytes a sample.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+import torch
+from torch import Tensor
+
+from bench.api import SAMPLE_RATE, STEMS
+from bench.errors import BenchError
+from bench.hearing.loudness import SILENCE, integrated_loudness
+from bench.runtime.files import replacing
+from bench.runtime.progress import NO_PROGRESS, Progress
+from bench.system.output import to_pcm
+from bench.system.remix import scale_stems
+from bench.system.system import System
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+
+
+SECTION: Final = 240.0
+"""Seconds that go through a system in one piece."""
+FADE: Final = 1.0
+"""Seconds over which two sections are cross-faded."""
+LEAD: Final = 10.0
+"""Seconds by which an amplification starts early."""
+FORMATS: Final = {".flac": "FLAC", ".wav": "WAV"}
+_BLOCK: Final = 1 << 19
+"""Samples that are read, summed or written at once."""
+
+Planar = npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class Enhanced:
+    """What was written.
+
+    Attributes:
+        path: the file.
+        sample_rate: Hz.
+        seconds: its length.
+        clipped: share of its samples at full scale, 0 to 1.
+        gains: what the system applied, dB, ``(4,)`` or per ear ``(2, 4)``; the mean over the song
+            where they change on the way.
+        notes: what was done to the song before, in words.
+    """
+
+    path: Path
+    sample_rate: int
+    seconds: float
+    clipped: float
+    gains: Tensor
+    notes: tuple[str, ...]
+
+
+def enhance_file(
+    song: Path,
+    output: Path,
+    system: System,
+    listener: Listener,
+    *,
+    requested: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
+    sample_rate: int = SAMPLE_RATE,
+    progress: Progress = NO_PROGRESS,
+) -> Enhanced:
+    """Separate, change the gains, remix and amplify a song for one listener.
+
+    Args:
+        song: an audio file, stereo or mono, of any sample rate.
+        output: a .flac or .wav file to write, 16 bit; it appears when it is whole.
+        system: in evaluation mode.
+        listener: pyclarity's Listener.
+        requested: gains asked for, dB, in the order of STEMS.
+        sample_rate: of the output, Hz.
+        progress: told how far it is.
+
+    Raises:
+        BenchError: the song or the output is not what it should be, or the system is an oracle.
+    """
+    if system.reads_stems:
+        hint = "Choose another: bench plugins list --kind separator"
+        raise BenchError("an oracle needs clean stems, which a song has not", hint=hint)
+    if output.suffix.lower() not in FORMATS:
+        hint = f"Name it with {' or '.join(FORMATS)}."
+        raise BenchError("this kind of file is not written", where=str(output), hint=hint)
+    if output.exists() and song.exists() and output.samefile(song):
+        raise BenchError("the output would replace the song", where=str(output))
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent)
+    except OSError as error:
+        raise BenchError(f"cannot be written: {error.strerror}", where=str(output)) from None
+    try:
+        mixture, notes = _read(song, Path(folder))
+        cuts = _cuts(mixture.shape[1])
+        with progress.stage(f"enhancing {song.name}", 2 * (len(cuts) - 1)) as step:
+            remixed, gains = _remix(mixture, cuts, system, listener, requested, folder, step)
+            factor = _loudness_factor(remixed, mixture)
+            with replacing(output) as draft:
+                frames, clipped = _amplify(
+                    remixed, cuts, factor, system, listener,
+                    draft, FORMATS[output.suffix.lower()], sample_rate, step,
+                )  # fmt: skip
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    share = clipped / max(1, 2 * frames)
+    return Enhanced(output, sample_rate, frames / sample_rate, share, gains, notes)
+
+
+def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:
+    """The song at SAMPLE_RATE as a file in memory's place, float32 ``(2, N)``, and notes."""
+    try:
+        file = soundfile.SoundFile(song)
+    except (soundfile.LibsndfileError, OSError) as error:
+        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+        what = "cannot be read as audio: " + str(reason).rstrip(".") if song.exists() else "missing"
+        raise BenchError(what, where=str(song)) from None
+    notes = []
+    with file:
+        if file.channels > 2:
+            hint = "Mix it down to two channels, left and right."
+            what = f"it has {file.channels} channels, expected 1 or 2"
+            raise BenchError(what, where=str(song), hint=hint)
+        if file.channels == 1:
+            notes.append("the song is mono: both ears get the same mixture")
+        if file.samplerate != SAMPLE_RATE:
+            notes.append(f"resampled from {file.samplerate} Hz to {SAMPLE_RATE} Hz (soxr HQ)")
+        left, right = folder / "mixture.f32", folder / "right.f32"
+        with open(left, "wb") as first, open(right, "wb") as second:
+            for block in _at_rate(_blocks(file, song), file.samplerate, SAMPLE_RATE):
+                first.write(block[:, 0].tobytes())
+                second.write(block[:, -1].tobytes())
+    with open(left, "ab") as whole, open(right, "rb") as second:
+        shutil.copyfileobj(second, whole)
+    frames = right.stat().st_size // 4
+    right.unlink()
+    if frames < 0.4 * SAMPLE_RATE:
+        raise BenchError("it is shorter than 0.4 s, too short for a loudness", where=str(song))
+    # Nobody writes to it, but numba takes no read-only arrays: "c" never reaches the file.
+    return np.memmap(left, np.float32, "c", shape=(2, frames)), tuple(notes)
+
+
+def _blocks(file: soundfile.SoundFile, song: Path) -> Iterator[Planar]:
+    """Interleaved blocks of a file, checked."""
+    try:
+        for block in file.blocks(_BLOCK, dtype="float32", always_2d=True):
+            if not np.isfinite(block).all():
+                hint = "Write the file again; silence is 0."
+                raise BenchError(
+                    "it has samples that are NaN or infinite", where=str(song), hint=hint
+                )
+            yield block
+    except soundfile.LibsndfileError as error:
+        what = f"the file is damaged: {error.error_string.rstrip('.')}"
+        raise BenchError(what, where=str(song)) from None
+
+
+def _at_rate(blocks: Iterator[Planar], rate: int, wanted: int) -> Iterator[Planar]:
+    """Interleaved blocks at another sample rate: what soxr gives for the whole at once."""
+    if rate == wanted:
+        yield from blocks
+        return
+    stream = None
+    for block in blocks:
+        if stream is None:
+            dtype, channels = str(block.dtype), block.shape[1]
+            stream = soxr.ResampleStream(rate, wanted, channels, dtype=dtype, quality="HQ")
+        yield stream.resample_chunk(block)
+    if stream is not None:
+        yield stream.resample_chunk(np.zeros((0, channels), dtype), last=True)
+
+
+def _cuts(frames: int) -> list[int]:
+    """Even sections of at most SECTION seconds: where they begin and end, samples."""
+    count = max(1, -(-frames // int(SECTION * SAMPLE_RATE)))
+    return [frames * number // count for number in range(count + 1)]
+
+
+def _remix(
+    mixture: Planar,
+    cuts: list[int],
+    system: System,
+    listener: Listener,
+    requested: Sequence[float],
+    folder: str,
+    step: Callable[[str, int], None],
+) -> tuple[Planar, Tensor]:
+    """The sum of the scaled stems before the loudness match, float64 ``(2, N)``; and the gains."""
+    frames = mixture.shape[1]
+    remixed = np.memmap(Path(folder) / "remix.f64", np.float64, "w+", shape=(2, frames))
+    wanted = torch.tensor([list(requested)], dtype=torch.float32)
+    fade = round(FADE * SAMPLE_RATE / 2)
+    gains = []
+    for start, stop in pairwise(cuts):
+        first, last = max(0, start - fade), min(frames, stop + fade)
+        ramps = np.ones(last - first)
+        if start:
+            ramps[: 2 * fade] = np.linspace(0, 1, 2 * fade)
+        if stop < frames:
+            ramps[-2 * fade :] = np.linspace(1, 0, 2 * fade)
+        with torch.inference_mode():
+            section = torch.from_numpy(np.array(mixture[:, first:last]))
+            stems = _separate(system, section)
+            applied = system.gains(stems, wanted, [listener]).double()
+            for at in range(0, last - first, _BLOCK):
+                block = stems[..., at : at + _BLOCK].double()
+                scaled = scale_stems(block, applied).sum(dim=1)[0].numpy()
+                end = at + scaled.shape[1]
+                remixed[:, first + at : first + end] += scaled * ramps[at:end]
+        gains.append(applied[0] * (stop - start) / frames)
+        step("separated", 1)
+    return remixed, torch.stack(gains).sum(dim=0)
+
+
+def _separate(system: System, section: Tensor) -> Tensor:
+    """Stems ``(1, 4, 2, N)`` of a section ``(2, N)``."""
+    stems = system.separate(section[None], section.new_zeros(0))
+    expected = (1, len(STEMS), *section.shape)
+    if stems.shape != expected:
+        raise BenchError(f"the separator returned {tuple(stems.shape)}, expected {expected}")
+    return stems
+
+
+def _loudness_factor(remixed: Planar, mixture: Planar) -> float:
+    """What brings the remix to the loudness of the mixture, as an evaluation does."""
+    own, wanted = (
+        SILENCE if np.isneginf(level) else level
+        for level in (float(integrated_loudness(x, SAMPLE_RATE)) for x in (remixed, mixture))
+    )
+    return float(10.0 ** ((wanted - own) / 20))
+
+
+def _amplify(
+    remixed: Planar,
+    cuts: list[int],
+    factor: float,
+    system: System,
+    listener: Listener,
+    path: Path,
+    kind: str,
+    rate: int,
+    step: Callable[[str, int], None],
+) -> tuple[int, int]:
+    """Write the amplified remix as 16 bit; samples a channel, and how many are at full scale."""
+
+    def amplified() -> Iterator[Planar]:
+        for start, stop in pairwise(cuts):
+            first = max(0, start - round(LEAD * SAMPLE_RATE))
+            with torch.inference_mode():
+                section = torch.from_numpy(remixed[:, first:stop] * factor)
+                whole = system.amplify(section[None], [listener])[0].numpy().T
+            # The last section keeps the prescription's tail.
+            part = whole[start - first : None if stop == cuts[-1] else stop - first]
+            yield from (part[at : at + _BLOCK] for at in range(0, len(part), _BLOCK))
+            step("amplified", 1)
+
+    frames = clipped = 0
+    with soundfile.SoundFile(path, "w", rate, 2, subtype="PCM_16", format=kind) as file:
+        for block in _at_rate(amplified(), SAMPLE_RATE, rate):
+            pcm = to_pcm(np.array(block))
+            file.write(pcm)
+            frames += len(pcm)
+            clipped += int(np.count_nonzero((pcm == 32767) | (pcm <= -32767)))
+    return frames, clipped

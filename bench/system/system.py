@@ -1,0 +1,131 @@
+"""A system: demix -> gains -> remix -> amplify. Training and evaluation run this same code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from bench.api import (
+    GainQuery,
+    GainsSpec,
+    GainStrategy,
+    Prescription,
+    PrescriptionSpec,
+    Separator,
+    SeparatorSpec,
+)
+from bench.hearing.audiograms import audiogram_tensor
+from bench.runtime.seeds import derive, seeded
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
+
+    from bench.plugins import Plugins, Registered
+    from bench.spec.run import Choice, RunSpec
+
+
+@dataclass
+class System:
+    """Separator, gain strategy and prescription, made ready to run."""
+
+    separator: Separator
+    gain_strategy: GainStrategy
+    prescription: Prescription
+    reads_stems: bool
+    sample_rate: int = 44_100
+
+    def separate(self, mixture: Tensor, stems: Tensor) -> Tensor:
+        """``(B, 2, N)`` -> ``(B, 4, 2, N)``; only an oracle is handed the clean stems."""
+        device = _device(self.separator, mixture.device)
+        if self.reads_stems:
+            separated = cast(Any, self.separator).separate(mixture.to(device), stems.to(device))
+        else:
+            separated = self.separator.separate(mixture.to(device))
+        return cast(Tensor, separated).to(mixture.device)
+
+    def gains(self, stems: Tensor, requested: Tensor, listeners: Sequence[Listener]) -> Tensor:
+        """The gains that the system applies, dB, ``(B, 4)`` or ``(B, 2, 4)``."""
+        audiograms = torch.stack([audiogram_tensor(listener) for listener in listeners])
+        ids = tuple(listener.id for listener in listeners)
+        device = _device(self.gain_strategy, stems.device)
+        query = GainQuery(requested.to(device), audiograms.to(device), stems.to(device), ids)
+        return self.gain_strategy.gains(query).to(stems.device)
+
+    def amplify(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
+        """The prescription for each ear, ``(B, 2, N)`` -> ``(B, 2, N + tail)``."""
+        return self.prescription.amplify(signal, listeners, self.sample_rate)
+
+    def modules(self) -> dict[str, nn.Module]:
+        """Those parts that are torch modules, by name."""
+        parts = {"separator": self.separator, "gains": self.gain_strategy}
+        return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
+
+    def trainable(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters to be trained, by part; parts without any are left out."""
+        found = {
+            name: [p for p in module.parameters() if p.requires_grad]
+            for name, module in self.modules().items()
+        }
+        return {name: parameters for name, parameters in found.items() if parameters}
+
+    def state(self) -> dict[str, Tensor]:
+        """The state of all modules, ``part.name`` -> tensor."""
+        return {
+            f"{part}.{key}": value.detach().cpu().clone()
+            for part, module in self.modules().items()
+            for key, value in module.state_dict().items()
+        }
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Put back what :meth:`state` returned."""
+        for part, module in self.modules().items():
+            prefix = f"{part}."
+            own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+            module.load_state_dict(own)
+
+    def to(self, device: torch.device) -> System:
+        """Move the modules to a device."""
+        for module in self.modules().values():
+            module.to(device)
+        return self
+
+    def train(self, mode: bool) -> None:
+        """Set the modules' mode."""
+        for module in self.modules().values():
+            module.train(mode)
+
+
+def _device(part: object, otherwise: torch.device) -> torch.device:
+    """Where a part computes: with its parameters, if it has some.
+
+    Evaluation holds its signals on the CPU whatever the system is on.
+    """
+    if isinstance(part, nn.Module):
+        return next((p.device for p in part.parameters()), otherwise)
+    return otherwise
+
+
+def build_system(spec: RunSpec, plugins: Plugins) -> System:
+    """The system of a run as it is before training; new parts start from the run's seed.
+
+    Raises:
+        BenchError: weights are missing, or a plugin cannot be imported.
+    """
+    separator = plugins.get(SeparatorSpec, spec.separator.name)
+    gains = plugins.get(GainsSpec, spec.gains.name)
+    prescription = plugins.get(PrescriptionSpec, spec.prescription.name)
+
+    def made(part: Registered[Any], choice: Choice) -> Any:
+        with seeded(derive(spec.seed, "init", part.spec.kind, choice.name)):
+            return part.build(choice.options)
+
+    return System(
+        separator=made(separator, spec.separator),
+        gain_strategy=made(gains, spec.gains),
+        prescription=prescription.build(spec.prescription.options),
+        reads_stems=separator.spec.reads_stems,
+    )

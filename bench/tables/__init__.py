@@ -1,0 +1,1 @@
+"""One table in several formats: text, CSV, JSON, Markdown and LaTeX."""

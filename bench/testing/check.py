@@ -1,0 +1,142 @@
+"""What a check is, what comes of it, and the list of all checks."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bench.testing.subject import NotMade, Skip
+
+if TYPE_CHECKING:
+    from bench.testing.subject import Subject
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of one check.
+
+    Attributes:
+        check: the check.
+        status: "passed", "failed" or "skipped".
+        came: what came instead of what was expected, or why the check was skipped.
+        made: whether the plugin could be made.
+    """
+
+    check: Check
+    status: str
+    came: str = ""
+    made: bool = True
+
+    def __str__(self) -> str:
+        if self.status != "failed":
+            return f"{self.check.name}: {self.status}" + (f" ({self.came})" if self.came else "")
+        return (
+            f"{self.check.name}\n"
+            f"  expected: {self.check.expects}\n"
+            f"  came:     {self.came}\n"
+            f"  mend:     {self.check.mend}"
+        )
+
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {
+            "check": self.check.name,
+            "status": self.status,
+            "expected": self.check.expects,
+            "came": self.came,
+            "mend": self.check.mend,
+        }
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that plugins of some kinds must do.
+
+    Attributes:
+        name: what it is called in reports.
+        kinds: the kinds of plugin that it is for.
+        expects: what is expected, in words.
+        mend: what to do where it fails.
+        look: says what came instead, or None where all is well; raises :class:`Skip` where the
+            check does not apply. Whatever else it raises is what came.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    expects: str
+    mend: str
+    look: Callable[[Subject], str | None]
+
+    def run(self, subject: Subject) -> Result:
+        """Look at a plugin; never raises for what is wrong with it."""
+        try:
+            came = self.look(subject)
+        except Skip as reason:
+            return Result(self, "skipped", str(reason), made=not isinstance(reason, NotMade))
+        # A plugin may raise anything at all, or exit.
+        except (Exception, SystemExit) as error:
+            return Result(self, "failed", described(error))
+        return Result(self, "failed", came) if came else Result(self, "passed")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of all checks of one plugin."""
+
+    kind: str
+    name: str
+    distribution: str
+    results: tuple[Result, ...]
+
+    @property
+    def failures(self) -> tuple[Result, ...]:
+        """The checks that failed."""
+        return tuple(result for result in self.results if result.status == "failed")
+
+    @property
+    def not_made(self) -> str:
+        """Why the plugin could not be made; empty where it could."""
+        return next((result.came for result in self.results if not result.made), "")
+
+    @property
+    def ok(self) -> bool:
+        """Whether it could be made, and nothing failed."""
+        return not self.failures and not self.not_made
+
+    @property
+    def summary(self) -> str:
+        """How many checks passed, failed and were skipped."""
+        count = [result.status for result in self.results].count
+        text = f"{self.kind} '{self.name}' of {self.distribution}: {count('passed')} checks passed"
+        text += f", {count('failed')} failed" if count("failed") else ""
+        return text + (f", {count('skipped')} skipped" if count("skipped") else "")
+
+    def __str__(self) -> str:
+        return "\n\n".join([self.summary, *map(str, self.failures)])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "distribution": self.distribution,
+            "ok": self.ok,
+            "results": [result.as_dict() for result in self.results],
+        }
+
+
+def check(
+    name: str, kinds: tuple[str, ...], *, expects: str, mend: str
+) -> Callable[[Callable[[Subject], str | None]], Check]:
+    """Make a function a check."""
+    return lambda look: Check(name, kinds, expects, mend, look)
+
+
+def described(error: BaseException) -> str:
+    """An error in one line, with the place where it was raised."""
+    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())[:300]
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"it raised {type(error).__name__}: {text}{place}"

@@ -1,0 +1,63 @@
+"""The weighted sum of loss terms, each where it belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from bench.api import Loss, LossInput, LossSpec
+from bench.plugins import Plugins
+from bench.spec.loss import Term
+from bench.spec.run import RunSpec
+
+
+class ComposedLoss:
+    """Several terms as one loss.
+
+    Args:
+        terms: each with its loss and the place where it acts.
+
+    Attributes:
+        places: the places that are needed, sorted.
+    """
+
+    def __init__(self, terms: Sequence[tuple[Term, Loss, str]]) -> None:
+        self._terms = tuple(terms)
+        self.places = tuple(sorted({place for _, _, place in terms}))
+
+    def __call__(self, inputs: Mapping[str, LossInput]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The weighted sum, and each term's own value, unweighted and detached, by its label.
+
+        Args:
+            inputs: what the terms compare, by place.
+        """
+        weighted = []
+        values = {}
+        for term, loss, place in self._terms:
+            with torch.set_grad_enabled(torch.is_grad_enabled() and term.weight != 0):
+                value = loss(inputs[place])
+            values[term.label] = value.detach()
+            if term.weight != 0:
+                weighted.append(term.weight * value)
+        return sum(weighted[1:], start=weighted[0]), values
+
+
+def losses_of(spec: RunSpec, plugins: Plugins) -> ComposedLoss:
+    """The loss of a run.
+
+    Raises:
+        BenchError: a term's plugin cannot be made.
+    """
+    from bench.spec.loss import parse_loss
+
+    known: Sequence[str] = [item.spec.name for item in plugins.all(LossSpec)]
+    made = {}
+    for choice in spec.losses:
+        registered = plugins.get(LossSpec, choice.name)
+        made[choice.name] = (registered.build(choice.options), registered.spec.default_place)
+    terms = parse_loss(spec.loss, known)
+    return ComposedLoss(
+        [(term, made[term.name][0], term.place or made[term.name][1]) for term in terms]
+    )
