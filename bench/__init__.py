@@ -11,9 +11,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.ablation.design import Ablation
     from bench.board.store import Board
-    from bench.commands.boards import compare, read_leaderboard, write_report
-    from bench.commands.runs import ablate, plan, run
-    from bench.commands.songs import enhance, make_listener, score
+    from bench.commands.boards import (
+        compare,
+        compare_boards,
+        power,
+        read_leaderboard,
+        view_board,
+        write_report,
+    )
+    from bench.commands.data import describe_data, make_demo, prepare_data, validate_data
+    from bench.commands.doctor import doctor
+    from bench.commands.listening import import_ratings, listen, make_listening_test
+    from bench.commands.plugins import check_plugin, list_plugins, new_plugin, show_plugin
+    from bench.commands.proxy import evaluate_proxy, train_proxy
+    from bench.commands.runs import ablate, plan, plan_ablation, run
+    from bench.commands.songs import (
+        describe_listener,
+        draw_listener,
+        enhance,
+        make_listener,
+        read_listener,
+        score,
+    )
+    from bench.commands.submissions import score_folder, submit
     from bench.errors import BenchError
     from bench.hearing.audiograms import parse_audiogram
     from bench.hearing.haaqi import HaaqiReference, haaqi
@@ -29,18 +49,41 @@ _HOMES = {
     "HaaqiReference": "bench.hearing.haaqi",
     "__version__": "bench.version",
     "ablate": "bench.commands.runs",
+    "check_plugin": "bench.commands.plugins",
     "compare": "bench.commands.boards",
+    "compare_boards": "bench.commands.boards",
+    "describe_data": "bench.commands.data",
+    "describe_listener": "bench.commands.songs",
+    "doctor": "bench.commands.doctor",
+    "draw_listener": "bench.commands.songs",
     "enhance": "bench.commands.songs",
+    "evaluate_proxy": "bench.commands.proxy",
     "haaqi": "bench.hearing.haaqi",
+    "import_ratings": "bench.commands.listening",
     "installed": "bench.plugins",
+    "list_plugins": "bench.commands.plugins",
+    "listen": "bench.commands.listening",
     "main_effects": "bench.leaderboard.effects",
+    "make_demo": "bench.commands.data",
     "make_listener": "bench.commands.songs",
+    "make_listening_test": "bench.commands.listening",
+    "new_plugin": "bench.commands.plugins",
     "parse_audiogram": "bench.hearing.audiograms",
     "plan": "bench.commands.runs",
+    "plan_ablation": "bench.commands.runs",
+    "power": "bench.commands.boards",
+    "prepare_data": "bench.commands.data",
     "read_leaderboard": "bench.commands.boards",
+    "read_listener": "bench.commands.songs",
     "render": "bench.leaderboard.export",
     "run": "bench.commands.runs",
     "score": "bench.commands.songs",
+    "score_folder": "bench.commands.submissions",
+    "show_plugin": "bench.commands.plugins",
+    "submit": "bench.commands.submissions",
+    "train_proxy": "bench.commands.proxy",
+    "validate_data": "bench.commands.data",
+    "view_board": "bench.commands.boards",
     "write_report": "bench.commands.boards",
 }
 
@@ -50,18 +93,41 @@ __all__ = [
     "Board",
     "HaaqiReference",
     "ablate",
+    "check_plugin",
     "compare",
+    "compare_boards",
+    "describe_data",
+    "describe_listener",
+    "doctor",
+    "draw_listener",
     "enhance",
+    "evaluate_proxy",
     "haaqi",
+    "import_ratings",
     "installed",
+    "list_plugins",
+    "listen",
     "main_effects",
+    "make_demo",
     "make_listener",
+    "make_listening_test",
+    "new_plugin",
     "parse_audiogram",
     "plan",
+    "plan_ablation",
+    "power",
+    "prepare_data",
     "read_leaderboard",
+    "read_listener",
     "render",
     "run",
     "score",
+    "score_folder",
+    "show_plugin",
+    "submit",
+    "train_proxy",
+    "validate_data",
+    "view_board",
     "write_report",
 ]
 

@@ -44,8 +44,15 @@ hookimpl = pluggy.HookimplMarker("bench")
 T = TypeVar("T")
 
 
-def option(default: T, help: str, *, unit: str = "") -> T:
+def option(default: T, help: str, *, unit: str = "", weights: bool = False) -> T:
     """A documented field of an options dataclass.
+
+    Args:
+        default: its value where it is not given.
+        help: what it does, in a line.
+        unit: of its value.
+        weights: whether it says which weights are used, or what they were trained on: a baseline
+            whose separator has the same options takes it over from the run that it stands beside.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -54,7 +61,7 @@ def option(default: T, help: str, *, unit: str = "") -> T:
         >>> MyOptions().overlap
         0.1
     """
-    result: T = field(default=default, metadata={"help": help, "unit": unit})
+    result: T = field(default=default, metadata={"help": help, "unit": unit, "weights": weights})
     return result
 
 
@@ -63,7 +70,7 @@ def option(default: T, help: str, *, unit: str = "") -> T:
 
 @dataclass(frozen=True)
 class PluginFile:
-    """A file or folder that a plugin reads or makes, as ``bench doctor`` tells of it.
+    """A file or folder that a plugin reads or makes, as ``bench doctor`` lists it.
 
     Attributes:
         name: what it is.
@@ -88,11 +95,12 @@ class PluginSpec:
             with one argument, an instance of `options` (with none where `options` is None).
         summary: one line for ``bench plugins list``.
         options: a frozen dataclass whose fields are made by :func:`option`; defined in a module
-            that imports nothing heavy. It may have a property ``trained_on`` that overrides the
-            spec's, where what a model has seen depends on an option.
+            that imports nothing heavy. It may have a property ``weights_trained_on`` that
+            overrides the spec's `trained_on`, where that depends on an option.
         needs: what must be there to use it: ``"weights"``, ``"gpu"`` or an extra's name.
-        trained_on: names of the data that its weights have seen, such as ``"musdb18-train"``,
-            ``"musdb18-test"`` or ``"private"``; decides whether a row is ranked in a suite.
+        trained_on: names of the data that its weights were trained on, such as
+            ``"musdb18-train"``, ``"musdb18-test"`` or ``"private"``; decides whether a row is
+            ranked in a suite.
         licence: of the weights or code, where it is not the project's.
         citation: what to cite.
         files: ``"package.module:function"`` that returns the :class:`PluginFile` s of the plugin,
@@ -182,6 +190,8 @@ class MetricSpec(PluginSpec):
         higher_is_better: None where neither direction is better in itself (a level difference).
         reads_stems: whether it judges the separated stems: submitted audio has none.
         predicts: name of a metric, where this one is a prediction of it.
+        bounds: least and greatest value that there can be, in `unit`; intervals are cut by them.
+            None where there are none: a board then shows the median over songs beside the mean.
     """
 
     kind: ClassVar[str] = "metric"
@@ -193,13 +203,20 @@ class MetricSpec(PluginSpec):
     higher_is_better: bool | None = True
     reads_stems: bool = False
     predicts: str = ""
+    bounds: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec(PluginSpec):
-    """A dataset."""
+    """A dataset.
+
+    Attributes:
+        music: the training data that its songs are of, as in `trained_on`; empty where that is not
+            known.
+    """
 
     kind: ClassVar[str] = "dataset"
+    music: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -332,7 +349,7 @@ class Separator(Protocol):
 
 @dataclass(frozen=True)
 class GainQuery:
-    """What a gain strategy may know.
+    """The input of a gain strategy.
 
     Attributes:
         requested: the scene's requested gains, dB, ``(B, 4)``.
@@ -365,7 +382,7 @@ class Prescription(Protocol):
 
 @dataclass(frozen=True)
 class LossInput:
-    """What a loss term is given.
+    """The input of a loss term.
 
     Attributes:
         estimate: ``(B, 4, 2, N)`` on stems, ``(B, 2, N)`` on remix and output.
@@ -441,7 +458,7 @@ class Rendering:
         stems_reference: clean stems, the same shape.
         remix: after gains, sum and loudness match, before the prescription, float64 ``(2, N)``.
         remix_reference: the reference remix, the same shape.
-        output: what the system hands in: amplified, at `output_rate`, clipped, quantised to
+        output: the output of the system: amplified, at `output_rate`, clipped, quantised to
             16 bit and read back, float64 ``(2, M)``.
         output_reference: the amplified reference at `sample_rate`, never clipped, float64
             ``(2, N + tail)``.
@@ -476,7 +493,7 @@ class Metric(Protocol):
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What an observer is told of a run: plain values.
+    """A run, as observers receive it: plain values.
 
     Attributes:
         label: its name on a board.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class BenchError(Exception):
-    """A mistake in what the user handed in; shown in one or two lines, exit code 2.
+    """A mistake in the user's input; shown in one or two lines, exit code 2.
 
     Args:
         what: what is wrong, in plain words, without a final full stop.
@@ -37,8 +37,15 @@ def _rebuild(cls: type[BenchError], what: str, where: str, hint: str) -> BenchEr
     return cls(what, where=where, hint=hint)
 
 
-def near_match(name: str, known: list[str] | tuple[str, ...]) -> str:
-    """A hint that names the closest known name, or lists what is known."""
+def suggest(name: str, known: list[str] | tuple[str, ...]) -> str:
+    """Suggest the closest known name in a sentence, or list what is known.
+
+    Example:
+        >>> suggest("hdemuks", ["hdemucs", "oracle"])
+        "Did you mean 'hdemucs'?"
+        >>> suggest("xyz", ["hdemucs", "oracle"])
+        'Known: hdemucs, oracle'
+    """
     import difflib
 
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

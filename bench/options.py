@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 
 
 def convert(value: Any, wanted: Any, *, where: str) -> Any:
@@ -13,6 +13,10 @@ def convert(value: Any, wanted: Any, *, where: str) -> Any:
 
     Raises:
         BenchError: it is no such thing.
+
+    Example:
+        >>> convert("0.5", float, where="separator 'x'")
+        0.5
     """
     try:
         if wanted is bool:
@@ -41,6 +45,10 @@ def parse_options(texts: Iterable[str]) -> dict[str, dict[str, str]]:
 
     Raises:
         BenchError: a text is not ``section.name=value``.
+
+    Example:
+        >>> parse_options(["separator.weights=musdb"])["separator"]
+        {'weights': 'musdb'}
     """
     found: dict[str, dict[str, str]] = {section: {} for section in SECTIONS}
     for text in texts:
@@ -50,7 +58,7 @@ def parse_options(texts: Iterable[str]) -> dict[str, dict[str, str]]:
             hint = "Write it as section.name=value, such as separator.weights=bundled"
             raise BenchError(f"'{text}' is not an option", where="-o", hint=hint)
         if section not in found:
-            hint = near_match(section, list(SECTIONS))
+            hint = suggest(section, list(SECTIONS))
             raise BenchError(f"unknown section '{section}' in '{text}'", where="-o", hint=hint)
         found[section][name] = value.strip()
     return found

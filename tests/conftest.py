@@ -8,15 +8,23 @@ from types import ModuleType
 
 import pytest
 
-REAL = Path(__file__).parents[1].parent / "shared" / "data"
+from tests.helpers.command_line import Bench, run_bench
+from tests.helpers.paths import SHARED
+from tests.helpers.suites import WriteSuite, suite_text
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Real music in the Cadenza layout, where this machine has it."""
-    if not (REAL / "cadenza_real").is_dir():
+    if not (SHARED / "cadenza_real").is_dir():
         pytest.skip("no real data on this machine")
-    return REAL
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def bench() -> Bench:
+    """``bench ARGUMENTS`` in this process; returns the exit code."""
+    return run_bench
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +37,18 @@ def small_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root, songs_train=3, songs_valid=2, seconds=3.0, scenes_per_song=1, listeners_per_scene=2
     )
     return root
+
+
+@pytest.fixture(scope="session")
+def small_suite(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> WriteSuite:
+    """Write a suite's file; what differs from :func:`suite_text` of the small set is said."""
+
+    def write(**changes: object) -> Path:
+        path = tmp_path_factory.mktemp("suite") / "small.toml"
+        path.write_text(suite_text(**{"root": small_set, **changes}), encoding="utf-8")  # type: ignore[arg-type]
+        return path
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What an ablation varies: lists of parts and a grid, from options or a TOML file."""
+"""The design of an ablation: lists of parts and a grid, from options or a TOML file."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
+from bench.spec.defaults import DEFAULT_GAINS, DEFAULT_SEPARATOR, DEFAULT_SUITE
 
 _LISTS: Final = {
     "separator": "separators",
@@ -17,7 +18,7 @@ _LISTS: Final = {
     "loss": "losses",
 }
 _TEXTS: Final = ("suite", "protocol", "split")
-_NUMBERS: Final = {"seeds": 1, "limit": 0}
+_NUMBERS: Final = {"seeds": 1, "epochs": 0, "limit": 0}
 """Whole numbers with the least that they may be."""
 KEYS: Final = (*_LISTS, *_TEXTS, *_NUMBERS, "grid", "options")
 
@@ -42,11 +43,11 @@ class Ablation:
         options: of all runs that have them, by ``"section.name"``.
     """
 
-    suite: str = "demo"
+    suite: str = DEFAULT_SUITE
     protocol: str = ""
     split: str = ""
-    separators: tuple[str, ...] = ("hdemucs-ft",)
-    gains: tuple[str, ...] = ("fixed",)
+    separators: tuple[str, ...] = (DEFAULT_SEPARATOR,)
+    gains: tuple[str, ...] = (DEFAULT_GAINS,)
     prescriptions: tuple[str, ...] = ("",)
     losses: tuple[str, ...] = ("",)
     grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -61,16 +62,21 @@ def parse_ablation(
     """`base` with what `values` say, in the words of the command line and of a TOML file.
 
     Args:
-        values: KEYS by name; lists as lists or as text with commas.
+        values: KEYS by name; lists as lists or as text with commas. ``epochs`` is the option
+            ``training.epochs``.
         base: what holds where `values` say nothing.
         where: what to name in an error.
 
     Raises:
         BenchError: a key or value that makes no sense.
+
+    Example:
+        >>> parse_ablation({"gains": "fixed,cnn", "seeds": 3}, where="here").gains
+        ('fixed', 'cnn')
     """
     for key in values:
         if key not in KEYS:
-            raise BenchError(f"unknown key '{key}'", where=where, hint=near_match(key, KEYS))
+            raise BenchError(f"unknown key '{key}'", where=where, hint=suggest(key, KEYS))
     base = base or Ablation()
     changed: dict[str, Any] = {
         attribute: _list(values[key], key, where)
@@ -81,6 +87,9 @@ def parse_ablation(
     for key, least in _NUMBERS.items():
         if key in values:
             changed[key] = _number(values[key], key, least, where)
+    epochs = changed.pop("epochs", None)
+    if epochs is not None:
+        changed["options"] = {**base.options, "training.epochs": str(epochs)}
     if "grid" in values:
         pairs = _flat(values["grid"], "grid", where)
         grid = {name: _list(value, f"grid.{name}", where) for name, value in pairs}
@@ -88,7 +97,7 @@ def parse_ablation(
     if "options" in values:
         pairs = _flat(values["options"], "options", where)
         options = {name: _one(value, f"options.{name}", where) for name, value in pairs}
-        changed["options"] = {**base.options, **options}
+        changed["options"] = {**changed.get("options", base.options), **options}
     return replace(base, **changed)
 
 
@@ -112,6 +121,10 @@ def parse_assignments(texts: Iterable[str], where: str) -> dict[str, str]:
 
     Raises:
         BenchError: a text is not ``name=value``, or a name is there twice.
+
+    Example:
+        >>> parse_assignments(["alpha=0,1"], "--grid")
+        {'alpha': '0,1'}
     """
     found: dict[str, str] = {}
     for text in texts:
@@ -137,7 +150,7 @@ def _list(value: Any, key: str, where: str) -> tuple[str, ...]:
 def _one(value: Any, key: str, where: str) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if not isinstance(value, str | int | float):
+    if not isinstance(value, str | int | float | Path):
         raise BenchError(f"'{key}' must hold texts or numbers", where=where)
     return str(value)
 

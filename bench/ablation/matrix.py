@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from bench.ablation.design import Ablation
 from bench.api import Dataset, GainsSpec, LossSpec, SeparatorSpec
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.options import parse_options
 from bench.plugins import KINDS, Plugins
 from bench.runs.plan import PlannedRun
-from bench.spec.loss import EmptyObjectiveError, parse_loss
+from bench.spec.loss import EmptyObjectiveError, LossExpression
 from bench.spec.resolve import baseline_specs, make_run_spec
 from bench.spec.run import RunSpec
 from bench.spec.suite import Suite
@@ -156,7 +156,7 @@ def _spec(one: _Combination, ablation: Ablation, plugins: Plugins, suite: Suite)
 def _applicable(
     one: _Combination, loss: str, options: Mapping[str, str], plugins: Plugins, suite: Suite
 ) -> Mapping[str, Mapping[str, Any]]:
-    """Those options that the parts of a combination have, by section."""
+    """The options that the parts of a combination have, by section."""
     sections: dict[str, dict[str, str]] = parse_options(f"{k}={v}" for k, v in options.items())
     prescription = one.prescription or suite.prescription
     for section, name in (
@@ -167,7 +167,7 @@ def _applicable(
         known = _option_names(plugins, section, name)
         sections[section] = {k: v for k, v in sections[section].items() if k in known}
     losses = [item.spec.name for item in plugins.all(LossSpec)]
-    terms = {term.name for term in parse_loss(loss, losses)} if sections["loss"] else set()
+    terms = LossExpression.parse(loss, losses).names if sections["loss"] else ()
     sections["loss"] = {k: v for k, v in sections["loss"].items() if k.rpartition(".")[0] in terms}
     return sections
 
@@ -202,5 +202,5 @@ def _check_options(ablation: Ablation, plugins: Plugins) -> None:
         known = {o for part in parts[section] for o in _option_names(plugins, section, part)}
         if name not in known:
             several = f"none of {', '.join(parts[section])} has"
-            hint = near_match(name, sorted(known)) if known else ""
+            hint = suggest(name, sorted(known)) if known else ""
             raise BenchError(f"{several} an option '{name}'", where=key, hint=hint)

@@ -84,7 +84,7 @@ RUNS: Final = (
     Column("dataset_fingerprint", "string", "hash of the split's metadata and audio"),
     Column("ranked", "bool", "whether the row takes part in the ranking"),
     Column("unranked_reason", "string", "why not; empty where ranked"),
-    Column("trained_on", "string", "data that the weights have seen, comma-separated"),
+    Column("trained_on", "string", "data that the weights were trained on, comma-separated"),
     Column("hardware", "string", "processor, cores, memory, accelerator; never a host's name"),
     Column("python_version", "string", "version of Python"),
     Column("torch_version", "string", "version of PyTorch"),

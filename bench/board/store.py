@@ -18,13 +18,20 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.board.layout import (
+    CONSOLIDATED,
+    checkpoint_folder,
+    epoch_file,
+    run_file,
+    scores_folder,
+    training_folder,
+)
 from bench.board.schema import SCHEMA_VERSION, VERSION_KEY, arrow_schema
 from bench.errors import BenchError
 from bench.runtime.files import replacing
 
 # A letter first: a reader that infers types from the folders' names must not take one for a number.
 _RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_CONSOLIDATED = "scores.parquet"
 
 
 class Board:
@@ -54,7 +61,7 @@ class Board:
         """
         run_id = _checked_id(str(row.get("run_id", "")))
         full = {"schema_version": SCHEMA_VERSION, **row}
-        write_table(self.path / "runs" / f"run_id={run_id}.parquet", "runs", [full])
+        write_table(run_file(self.path, run_id), "runs", [full])
 
     def runs(self) -> pd.DataFrame:
         """All runs, oldest first; columns as in ``schema.RUNS``."""
@@ -63,16 +70,17 @@ class Board:
 
     def run(self, run_id: str) -> dict[str, Any] | None:
         """A run's row as plain Python values, null as None; None where there is no such run."""
-        path = self.path / "runs" / f"run_id={_checked_id(run_id)}.parquet"
+        path = run_file(self.path, _checked_id(run_id))
         table = self._table("runs", [path] if path.exists() else [])
         rows: list[dict[str, Any]] = table.to_pylist()
         return rows[0] if rows else None
 
     def forget(self, run_id: str) -> None:
         """Remove all that the board has of a run."""
-        for table in ("scores", "training"):
-            shutil.rmtree(self.path / table / f"run_id={_checked_id(run_id)}", ignore_errors=True)
-        (self.path / "runs" / f"run_id={run_id}.parquet").unlink(missing_ok=True)
+        _checked_id(run_id)
+        for folder in (scores_folder, training_folder, checkpoint_folder):
+            shutil.rmtree(folder(self.path, run_id), ignore_errors=True)
+        run_file(self.path, run_id).unlink(missing_ok=True)
 
     # --- scores --------------------------------------------------------------------------------
 
@@ -123,7 +131,7 @@ class Board:
         frame = self._run_scores(run_id).drop(columns="run_id")
         readable = [path for path in parts if path not in self.damaged]
         table = pa.Table.from_pandas(frame, schema=arrow_schema("scores"), preserve_index=False)
-        _replace(folder / _CONSOLIDATED, table)
+        _replace(folder / CONSOLIDATED, table)
         for path in readable:
             path.unlink(missing_ok=True)
 
@@ -140,14 +148,13 @@ class Board:
             for name, value in row.items()
             if name != "epoch"
         ]
-        folder = self.path / "training" / f"run_id={_checked_id(run_id)}"
-        write_table(folder / f"epoch-{epoch:04d}.parquet", "training", rows)
+        write_table(epoch_file(self.path, _checked_id(run_id), epoch), "training", rows)
 
     def training(self, run_id: str | Iterable[str] | None = None) -> pd.DataFrame:
         """Training logs in long form: ``run_id``, ``epoch``, ``name``, ``value``."""
         frames = []
         for name in self._run_ids("training", run_id):
-            folder = self.path / "training" / f"run_id={name}"
+            folder = training_folder(self.path, name)
             frame = self._read("training", sorted(folder.glob("*.parquet")))
             frame.insert(0, "run_id", name)
             frames.append(frame)
@@ -156,7 +163,7 @@ class Board:
     # --- files ---------------------------------------------------------------------------------
 
     def _scores_folder(self, run_id: str) -> Path:
-        return self.path / "scores" / f"run_id={_checked_id(run_id)}"
+        return scores_folder(self.path, _checked_id(run_id))
 
     def _run_ids(self, table: str, run_id: str | Iterable[str] | None) -> list[str]:
         if run_id is None:
@@ -168,7 +175,7 @@ class Board:
         folder = self._scores_folder(run_id)
         for _ in range(10):
             try:
-                whole = self._read("scores", sorted(folder.glob(_CONSOLIDATED)))
+                whole = self._read("scores", sorted(folder.glob(CONSOLIDATED)))
                 parts = self._read("scores", _parts(folder))
                 break
             except FileNotFoundError:  # just consolidated by another process: look again
@@ -208,7 +215,7 @@ def _checked_id(run_id: str) -> str:
 
 
 def _parts(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.parquet") if path.name != _CONSOLIDATED)
+    return sorted(path for path in folder.glob("*.parquet") if path.name != CONSOLIDATED)
 
 
 def _part_name(scene: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.version import __version__
 
 COMMANDS = {
@@ -17,13 +17,14 @@ COMMANDS = {
     "ablate": "Run every combination of lists and a grid; say what each part brought.",
     "compare": "Show two runs in full: by metric, part, ear and hearing loss.",
     "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
+    "power": "Say how many songs and listeners it takes to see a difference.",
     "report": "Write a report to open in a browser.",
     "listen": "Write a page to hear the systems of a board side by side.",
     "listening-test": "Make a blind listening test; bring its ratings into the board.",
     "plugins": "List, show, check and write separators, gains, losses, ...",
     "data": "Make and look at datasets.",
     "submit": "Write the challenge's FLAC files of a system.",
-    "score": "Score a folder of handed-in files, or one file beside its reference.",
+    "score": "Score a folder of submitted files, or one file beside its reference.",
     "enhance": "Put a song through a system, for one listener.",
     "listener": "Show a listener's audiogram and what NAL-R makes of it.",
     "proxy": "Train and evaluate HAAQI-Net, the differentiable predictor of HAAQI.",
@@ -35,7 +36,7 @@ class LazyGroup(click.Group):
     """Imports a command's module only when that command is called: ``--help`` stays fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order in which a newcomer needs them."""
+        """The names of the commands, in the order in which a newcomer needs them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -47,9 +48,9 @@ class LazyGroup(click.Group):
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        """As click does, with a near match for a misspelt command."""
+        """Find the command as click does, with a suggestion for a misspelt one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            hint = near_match(args[0], list(COMMANDS))
+            hint = suggest(args[0], list(COMMANDS))
             raise BenchError(f"there is no command '{args[0]}'", hint=hint)
         return super().resolve_command(ctx, args)
 

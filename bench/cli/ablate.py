@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bench.cli.matrix import _VARIED, _resolved, _say_skipped, plan_ablation
-from bench.cli.options import board_folder, format_option, out_option
-from bench.cli.outcome import say_outcome
+from bench.cli.options import (
+    FILE,
+    baselines_option,
+    format_option,
+    group,
+    option_option,
+    out_option,
+    report_option,
+    workers_option,
+)
 
-if TYPE_CHECKING:
-    from bench.board.store import Board
-    from bench.runs.execute import Outcome
-    from bench.runs.plan import PlannedRun
-    from bench.spec.suite import Suite
+_VARIED = {
+    "separator": "Separators, as hdemucs,hdemucs-ft.",
+    "gains": "Gain strategies, as fixed,cnn.",
+    "prescription": "Prescriptions.  [default: the suite's]",
+    "loss": "Losses, as 'mse + {alpha}*haaqi-net'.  [default: the suite's]",
+    "suite": "Name, or a TOML file.  [default: demo]",
+    "protocol": "Reference: challenge or shared-gains.  [default: the suite's]",
+    "split": "Split to score.  [default: the suite's]",
+}
 
 
-def _ablation_options(function: Any) -> Any:
-    options = [click.option(f"--{name}", default=None, help=text) for name, text in _VARIED.items()]
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-@click.command(short_help="Run every combination of lists and a grid; say what each part brought.")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
-@_ablation_options
+@click.command()
+@click.argument("file", type=FILE, required=False)
+@group(*(click.option(f"--{name}", default=None, help=text) for name, text in _VARIED.items()))
 @click.option(
     "--grid",
     multiple=True,
@@ -37,18 +41,12 @@ def _ablation_options(function: Any) -> Any:
 @click.option("--seeds", type=int, default=None, help="Trainings of each, with seeds 0, 1, ...")
 @click.option("--epochs", type=int, default=None, help="Epochs of training.")
 @click.option("--limit", type=int, default=None, help="Score only so many pairs, spread evenly.")
-@click.option(
-    "-o",
-    "--option",
-    multiple=True,
-    metavar="SECTION.NAME=VALUE",
-    help="An option of every run that has it, as separator.weights=PATH.",
-)
-@click.option("--baselines/--no-baselines", default=True, help="Score the suite's baselines too.")
+@option_option("An option of every run that has it, as separator.weights=PATH.")
+@baselines_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done; run nothing.")
 @click.option("--calibrate", is_flag=True, help="With --plan: measure what scoring costs here.")
-@click.option("--workers", type=int, default=0, help="Scoring processes.  [default: one a core]")
-@click.option("--report/--no-report", default=True, help="Write a report beside the board.")
+@workers_option
+@report_option
 @out_option
 @format_option
 def command(
@@ -73,41 +71,35 @@ def command(
     bench ablate --separator hdemucs,hdemucs-ft --gains fixed,cnn,cnn-residual \\
         --loss "mse + {alpha}*haaqi-net" --grid alpha=0,1,10 --seeds 3
     """
+    from bench.cli.printing import print_ablation, print_outcome, print_skipped, warn_of_plugins
+    from bench.commands.runs import ablate, plan_ablation
+
+    how: dict[str, Any] = {"out": out, "baselines": baselines, "workers": workers}
+    values = values_of(given)
     if only_plan or calibrate:
-        plan_ablation(file, given, out, baselines, workers, calibrate)
+        print_ablation(plan_ablation(file, calibrate=calibrate, **how, **values))
         return 0
-    plugins, suite, matrix, dataset, runs = _resolved(file, given, baselines)
 
-    from bench.ablation.execute import execute_all
-    from bench.board.store import Board
-    from bench.runtime.console import ConsoleProgress
-
-    for failure in plugins.failures:
-        click.echo(f"warning: {failure}", err=True)
-    _say_skipped(matrix)
-    board = Board(board_folder(out, suite.name))
-    outcome = execute_all(
-        runs, board, plugins, dataset, workers=workers, progress=ConsoleProgress()
-    )
-    _show_results(runs, outcome, board, suite, format, report)
-    return 0 if outcome.ok else 1
-
-
-def _show_results(
-    runs: list[PlannedRun],
-    outcome: Outcome,
-    board: Board,
-    suite: Suite,
-    format: str,
-    report: bool,
-) -> None:
-    from bench.leaderboard.effects import main_effects
     from bench.leaderboard.export import show
     from bench.leaderboard.summaries import effects_section
-    from bench.leaderboard.table import leaderboard
+    from bench.runtime.console import ConsoleProgress
 
-    spec = runs[0].spec
-    table = leaderboard(board, suite.name, spec.split, spec.protocol, baseline=suite.baseline)
-    effects = [effects_section(main_effects(board, table))]
-    show(table, format, [] if format == "csv" else effects)
-    say_outcome(runs, outcome, board, report)
+    warn_of_plugins()
+    result = ablate(file, report=report, progress=ConsoleProgress(), **how, **values)
+    print_skipped(result.skipped)
+    show(result.leaderboard, format, [] if format == "csv" else [effects_section(result.effects)])
+    print_outcome(result)
+    return 0 if result.outcome.ok else 1
+
+
+def values_of(given: dict[str, Any]) -> dict[str, Any]:
+    """The values that :func:`bench.commands.runs.ablate` takes, from the options."""
+    from bench.ablation.design import parse_assignments
+
+    names = (*_VARIED, "seeds", "epochs", "limit")
+    values = {name: given[name] for name in names if given[name] is not None}
+    return {
+        **values,
+        "options": given["options"] or {},
+        "grid": parse_assignments(given["grid"], "--grid"),
+    }

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.options import text_format_option
+from bench.cli.options import (
+    FILE,
+    FOLDER,
+    option_option,
+    suite_option,
+    text_format_option,
+    workers_option,
+)
 
 if TYPE_CHECKING:
     from bench.data.validate import Report
 
-jobs_option = click.option(
-    "--jobs", type=click.IntRange(min=0), default=0, help="Processes.  [default: one a core]"
+_splits_option = click.option(
+    "--split", "splits", multiple=True, help="Split, may be repeated.  [default: all there are]"
 )
 
 
-@click.group(short_help="Make and look at datasets.")
+@click.group()
 def command() -> None:
     """Make and look at datasets."""
 
@@ -29,38 +38,21 @@ def command() -> None:
 @click.option("--seconds", type=click.FloatRange(min=1), default=12.0, help="Length of a song.")
 @click.option("--scenes", type=click.IntRange(min=1), default=2, help="Scenes a song.")
 @click.option("--listeners", type=click.IntRange(min=1), default=2, help="Listeners a scene.")
-@jobs_option
-def demo_command(
-    folder: Path,
-    songs: int,
-    valid_songs: int,
-    seconds: float,
-    scenes: int,
-    listeners: int,
-    jobs: int,
-) -> None:
+@workers_option
+def demo_command(folder: Path, **choices: Any) -> None:
     """Write a synthesised set of any size, in the Cadenza layout, into FOLDER.
 
     An interrupted command goes on where it stopped.
     """
-    from bench.data.generate.demo import write_demo
+    from bench.commands.data import make_demo
     from bench.runtime.console import ConsoleProgress
 
-    write_demo(
-        folder,
-        songs_train=songs,
-        songs_valid=valid_songs,
-        seconds=seconds,
-        scenes_per_song=scenes,
-        listeners_per_scene=listeners,
-        processes=jobs,
-        progress=ConsoleProgress(),
-    )
+    make_demo(folder, progress=ConsoleProgress(), **choices)
     click.echo(f"Use it: bench run --suite cadenza-icassp-2024 -o dataset.root={folder}")
 
 
 @command.command("prepare")
-@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("out", type=FOLDER)
 @click.option(
     "--music",
     type=click.Path(path_type=Path),
@@ -81,42 +73,31 @@ def demo_command(
 )
 @click.option(
     "--listeners",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     default=None,
     help="JSON file of listeners, where the metadata have none.",
 )
-@click.option("--split", multiple=True, help="Split, may be repeated.  [default: all there are]")
-@jobs_option
-def prepare_command(
-    out: Path,
-    music: Path,
-    hrtf: Path,
-    metadata: Path | None,
-    listeners: Path | None,
-    split: tuple[str, ...],
-    jobs: int,
-) -> int:
+@_splits_option
+@workers_option
+def prepare_command(out: Path, **choices: Any) -> int:
     """Make the music at the microphones in OUT, as the challenge's generator does.
 
     The same files, bit for bit. An interrupted command goes on where it stopped.
     """
-    from bench.data.generate.metadata import Sources
-    from bench.data.generate.prepare import locked, plan_preparation, prepare
+    from bench.commands.data import prepare_data
     from bench.runtime.console import ConsoleProgress
 
-    with locked(out):
-        plan = plan_preparation(out, Sources(music, hrtf, metadata, listeners), split)
-        click.echo(
-            f"{', '.join(plan.samples)}: {sum(map(len, plan.samples.values()))} samples, "
-            f"{plan.done} files there, {plan.files} to write ({plan.size / 1e9:.2f} GB)",
-            err=True,
-        )
-        notes, failed = prepare(plan, jobs, ConsoleProgress())
-    for note in notes:
+    done = prepare_data(out, progress=ConsoleProgress(), **choices)
+    for note in done.notes:
         click.echo(f"note: {note}", err=True)
-    for failure in failed:
+    for failure in done.failed:
         click.echo(f"failed: {failure}", err=True)
-    if failed:
+    click.echo(
+        f"{', '.join(done.samples)}: {sum(done.samples.values())} samples, {done.there} files were "
+        f"there, {done.written} written ({done.size / 1e9:.2f} GB)",
+        err=True,
+    )
+    if done.failed:
         return 1
     click.echo(f"Check it: bench data validate {out}")
     click.echo(f"Use it:   bench run --suite cadenza-icassp-2024 -o dataset.root={out}")
@@ -125,22 +106,16 @@ def prepare_command(
 
 @command.command("validate")
 @click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--split", multiple=True, help="Split, may be repeated.  [default: all there are]")
+@_splits_option
 @click.option("--metadata-only", is_flag=True, help="Read no audio: done in seconds.")
-@jobs_option
+@workers_option
 @text_format_option
-def validate_command(
-    root: Path, split: tuple[str, ...], metadata_only: bool, jobs: int, format: str
-) -> int:
+def validate_command(root: Path, format: str, **choices: Any) -> int:
     """Check the set in ROOT: metadata, files, lengths, NaN, levels; exit code 1 for errors."""
-    import json
-
-    from bench.data.validate import validate
+    from bench.commands.data import validate_data
     from bench.runtime.console import ConsoleProgress
 
-    report = validate(
-        root, split, audio=not metadata_only, workers=jobs, progress=ConsoleProgress()
-    )
+    report = validate_data(root, progress=ConsoleProgress(), **choices)
     if format == "json":
         click.echo(json.dumps(report.as_json(), indent=2))
     else:
@@ -149,23 +124,21 @@ def validate_command(
 
 
 def _show_report(report: Report, most: int = 20) -> None:
-    from statistics import median
+    from bench.cli.printing import print_tables
 
-    from bench.cli.tables import echo_sections
-
-    sections = {report.root: [{"split": k, **v} for k, v in report.splits.items()]}
+    tables: dict[str, Any] = {report.root: [{"split": k, **v} for k, v in report.splits.items()]}
     if report.samples:
-        sections["Integrated loudness at the microphones"] = report.levels()
+        tables["Integrated loudness at the microphones"] = report.levels()
         rests = sorted(s.residual for s in report.samples if s.residual is not None)
         if rests:
-            sections["Mixture minus sum of stems, against the mixture"] = [
+            tables["Mixture minus sum of stems, against the mixture"] = [
                 {
                     "samples": len(rests),
                     "dB median": f"{median(rests):.1f}",
                     "highest": f"{rests[-1]:.1f}",
                 }
             ]
-    echo_sections(sections, "table")
+    print_tables(tables, "table")
     for level in ("error", "warning", "note"):
         found = [finding for finding in report.findings if finding.level == level]
         for finding in found[:most]:
@@ -177,33 +150,16 @@ def _show_report(report: Report, most: int = 20) -> None:
 
 
 @command.command("info")
-@click.option("--suite", default="demo", show_default=True, help="Name, or a TOML file.")
-@click.option("-o", "--option", multiple=True, metavar="dataset.NAME=VALUE", help="As in run.")
-def info_command(suite: str, option: tuple[str, ...]) -> None:
+@suite_option
+@option_option("As in run.", metavar="dataset.NAME=VALUE")
+def info_command(suite: str, options: dict[str, str]) -> None:
     """Say what a suite's dataset holds: songs, scenes, listeners, pairs by split."""
-    from bench.cli.options import spec_from
-    from bench.spec.resolve import open_dataset
+    from bench.commands.data import describe_data
 
-    plugins, loaded, spec = spec_from(
-        separator="mixture",
-        gains="fixed",
-        prescription="",
-        loss="",
-        suite=suite,
-        protocol="",
-        split="",
-        epochs=None,
-        seed=0,
-        limit=0,
-        option=option,
-    )
-    dataset = open_dataset(spec, plugins)
-    click.echo(f"{loaded.name}: {loaded.summary}")
-    for split in dataset.splits:
-        scenes = dataset.scenes(split)
+    found = describe_data(suite, options=options)
+    click.echo(f"{found.suite}: {found.summary}")
+    for one in found.splits:
         click.echo(
-            f"  {split}: {len({s.song for s in scenes})} songs, {len(scenes)} scenes, "
-            f"{len(dataset.listeners(split))} listeners, "
-            f"{sum(len(s.listeners) for s in scenes)} pairs, "
-            f"fingerprint {dataset.fingerprint(split)[:12]}"
+            f"  {one.split}: {one.songs} songs, {one.scenes} scenes, {one.listeners} listeners, "
+            f"{one.pairs} pairs, fingerprint {one.fingerprint[:12]}"
         )

@@ -7,31 +7,30 @@ import json
 import click
 
 from bench.cli.options import text_format_option
-from bench.plugins import installed
 
 
-@click.command(short_help="Say what works on this machine, what is missing, how to get it.")
+@click.command()
 @text_format_option
 def command(format: str) -> int:
     """Say what works on this machine, what is missing and how to get it. Changes nothing.
 
     Exit code 1 where there is a problem; what only some runs need is "missing" and no problem.
     """
-    from bench.commands.doctor import as_dict, examine, problems
+    from bench.commands.doctor import doctor
 
-    found = examine(installed())
+    found = doctor()
     if format == "json":
-        click.echo(json.dumps(as_dict(found), indent=2))
-        return 1 if problems(found) else 0
-    width = min(32, max(len(one.name) for items in found.values() for one in items))
+        click.echo(json.dumps(found.as_dict(), indent=2))
+        return 0 if found.ok else 1
+    width = min(32, max(len(one.name) for items in found.sections.values() for one in items))
     colours = {"missing": "yellow", "problem": "red"}
-    for title, items in found.items():
+    for title, items in found.sections.items():
         click.echo(click.style(title, bold=True))
         for one in items:
             status = click.style(f"{one.status}: ", fg=colours[one.status]) if one.hint else ""
             click.echo(f"  {one.name:<{width}}  {status}{one.value}")
             if one.hint:
                 click.echo(f"  {'':<{width}}  {one.hint}")
-    count = len(problems(found))
+    count = len(found.problems)
     click.echo(f"\n{count} problem{'' if count == 1 else 's'}" if count else "\nno problem")
     return 1 if count else 0

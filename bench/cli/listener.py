@@ -5,21 +5,18 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bench.api import EARS
-from bench.cli.listener_options import chosen_listener, listener_options
-
-if TYPE_CHECKING:
-    from clarity.utils.audiogram import Listener
+from bench.cli.options import FILE, chosen_listener, listener_options
+from bench.hearing import EARS
 
 _WIDTH = 8
 """Characters an octave."""
 
 
-@click.group(short_help="Show a listener's audiogram and what NAL-R makes of it.")
+@click.group()
 def command() -> None:
     """Show a listener's audiogram and what NAL-R makes of it."""
 
@@ -29,7 +26,7 @@ def command() -> None:
 @click.option(
     "-O",
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     default=None,
     help="Draw the audiogram and the gain curve into a .png, .svg or .pdf file.",
 )
@@ -53,41 +50,16 @@ def show_command(
     bench listener show --audiogram N3 -O n3.png
     """
     who = chosen_listener(listener, listener_id, audiogram, audiogram_right)
-    facts = facts_of(who)
+
+    from bench.commands.songs import describe_listener, draw_listener
+
+    facts = describe_listener(who)
     if format == "json":
         click.echo(json.dumps(facts, indent=2))
     else:
         click.echo(_text(facts))
     if output is not None:
-        from bench.report.audiogram import save_picture
-
-        save_picture(who, output)
-        click.echo(f"Picture: {output}", err=True)
-
-
-def facts_of(listener: Listener) -> dict[str, Any]:
-    """A listener in plain values: levels in dB HL, gains in dB, averages in dB HL, by ear."""
-    from bench.hearing.audiograms import hearing_loss_group, pure_tone_average
-    from bench.hearing.nalr import nalr_gains
-
-    ears = dict(zip(EARS, (listener.audiogram_left, listener.audiogram_right), strict=True))
-    frequencies = {ear: [float(f) for f in a.frequencies] for ear, a in ears.items()}
-    return {
-        "listener": listener.id,
-        "group": hearing_loss_group(listener),
-        **{
-            ear: {
-                "frequencies_hz": frequencies[ear],
-                "levels_db_hl": [float(level) for level in audiogram.levels],
-                "pure_tone_average_db_hl": pure_tone_average(audiogram),
-                "nalr_gain_db": [
-                    round(float(gain), 2)
-                    for gain in nalr_gains(listener, frequencies[ear], 44_100)[number]
-                ],
-            }
-            for number, (ear, audiogram) in enumerate(ears.items())
-        },
-    }
+        click.echo(f"Picture: {draw_listener(who, output)}", err=True)
 
 
 def _text(facts: dict[str, Any]) -> str:

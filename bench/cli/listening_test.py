@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bench.cli.listening_options import chosen_pairs, listening_options
-from bench.cli.options import board_folder, out_option
+from bench.cli.options import FOLDER, excerpt_options, out_option
 
 if TYPE_CHECKING:
-    from bench.listening.ratings import Imported
+    from bench.listening.ratings import ImportedRatings
+
+_EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.group(short_help="Make a blind listening test; bring its ratings into the board.")
+@click.group()
 def command() -> None:
     """Blind listening tests by MUSHRA (ITU-R BS.1534-3)."""
 
 
 @command.command("make")
-@listening_options
+@excerpt_options
 @click.option(
     "--heard",
     type=click.Choice(["remix", "amplified", "simulated"]),
@@ -39,67 +40,39 @@ def command() -> None:
 )
 @click.option("--mixture/--no-mixture", default=False, help="Rate the unprocessed mixture, too.")
 @click.option("--seed", type=int, default=None, help="Seed of the codes.  [default: a new one]")
-@click.option(
-    "--to",
-    type=click.Path(file_okay=False, path_type=Path),
-    required=True,
-    help="Folder to write.",
-)
-def make(
-    heard: str,
-    anchors: tuple[float, ...],
-    mixture: bool,
-    seed: int | None,
-    to: Path,
-    **choices: Any,
-) -> None:
+@click.option("--to", type=FOLDER, required=True, help="Folder to write.")
+def make_command(to: Path, **choices: Any) -> None:
     """Write test/index.html for the participants, and key.json, which stays with you.
 
     Each pair of --scenes and --listeners is a trial: an open reference, and in an order of each
     participant's own the systems, the hidden reference and low-pass anchors.
     """
-    import secrets
+    from bench.commands.listening import make_listening_test
+    from bench.runtime.console import ConsoleProgress
 
-    from bench.listening.mushra import make_test
-
-    seed = secrets.randbits(48) if seed is None else seed
-    _, runs, pairs = chosen_pairs(ways=(heard,), **choices)
-    page, key = make_test(
-        to, pairs, runs, way=heard, anchors=anchors, with_mixture=mixture, seed=seed
-    )
-    click.echo(f"For the participants: {page}")
-    click.echo(f"For you alone:        {key}")
+    made = make_listening_test(to, progress=ConsoleProgress(), **choices)
+    click.echo(f"For the participants: {made.page}")
+    click.echo(f"For you alone:        {made.key}")
 
 
 @command.command("import")
-@click.argument(
-    "ratings", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
-)
-@click.option(
-    "--key",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="The test's key.json.",
-)
+@click.argument("ratings", nargs=-1, required=True, type=_EXISTING)
+@click.option("--key", type=_EXISTING, required=True, help="The test's key.json.")
 @out_option
-def import_(ratings: tuple[Path, ...], key: Path, out: Path | None) -> None:
-    """Bring the files that participants handed in into the board, as the metric mushra.
+def import_command(ratings: tuple[Path, ...], key: Path, out: Path | None) -> None:
+    """Bring the files that participants sent into the board, as the metric mushra.
 
     Who rates the hidden reference below 90 in more than 15 % of the trials does not count
     (BS.1534-3).
     """
-    from bench.board.store import Board
-    from bench.errors import BenchError
-    from bench.listening.ratings import import_ratings, read_key
+    from bench.commands.listening import import_ratings
 
-    board = Board(board_folder(out, str(read_key(key).get("suite", ""))))
-    if not board.path.is_dir():
-        raise BenchError("there is no board here", where=str(board.path), hint="Give --out.")
-    _show(import_ratings(board, key, ratings))
-    click.echo(f"Board:  {board.path}", err=True)
+    found = import_ratings(ratings, key, out)
+    _show(found)
+    click.echo(f"Board:  {found.board}", err=True)
 
 
-def _show(found: Imported) -> None:
+def _show(found: ImportedRatings) -> None:
     """The participants and the mean ratings, hidden reference and anchors included."""
     from bench.leaderboard.render import clean
     from bench.listening.ratings import LEAST_REFERENCE, MOST_MISSED

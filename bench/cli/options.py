@@ -1,132 +1,253 @@
-"""Options that several commands share, and what they are turned into."""
+"""All groups of options that commands share, and what they are turned into."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from bench.commands.boards import board_folder as board_folder
-from bench.commands.boards import existing_board as existing_board
+from bench.errors import BenchError
+from bench.spec.defaults import DEFAULT_GAINS, DEFAULT_SEPARATOR, DEFAULT_SUITE, READY_SEPARATOR
+from bench.tables import FORMATS
 
 if TYPE_CHECKING:
-    from bench.plugins import Plugins
-    from bench.spec.run import RunSpec
-    from bench.spec.suite import Suite
+    from clarity.utils.audiogram import Listener
 
 F = TypeVar("F", bound=Callable[..., Any])
+Option = Callable[[F], F]
 
-FORMATS = ("table", "csv", "json", "markdown", "latex")
-
-
-def run_options(function: F) -> F:
-    """The options that say what a run is."""
-    options = [
-        click.option("--separator", default="hdemucs-ft", show_default=True, help="Separator."),
-        click.option("--gains", default="fixed", show_default=True, help="Gain strategy."),
-        click.option("--prescription", default="", help="Prescription.  [default: the suite's]"),
-        click.option("--loss", default="", help="Loss, as 'mse + 0.3*sdr', or 'joint'."),
-        click.option("--suite", default="demo", show_default=True, help="Name, or a TOML file."),
-        click.option(
-            "--protocol", default="", help="Reference: challenge or shared-gains.  [default: suite]"
-        ),
-        click.option("--split", default="", help="Split to score.  [default: the suite's]"),
-        click.option("--epochs", type=int, default=None, help="Epochs of training."),
-        click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
-        click.option(
-            "--limit",
-            type=click.IntRange(min=0),
-            default=0,
-            help="Score only so many pairs, spread evenly.  [default: all]",
-        ),
-        click.option(
-            "-o",
-            "--option",
-            "option",
-            multiple=True,
-            metavar="SECTION.NAME=VALUE",
-            help="An option of a plugin or the training, as separator.weights=PATH.",
-        ),
-        click.option(
-            "--baselines/--no-baselines", default=True, help="Score the suite's baselines beside."
-        ),
-        out_option,
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+_LISTENER_HINT = (
+    'Give --listener FILE.json, or --audiogram "250:20,500:25,1000:40,2000:55,4000:60".'
+)
 
 
-def out_option(function: F) -> F:
-    """Where the board is."""
-    return click.option(
-        "--out",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=None,
-        help="Folder of the board.  [default: leaderboards/SUITE]",
-    )(function)
+def group(*options: Option[Any]) -> Callable[[F], F]:
+    """Several options as one decorator, in the order in which ``--help`` lists them."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
 
 
-def format_option(function: F) -> F:
-    """How a table is shown."""
-    return click.option(
-        "--format",
-        "format",
-        type=click.Choice(FORMATS),
-        default="table",
-        show_default=True,
-        help="How to show it.",
-    )(function)
-
-
-def text_format_option(function: F) -> F:
-    """How a text that is no table is shown."""
-    return click.option(
-        "--format",
-        "format",
-        type=click.Choice(("text", "json")),
-        default="text",
-        show_default=True,
-        help="How to show it.",
-    )(function)
-
-
-def spec_from(
-    *,
-    separator: str,
-    gains: str,
-    prescription: str,
-    loss: str,
-    suite: str,
-    protocol: str,
-    split: str,
-    epochs: int | None,
-    seed: int,
-    limit: int,
-    option: tuple[str, ...],
-) -> tuple[Plugins, Suite, RunSpec]:
-    """The installed plugins, the suite and the run that a command line asks for.
+def assignments(texts: tuple[str, ...]) -> dict[str, str]:
+    """``("separator.weights=musdb",)`` as values by key; the last of two counts.
 
     Raises:
-        BenchError: something in it is wrong.
+        BenchError: a text is not ``section.name=value``.
+
+    Example:
+        >>> assignments(("separator.weights=musdb",))
+        {'separator.weights': 'musdb'}
     """
     from bench.options import parse_options
-    from bench.spec.choices import resolve_sections
 
-    return resolve_sections(
-        parse_options(option),
-        {
-            "separator": separator,
-            "gains": gains,
-            "prescription": prescription,
-            "loss": loss,
-            "suite": suite,
-            "protocol": protocol,
-            "split": split,
-            "epochs": epochs,
-            "seed": seed,
-            "limit": limit,
-        },
+    return {
+        f"{section}.{name}": value
+        for section, own in parse_options(texts).items()
+        for name, value in own.items()
+    }
+
+
+def names(text: str) -> list[str]:
+    """``"a, b"`` as names.
+
+    Example:
+        >>> names("a, b,")
+        ['a', 'b']
+    """
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def option_option(help: str, metavar: str = "SECTION.NAME=VALUE") -> Option[Any]:
+    """``-o``, which may be repeated."""
+    return click.option(
+        "-o",
+        "--option",
+        "options",
+        multiple=True,
+        metavar=metavar,
+        help=help,
+        callback=lambda context, parameter, texts: assignments(texts),
     )
+
+
+out_option = click.option(
+    "--out", type=FOLDER, default=None, help="Folder of the board.  [default: leaderboards/SUITE]"
+)
+workers_option = click.option(
+    "--workers", type=click.IntRange(min=0), default=0, help="Processes.  [default: one a core]"
+)
+baselines_option = click.option(
+    "--baselines/--no-baselines", default=True, help="Score the suite's baselines beside."
+)
+report_option = click.option(
+    "--report/--no-report", default=True, help="Write a report beside the board."
+)
+format_option = click.option(
+    "--format", type=click.Choice(FORMATS), default="table", show_default=True, help="How to show."
+)
+text_format_option = click.option(
+    "--format",
+    type=click.Choice(("text", "json")),
+    default="text",
+    show_default=True,
+    help="How to show it.",
+)
+suite_option = click.option(
+    "--suite", default=DEFAULT_SUITE, show_default=True, help="Name, or a TOML file."
+)
+split_option = click.option("--split", default="", help="Split.  [default: the suite's]")
+protocol_option = click.option(
+    "--protocol", default="", help="Reference protocol.  [default: the suite's]"
+)
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=0,
+    help="Score only so many pairs, spread evenly.  [default: all]",
+)
+
+board_options = group(suite_option, split_option, protocol_option, out_option)
+"""Which rows of which board."""
+
+run_options = group(
+    click.option("--separator", default=DEFAULT_SEPARATOR, show_default=True, help="Separator."),
+    click.option("--gains", default=DEFAULT_GAINS, show_default=True, help="Gain strategy."),
+    click.option("--prescription", default="", help="Prescription.  [default: the suite's]"),
+    click.option("--loss", default="", help="Loss, as 'mse + 0.3*sdr', or 'joint'."),
+    suite_option,
+    click.option(
+        "--protocol", default="", help="Reference: challenge or shared-gains.  [default: suite]"
+    ),
+    click.option("--split", default="", help="Split to score.  [default: the suite's]"),
+    click.option("--epochs", type=int, default=None, help="Epochs of training."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
+    limit_option,
+    option_option("An option of a plugin or the training, as separator.weights=PATH."),
+    baselines_option,
+    out_option,
+)
+"""What a run is, and where it is kept."""
+
+system_options = group(
+    click.option("--run", default="", help="Id or label of a run on the board."),
+    click.option(
+        "--separator", default="", help=f"Separator, without --run.  [default: {READY_SEPARATOR}]"
+    ),
+    click.option(
+        "--gains", default="", help=f"Gain strategy, without --run.  [default: {DEFAULT_GAINS}]"
+    ),
+    click.option(
+        "--prescription", default="", help="Prescription, without --run.  [default: the suite's]"
+    ),
+    suite_option,
+    option_option("An option of a plugin or dataset, as separator.weights=PATH."),
+    out_option,
+)
+"""A system that is ready: of a run, or of parts."""
+
+listener_options = group(
+    click.option(
+        "--listener",
+        type=FILE,
+        default=None,
+        help="JSON file of one listener, or of many as in listeners.valid.json.",
+    ),
+    click.option("--listener-id", default="", help="Which one of a file of many."),
+    click.option(
+        "--audiogram",
+        default="",
+        metavar="HZ:DB,...",
+        help="Audiogram in dB HL, as 250:20,500:25,1000:40, or a standard one, as N3.",
+    ),
+    click.option(
+        "--audiogram-right",
+        default="",
+        metavar="HZ:DB,...",
+        help="That of the right ear.  [default: as --audiogram]",
+    ),
+)
+"""Who listens."""
+
+excerpt_options = group(
+    suite_option,
+    split_option,
+    protocol_option,
+    click.option(
+        "--scenes",
+        default="",
+        metavar="ID,ID,...",
+        help="Scenes.  [default: the one on which the systems differ most]",
+        callback=lambda context, parameter, text: names(text),
+    ),
+    click.option(
+        "--listeners",
+        default="",
+        metavar="ID,ID,...",
+        help="Listeners.  [default: the first of each scene]",
+        callback=lambda context, parameter, text: names(text),
+    ),
+    click.option(
+        "--run",
+        "runs",
+        multiple=True,
+        metavar="RUN",
+        help="Id or label of a run; may be repeated.  [default: all of the board]",
+    ),
+    click.option(
+        "--seconds",
+        type=click.FloatRange(min=1.0, max=60.0),
+        default=10.0,
+        show_default=True,
+        help="Length of the excerpt, from the middle of the scene.",
+    ),
+    option_option("What a board does not keep: dataset.root=PATH, separator.weights=PATH."),
+    out_option,
+)
+"""What is heard of a board."""
+
+
+def chosen_listener(
+    listener: Path | None, listener_id: str, audiogram: str, audiogram_right: str
+) -> Listener:
+    """The listener that the options of :data:`listener_options` name.
+
+    Raises:
+        BenchError: none or two are named, or what names one is wrong.
+    """
+    if listener is not None and (audiogram or audiogram_right):
+        what = "a file and an audiogram are both given"
+        raise BenchError(what, where="--listener", hint=_LISTENER_HINT)
+    if listener is not None:
+        from bench.commands.songs import read_listener
+
+        return read_listener(listener, listener_id)
+    if not audiogram:
+        where = "--audiogram-right" if audiogram_right else "--listener"
+        what = "the left ear's --audiogram is missing" if audiogram_right else "no listener given"
+        raise BenchError(what, where=where, hint=_LISTENER_HINT)
+    if listener_id:
+        what = "there is no file to find it in"
+        raise BenchError(what, where="--listener-id", hint=_LISTENER_HINT)
+    from bench.commands.songs import make_listener
+
+    return make_listener(audiogram, audiogram_right)
+
+
+def check_run_or_parts(run: str, parts: Mapping[str, str]) -> None:
+    """Refuse a run together with parts that it says itself.
+
+    Raises:
+        BenchError: both are given.
+    """
+    given = next((name for name, value in parts.items() if value), "")
+    if run and given:
+        hint = "A run says that itself: leave one of the two out."
+        raise BenchError(f"--run and --{given} are both given", hint=hint)

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bench.board.layout import _scored, epochs_done
-from bench.cli.costs import calibrate_runs, costs
-from bench.cli.options import board_folder, run_options, spec_from
+from bench.cli.options import FILE, run_options, workers_option
 from bench.errors import BenchError
-from bench.runtime.machine import cores
-
-if TYPE_CHECKING:
-    pass
 
 
-@click.command(short_help="Say what a run would do, and what of it is there already.")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
+@click.command()
+@click.argument("file", type=FILE, required=False)
 @run_options
 @click.option(
     "--grid", multiple=True, metavar="NAME=VALUES", help="Of an ablation, as in bench ablate."
 )
 @click.option("--seeds", type=int, default=None, help="Of an ablation, as in bench ablate.")
-@click.option("--workers", type=int, default=0, help="Scoring processes.  [default: one a core]")
+@workers_option
 @click.option("--calibrate", is_flag=True, help="Measure what scoring costs here, for its time.")
 def command(
     file: Path | None,
@@ -43,44 +37,23 @@ def command(
 
     With the FILE, lists, grid or seeds of an ablation it shows the matrix of its runs.
     """
+    from bench.cli.printing import print_ablation, print_plan
+    from bench.commands.runs import plan, plan_ablation
+
+    how: dict[str, Any] = {"out": out, "baselines": baselines, "workers": workers}
+    how["calibrate"] = calibrate
     lists = any("," in choices[name] for name in ("separator", "gains", "prescription", "loss"))
-    if file or grid or seeds is not None or lists:
-        from bench.cli.matrix import plan_ablation
-
-        given = {**_given(choices), "grid": grid, "seeds": seeds}
-        plan_ablation(file, given, out, baselines, workers, calibrate)
+    if not (file or grid or seeds is not None or lists):
+        print_plan(plan(**how, **choices))
         return
-    plugins, suite, spec = spec_from(**choices)
 
-    from bench.runs.plan import plan_runs
-    from bench.spec.resolve import open_dataset
+    from bench.cli.ablate import values_of
 
-    dataset = open_dataset(spec, plugins)
-    folder = board_folder(out, suite.name)
-    scenes = dataset.scenes(spec.split)
-    pairs = sum(len(scene.listeners) for scene in scenes)
-    pairs = min(pairs, spec.limit) if spec.limit else pairs
-    click.echo(f"suite {suite.name}, split {spec.split}, protocol {spec.protocol}: {pairs} pairs")
-    click.echo(f"board {folder}")
-    runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
-    if calibrate:
-        calibrate_runs(runs, dataset, plugins)
-    for run in runs:
-        done = _scored(folder, run.run_id)
-        work = []
-        if run.spec.trains:
-            settings = run.spec.training
-            trained = epochs_done(folder, run.run_id)
-            work.append(
-                f"train {settings.epochs} epochs of {settings.segments} segments"
-                f" on {run.spec.loss} ({trained} done)"
-            )
-        work.append(f"score {len(scenes)} scenes ({done})")
-        click.echo(f"  {run.run_id}  {run.spec.label}: {'; '.join(work)}")
-    click.echo(costs(runs, scenes, folder, workers or cores()))
+    typed = {**_typed(choices), "grid": grid, "seeds": seeds}
+    print_ablation(plan_ablation(file, **how, **values_of(typed)))
 
 
-def _given(choices: dict[str, Any]) -> dict[str, Any]:
+def _typed(choices: dict[str, Any]) -> dict[str, Any]:
     """The options that were typed; None for the others, so that a file's values count."""
     from click.core import ParameterSource
 
@@ -91,4 +64,4 @@ def _given(choices: dict[str, Any]) -> dict[str, Any]:
     }
     if typed.pop("seed") is not None:
         raise BenchError("an ablation has several seeds", where="--seed", hint="Give --seeds.")
-    return {**typed, "option": choices["option"]}
+    return {**typed, "options": choices["options"]}

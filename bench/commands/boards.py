@@ -1,26 +1,36 @@
-"""A board, its leaderboard, a comparison of two runs and its report."""
+"""Boards: ``bench leaderboard``, ``bench compare`` and ``bench report``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import BenchError
+from bench.spec.defaults import DEFAULT_LISTENERS, DEFAULT_POWER, DEFAULT_SUITE
 
 if TYPE_CHECKING:
+    from bench.board.compare import BoardDifference
     from bench.board.store import Board
     from bench.leaderboard.comparison import PairOfRuns
     from bench.leaderboard.model import Leaderboard
     from bench.spec.suite import Suite
+    from bench.tables.sections import Section
 
 
 def board_folder(out: Path | str | None, suite: str) -> Path:
-    """The folder of a suite's board."""
+    """The folder of a suite's board.
+
+    Example:
+        >>> board_folder(None, "demo").as_posix()
+        'leaderboards/demo'
+    """
     return Path(out) if out is not None else Path("leaderboards") / Path(suite).stem
 
 
 def existing_board(
-    suite: str, split: str, protocol: str, out: Path | str | None
+    suite: str | Path, split: str, protocol: str, out: Path | str | None
 ) -> tuple[Board, Suite, str, str]:
     """The board of a suite, the suite, and the split and protocol to show.
 
@@ -30,7 +40,7 @@ def existing_board(
     from bench.board.store import Board
     from bench.spec.suite import check_protocol, load_suite
 
-    loaded = load_suite(suite)
+    loaded = load_suite(str(suite))
     board = Board(board_folder(out, loaded.name))
     if not board.path.is_dir():
         hint = f"Make one: bench run --suite {suite}"
@@ -39,30 +49,100 @@ def existing_board(
     return board, loaded, split or loaded.split, protocol or loaded.protocol
 
 
+def suite_leaderboard(
+    board: Board, suite: Suite, split: str, protocol: str, baseline: str = ""
+) -> Leaderboard:
+    """The rows of one split and protocol, with the suite's baseline and contrasts."""
+    from bench.leaderboard.table import leaderboard
+
+    return leaderboard(
+        board,
+        suite.name,
+        split,
+        protocol,
+        baseline=baseline or suite.baseline,
+        contrasts=suite.contrasts,
+    )
+
+
+@dataclass(frozen=True)
+class BoardView:
+    """A leaderboard with the tables that were asked for beside it.
+
+    Attributes:
+        leaderboard: None where there is no board, and published results alone were asked for.
+        sections: the tables.
+    """
+
+    leaderboard: Leaderboard | None
+    sections: Sequence[Section] = ()
+
+
 def read_leaderboard(
     out: Path | str | None = None,
     *,
-    suite: str | Path = "demo",
+    suite: str | Path = DEFAULT_SUITE,
     split: str = "",
     protocol: str = "",
     baseline: str = "",
 ) -> Leaderboard:
-    """The rows of a board that may be compared, best first: ``bench leaderboard``.
+    """The rows of a board that may be compared, best first.
 
     Args:
-        out: folder of the board, ``leaderboards/SUITE`` unless given.
+        out: folder of the board, ``leaderboards/SUITE`` by default.
         suite: its name, or the path of a TOML file.
-        split: the suite's unless given.
-        protocol: the suite's unless given.
-        baseline: row that the others are compared with, the suite's unless given.
+        split: the suite's by default.
+        protocol: the suite's by default.
+        baseline: row that the others are compared with, the suite's by default.
 
     Raises:
         BenchError: there is no such suite, protocol or board.
     """
-    from bench.leaderboard.table import leaderboard
 
-    board, loaded, split, protocol = existing_board(str(suite), split, protocol, out)
-    return leaderboard(board, loaded.name, split, protocol, baseline=baseline or loaded.baseline)
+    board, loaded, split, protocol = existing_board(suite, split, protocol, out)
+    return suite_leaderboard(board, loaded, split, protocol, baseline)
+
+
+def view_board(
+    out: Path | str | None = None,
+    *,
+    suite: str | Path = DEFAULT_SUITE,
+    split: str = "",
+    protocol: str = "",
+    baseline: str = "",
+    effects: bool = False,
+    published: bool = False,
+) -> BoardView:
+    """A leaderboard, what each part brought, and what others published: ``bench leaderboard``.
+
+    Args:
+        out: folder of the board, ``leaderboards/SUITE`` by default.
+        suite: its name, or the path of a TOML file.
+        split: the suite's by default.
+        protocol: the suite's by default.
+        baseline: row that the others are compared with, the suite's by default.
+        effects: say what each part of the systems brought.
+        published: show what others published; it needs no board.
+
+    Raises:
+        BenchError: there is no such suite, protocol or board.
+    """
+    from bench.leaderboard.effects import main_effects
+    from bench.leaderboard.published import published_sections
+    from bench.leaderboard.summaries import effects_section
+
+    sections = published_sections() if published else []
+    try:
+        board, loaded, split, protocol = existing_board(suite, split, protocol, out)
+    except BenchError:
+        # What others published needs no board; a folder that was named must be there.
+        if not published or out is not None:
+            raise
+        return BoardView(None, sections)
+    table = suite_leaderboard(board, loaded, split, protocol, baseline)
+    if effects:
+        sections = [effects_section(main_effects(board, table)), *sections]
+    return BoardView(table, sections)
 
 
 def compare(
@@ -70,7 +150,7 @@ def compare(
     b: str,
     out: Path | str | None = None,
     *,
-    suite: str | Path = "demo",
+    suite: str | Path = DEFAULT_SUITE,
     split: str = "",
     protocol: str = "",
 ) -> PairOfRuns:
@@ -79,43 +159,115 @@ def compare(
     Args:
         a: id or label of a run.
         b: of another.
-        out: folder of the board, ``leaderboards/SUITE`` unless given.
+        out: folder of the board, ``leaderboards/SUITE`` by default.
         suite: its name, or the path of a TOML file.
-        split: the suite's unless given.
-        protocol: the suite's unless given.
+        split: the suite's by default.
+        protocol: the suite's by default.
 
     Raises:
         BenchError: there is no such suite, protocol, board or run.
     """
     from bench.leaderboard.comparison import compare_runs, find_run
 
-    board, loaded, split, protocol = existing_board(str(suite), split, protocol, out)
+    board, loaded, split, protocol = existing_board(suite, split, protocol, out)
     ours, theirs = (find_run(board, name, loaded.name, split, protocol) for name in (a, b))
     return compare_runs(ours, theirs, board)
+
+
+def compare_boards(a: Path | str, b: Path | str) -> BoardDifference:
+    """Compare two boards to the last bit: ``bench compare FOLDER FOLDER``.
+
+    Runs are matched by what they are, since ids change with the code.
+
+    Args:
+        a: folder of a board.
+        b: of another.
+
+    Raises:
+        BenchError: there is no board in one of the folders.
+    """
+    from bench.board.compare import difference_of
+    from bench.board.store import Board
+
+    for folder in (a, b):
+        if not (Path(folder) / "runs").is_dir():
+            raise BenchError("there is no board here", where=str(folder))
+    return difference_of(Board(a), Board(b))
+
+
+def power(
+    out: Path | str | None = None,
+    *,
+    suite: str | Path = DEFAULT_SUITE,
+    split: str = "",
+    protocol: str = "",
+    baseline: str = "",
+    detect: float = 0.01,
+    share: float = DEFAULT_POWER,
+    listeners: Sequence[int] = DEFAULT_LISTENERS,
+) -> Section:
+    """Plan how many songs and listeners it takes to see a difference: ``bench power``.
+
+    The standard deviations are those of each row's paired difference to the baseline.
+
+    Args:
+        out: folder of the board, ``leaderboards/SUITE`` by default.
+        suite: its name, or the path of a TOML file.
+        split: the suite's by default.
+        protocol: the suite's by default.
+        baseline: row that the others are compared with, the suite's by default.
+        detect: the true difference, in the unit of the first column.
+        share: of studies that are to see it, 0 to 1.
+        listeners: numbers of listeners to plan for, beside the board's.
+
+    Raises:
+        BenchError: there is no such suite, protocol or board, or a number makes no sense.
+    """
+    from bench.leaderboard.power import plans, power_section
+
+    if not (detect > 0 and 0 < share < 1 and listeners and min(listeners) > 1):
+        hint = "detect is above 0, power between 0 and 1, and listeners are 2 or more."
+        raise BenchError("such a plan makes no sense", where="power", hint=hint)
+    board, loaded, split, protocol = existing_board(suite, split, protocol, out)
+    table = suite_leaderboard(board, loaded, split, protocol, baseline)
+    found = list(plans(table, detect=detect, share=share, listeners=listeners))
+    if not found:
+        hint = "It takes two rows of the same pairs, over three songs or more."
+        raise BenchError("no row is compared with a baseline", where=str(board.path), hint=hint)
+    return power_section(found, table, detect, share)
 
 
 def write_report(
     out: Path | str | None = None,
     *,
     to: Path | str | None = None,
-    suite: str | Path = "demo",
+    suite: str | Path = DEFAULT_SUITE,
     split: str = "",
     protocol: str = "",
 ) -> Path:
     """Write a board's report, and return its page: ``bench report``.
 
     Args:
-        out: folder of the board, ``leaderboards/SUITE`` unless given.
-        to: folder of the report, ``report/`` in the board unless given.
+        out: folder of the board, ``leaderboards/SUITE`` by default.
+        to: folder of the report, ``report/`` in the board by default.
         suite: its name, or the path of a TOML file.
-        split: the suite's unless given.
-        protocol: the suite's unless given.
+        split: the suite's by default.
+        protocol: the suite's by default.
 
     Raises:
         BenchError: there is no such suite, protocol or board, or the report cannot be written.
     """
+    from bench.board.layout import report_folder
     from bench.report import page
 
-    board, loaded, split, protocol = existing_board(str(suite), split, protocol, out)
-    folder = Path(to) if to is not None else board.path / "report"
-    return page.write_report(board, folder, loaded.name, split, protocol)
+    board, loaded, split, protocol = existing_board(suite, split, protocol, out)
+    folder = Path(to) if to is not None else report_folder(board.path)
+    return page.write_report(
+        board,
+        folder,
+        loaded.name,
+        split,
+        protocol,
+        baseline=loaded.baseline,
+        contrasts=loaded.contrasts,
+    )

@@ -1,4 +1,4 @@
-"""What works on this machine, what is missing, and what to do about it.
+"""Diagnose this machine: what works, what is missing, how to get it: ``bench doctor``.
 
 A finding is "ok", "missing" (something that only some runs need) or a "problem". Nothing here
 raises for what it finds, downloads anything or changes anything.
@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from bench.api import API_VERSION
 from bench.errors import BenchError
-from bench.plugins import Plugins, Registered
+from bench.plugins import Plugins, Registered, installed
 from bench.plugins.remedies import missing_extras
 from bench.version import __version__
 
@@ -35,7 +35,7 @@ _PACKAGES: Final = (
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at.
+    """A thing that was looked at, and what was found.
 
     Attributes:
         name: what it is.
@@ -50,8 +50,38 @@ class Finding:
     hint: str = ""
 
 
-def examine(plugins: Plugins) -> dict[str, list[Finding]]:
-    """All findings by section. It imports torch and numba, which takes seconds."""
+@dataclass(frozen=True)
+class Diagnosis:
+    """All findings by section."""
+
+    sections: Mapping[str, Sequence[Finding]]
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """The findings that are problems."""
+        findings = (one for items in self.sections.values() for one in items)
+        return tuple(one for one in findings if one.status == PROBLEM)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is a problem."""
+        return not self.problems
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values, for JSON."""
+        sections = {title: list(map(asdict, items)) for title, items in self.sections.items()}
+        return {"ok": self.ok, "sections": sections}
+
+
+def doctor(plugins: Plugins | None = None) -> Diagnosis:
+    """Look at versions, devices, plugins, files and caches: ``bench doctor``.
+
+    It changes nothing, and imports torch and numba, which takes seconds.
+
+    Args:
+        plugins: the plugins to look at; the installed ones by default.
+    """
+    plugins = plugins or installed()
     sections: dict[str, Callable[[], Iterator[Finding]]] = {
         "versions": _versions,
         "devices": _devices,
@@ -59,18 +89,7 @@ def examine(plugins: Plugins) -> dict[str, list[Finding]]:
         "files": lambda: _files(plugins),
         "caches": _caches,
     }
-    return {title: list(_safely(title, look)) for title, look in sections.items()}
-
-
-def as_dict(found: dict[str, list[Finding]]) -> dict[str, Any]:
-    """For JSON."""
-    sections = {title: [asdict(finding) for finding in items] for title, items in found.items()}
-    return {"ok": not problems(found), "sections": sections}
-
-
-def problems(found: dict[str, list[Finding]]) -> list[Finding]:
-    """The findings that are problems."""
-    return [one for items in found.values() for one in items if one.status == PROBLEM]
+    return Diagnosis({title: list(_safely(title, look)) for title, look in sections.items()})
 
 
 def _safely(title: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
@@ -120,7 +139,7 @@ def _plugins(plugins: Plugins) -> Iterator[Finding]:
 
 
 def _target(item: Registered[Any]) -> Iterator[Finding]:
-    """What keeps a plugin from being used, where something does."""
+    """The obstacles to using a plugin."""
     name = f"{item.spec.kind} {item.spec.name} of {item.distribution}"
     extras = missing_extras(item.spec, item.distribution)
     try:
@@ -129,7 +148,7 @@ def _target(item: Registered[Any]) -> Iterator[Finding]:
         status = MISSING if extras else PROBLEM
         yield Finding(name, error.what, status, error.hint)
     except (Exception, SystemExit) as error:
-        hint = f"It is for {item.distribution} to mend"
+        hint = f"It is for {item.distribution} to fix"
         yield Finding(name, f"{type(error).__name__}: {error}", PROBLEM, hint)
     else:
         for command in extras:
@@ -162,7 +181,7 @@ def _caches() -> Iterator[Finding]:
 
 
 def _compiled() -> Iterator[Finding]:
-    """Whether HAAQI's kernels are there as compiled for this machine and this version of them."""
+    """The state of HAAQI's kernels, compiled for this machine and this version of them."""
     importlib.import_module("bench.hearing.haaqi.exact.reference")
     from numba.core.dispatcher import Dispatcher
 
@@ -198,7 +217,7 @@ def _folder(name: str, path: Path) -> Finding:
 
 
 def _bytes(path: Path) -> int:
-    """Of a file, or of all files in a folder."""
+    """The size of a file, or of all files in a folder."""
     if path.is_file():
         return path.stat().st_size
     files = (Path(root) / file for root, _, names in os.walk(path) for file in names)

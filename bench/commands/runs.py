@@ -1,43 +1,73 @@
-"""bench from Python: what the commands do, each in a call. All of it is in ``bench`` itself.
-
-The command line calls the same functions. Importing this is cheap; a call imports what it needs.
-"""
+"""Runs and ablations: ``bench run``, ``bench plan`` and ``bench ablate``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from bench.commands.boards import board_folder
+from bench.board.layout import report_folder
+from bench.commands.boards import board_folder, suite_leaderboard
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import Choices, resolve
-from bench.spec.choices import resolve_sections as resolve_sections
 
 if TYPE_CHECKING:
     from bench.ablation.design import Ablation
+    from bench.ablation.matrix import Matrix, Skipped
+    from bench.api import Dataset
     from bench.board.store import Board
+    from bench.leaderboard.effects import Effect
     from bench.leaderboard.model import Leaderboard
+    from bench.plugins import Plugins
+    from bench.runs.cost import Cost
     from bench.runs.execute import Outcome
     from bench.runs.plan import PlannedRun
+    from bench.spec.suite import Suite
 
 
 @dataclass(frozen=True)
-class Ran:
-    """What :func:`run` or :func:`ablate` has done.
+class RunResult:
+    """The result of :func:`run` or :func:`ablate`.
 
     Attributes:
         board: where everything is kept: ``board.scores()`` is a pandas frame of every score.
         runs: the runs, and the baselines before them.
         outcome: what failed; ``outcome.ok`` where nothing did.
         leaderboard: the rows that may be compared with them.
+        effects: of an ablation: what each part brought.
+        skipped: of an ablation: combinations that are no runs of their own.
+        report: the page of the report, where one was written.
     """
 
     board: Board
     runs: Sequence[PlannedRun]
     outcome: Outcome
     leaderboard: Leaderboard
+    effects: Sequence[Effect] = ()
+    skipped: Sequence[Skipped] = ()
+    report: Path | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The work that runs would do, and what of it a board has already.
+
+    Attributes:
+        board: folder of the board.
+        runs: with what is done of each.
+        scenes: of the split that is scored.
+        pairs: (scene, listener) pairs of each run.
+        cost: time and disk of what is left to score.
+        skipped: of an ablation: combinations that are no runs of their own.
+    """
+
+    board: Path
+    runs: Sequence[PlannedRun]
+    scenes: int
+    pairs: int
+    cost: Cost
+    skipped: Sequence[Skipped] = ()
 
 
 def run(
@@ -46,20 +76,24 @@ def run(
     baselines: bool = True,
     workers: int = 0,
     fresh: bool = False,
+    profile: bool = False,
+    report: bool = False,
     progress: Progress = NO_PROGRESS,
     **choices: Unpack[Choices],
-) -> Ran:
+) -> RunResult:
     """Train a system, score it beside the baselines, and keep every row: ``bench run``.
 
     What the board has already is not done again; an interrupted run goes on where it stopped.
 
     Args:
-        out: folder of the board, ``leaderboards/SUITE`` unless given.
+        out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside it.
-        workers: scoring processes; 0 for one a core. A script that uses several needs the usual
+        workers: scoring processes; 0 for one a core. A script that uses several needs
             ``if __name__ == "__main__":``, since they import it.
         fresh: forget what the board has of these runs.
-        progress: told how far it is, as ``bench.runtime.console.ConsoleProgress()``.
+        profile: keep the seconds of each stage of scoring.
+        report: write the board's report.
+        progress: notified of how far it is, as ``bench.runtime.console.ConsoleProgress()``.
         **choices: see :class:`Choices`.
 
     Raises:
@@ -67,7 +101,6 @@ def run(
             fails is a failed row instead.
     """
     from bench.board.store import Board
-    from bench.leaderboard.table import leaderboard
     from bench.runs.execute import execute
     from bench.runs.plan import plan_runs
     from bench.spec.resolve import open_dataset
@@ -77,14 +110,36 @@ def run(
     board = Board(board_folder(out, suite.name))
     runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
     outcome = execute(
-        runs, board, plugins, dataset, workers=workers, fresh=fresh, progress=progress
+        runs,
+        board,
+        plugins,
+        dataset,
+        workers=workers,
+        fresh=fresh,
+        profile=profile,
+        progress=progress,
     )
-    table = leaderboard(board, suite.name, spec.split, spec.protocol, baseline=suite.baseline)
-    return Ran(board, runs, outcome, table)
+    table = suite_leaderboard(board, suite, spec.split, spec.protocol)
+    page = _report(board, suite, table) if report else None
+    return RunResult(board, runs, outcome, table, report=page)
 
 
-def plan(*, baselines: bool = True, **choices: Unpack[Choices]) -> list[PlannedRun]:
-    """The run and its baselines with their ids, as :func:`run` would do them. Runs nothing.
+def plan(
+    *,
+    out: Path | str | None = None,
+    baselines: bool = True,
+    workers: int = 0,
+    calibrate: bool = False,
+    **choices: Unpack[Choices],
+) -> Plan:
+    """Plan what :func:`run` would do, and what of it the board has: ``bench plan``. Runs nothing.
+
+    Args:
+        out: folder of the board, ``leaderboards/SUITE`` by default.
+        baselines: whether the suite's baselines are scored beside it.
+        workers: scoring processes that the time is for; 0 for one a core.
+        calibrate: measure what scoring costs on this machine first, for its time.
+        **choices: see :class:`Choices`.
 
     Raises:
         BenchError: something in the choices or the data is wrong.
@@ -94,47 +149,136 @@ def plan(*, baselines: bool = True, **choices: Unpack[Choices]) -> list[PlannedR
 
     plugins, suite, spec = resolve(**choices)
     dataset = open_dataset(spec, plugins)
-    return plan_runs(spec, suite, plugins, dataset, baselines=baselines)
+    runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
+    return _plan(runs, board_folder(out, suite.name), plugins, dataset, workers, calibrate)
 
 
 def ablate(
-    ablation: Ablation,
+    ablation: Ablation | Path | str | None = None,
     *,
     out: Path | str | None = None,
     baselines: bool = True,
     workers: int = 0,
+    report: bool = False,
     progress: Progress = NO_PROGRESS,
-) -> Ran:
-    """Run every combination of parts: ``bench ablate``.
+    **values: Any,
+) -> RunResult:
+    """Run every combination of parts, and say what each part brought: ``bench ablate``.
 
-    ``bench.main_effects(ran.board, ran.leaderboard)`` says what each part brought. Combinations
-    that make no sense are left out, and a run that fails stops no other.
+    Combinations that make no sense are left out, and a run that fails stops no other.
 
     Args:
-        ablation: what varies.
-        out: folder of the board, ``leaderboards/SUITE`` unless given.
+        ablation: what varies, or the path of a TOML file that says so.
+        out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside.
         workers: as of :func:`run`.
-        progress: told how far it is.
+        report: write the board's report.
+        progress: notified of how far it is.
+        **values: what varies, before what the ablation says: ``separator="a,b"`` or
+            ``["a", "b"]``, ``gains``, ``prescription``, ``loss``, ``grid={"alpha": [0, 1]}``,
+            ``seeds``, ``epochs``, ``limit``, ``suite``, ``protocol``, ``split``, ``options``.
 
     Raises:
         BenchError: something in the ablation, the data or the weights is wrong.
     """
-    from bench.ablation.execute import execute_all
-    from bench.ablation.matrix import expand, plan_matrix
     from bench.board.store import Board
-    from bench.leaderboard.table import leaderboard
+    from bench.leaderboard.effects import main_effects
+    from bench.runs.execute import execute_all
+
+    plugins, suite, matrix, dataset, runs = _matrix(ablation, values, baselines)
+    board = Board(board_folder(out, suite.name))
+    outcome = execute_all(runs, board, plugins, dataset, workers=workers, progress=progress)
+    spec = runs[0].spec
+    table = suite_leaderboard(board, suite, spec.split, spec.protocol)
+    page = _report(board, suite, table) if report else None
+    effects = main_effects(board, table)
+    return RunResult(board, runs, outcome, table, effects, matrix.skipped, page)
+
+
+def plan_ablation(
+    ablation: Ablation | Path | str | None = None,
+    *,
+    out: Path | str | None = None,
+    baselines: bool = True,
+    workers: int = 0,
+    calibrate: bool = False,
+    **values: Any,
+) -> Plan:
+    """The runs of :func:`ablate`, and what of them the board has: ``bench ablate --plan``.
+
+    Args:
+        ablation: what varies, or the path of a TOML file that says so.
+        out: folder of the board, ``leaderboards/SUITE`` by default.
+        baselines: whether the suite's baselines are scored beside.
+        workers: scoring processes that the time is for; 0 for one a core.
+        calibrate: measure what scoring costs on this machine first, for its time.
+        **values: as of :func:`ablate`.
+
+    Raises:
+        BenchError: something in the ablation or the data is wrong.
+    """
+    plugins, suite, matrix, dataset, runs = _matrix(ablation, values, baselines)
+    folder = board_folder(out, suite.name)
+    return _plan(runs, folder, plugins, dataset, workers, calibrate, matrix.skipped)
+
+
+def _matrix(
+    ablation: Ablation | Path | str | None, values: Mapping[str, Any], baselines: bool
+) -> tuple[Plugins, Suite, Matrix, Dataset, list[PlannedRun]]:
+    from bench.ablation.design import parse_ablation, read_ablation
+    from bench.ablation.matrix import expand, plan_matrix
     from bench.plugins import installed
     from bench.spec.resolve import open_dataset
     from bench.spec.suite import load_suite
 
-    plugins, suite = installed(), load_suite(ablation.suite)
-    matrix = expand(ablation, plugins, suite)
+    base = read_ablation(Path(ablation)) if isinstance(ablation, Path | str) else ablation
+    design = parse_ablation(values, base, where="the ablation")
+    plugins, suite = installed(), load_suite(design.suite)
+    matrix = expand(design, plugins, suite)
     # One that trains reads all the splits that are needed.
     dataset = open_dataset(max(matrix.specs, key=lambda spec: spec.trains), plugins)
     runs = plan_matrix(matrix, suite, plugins, dataset, baselines=baselines)
-    board = Board(board_folder(out, suite.name))
-    outcome = execute_all(runs, board, plugins, dataset, workers=workers, progress=progress)
+    return plugins, suite, matrix, dataset, runs
+
+
+def _plan(
+    runs: Sequence[PlannedRun],
+    board: Path,
+    plugins: Plugins,
+    dataset: Dataset,
+    workers: int,
+    calibrate: bool,
+    skipped: Sequence[Skipped] = (),
+) -> Plan:
+    from bench.runs.cost import calibrate_runs, cost_of
+    from bench.runs.plan import with_progress
+    from bench.runtime.machine import cores
+
     spec = runs[0].spec
-    table = leaderboard(board, suite.name, spec.split, spec.protocol, baseline=suite.baseline)
-    return Ran(board, runs, outcome, table)
+    scenes = dataset.scenes(spec.split)
+    if calibrate:
+        calibrate_runs(runs, dataset, plugins)
+    pairs = sum(len(scene.listeners) for scene in scenes)
+    return Plan(
+        board=board,
+        runs=[with_progress(one, board) for one in runs],
+        scenes=len(scenes),
+        pairs=min(pairs, spec.limit or pairs),
+        cost=cost_of(runs, scenes, board, workers or cores()),
+        skipped=skipped,
+    )
+
+
+def _report(board: Board, suite: Suite, table: Leaderboard) -> Path:
+    from bench.report.page import write_report
+
+    folder = report_folder(board.path)
+    return write_report(
+        board,
+        folder,
+        suite.name,
+        table.split,
+        table.protocol,
+        baseline=suite.baseline,
+        contrasts=suite.contrasts,
+    )

@@ -1,16 +1,17 @@
-"""One song and one listener: ``bench enhance`` and ``bench score`` from Python."""
+"""One song and one listener: ``bench enhance``, ``bench score FILE`` and ``bench listener``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from bench.commands.boards import existing_board
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.runtime.progress import NO_PROGRESS, Progress
-from bench.spec.choices import Choices, resolve
+from bench.spec.choices import Choices, options_by_section, resolve
+from bench.spec.defaults import DEFAULT_SUITE, READY_SEPARATOR
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
@@ -30,12 +31,83 @@ def make_listener(left: str, right: str = "", *, id: str = "audiogram") -> Liste
 
     Raises:
         BenchError: a text is no audiogram.
+
+    Example:
+        >>> make_listener("N3", "250:20,4000:60").audiogram_right.levels.tolist()
+        [20.0, 60.0]
     """
     from clarity.utils.audiogram import Listener
 
     from bench.hearing.audiograms import parse_audiogram
 
     return Listener(parse_audiogram(left), parse_audiogram(right or left), id)
+
+
+def read_listener(path: Path | str, id: str = "") -> Listener:
+    """A listener from a JSON file of one, or of many as in ``listeners.valid.json``.
+
+    Args:
+        path: the file.
+        id: which one of many.
+
+    Raises:
+        BenchError: the file is wrong, or does not say which listener.
+    """
+    from bench.data.listeners import read_listeners
+
+    listeners = read_listeners(Path(path))
+    if id:
+        if id not in listeners:
+            hint = suggest(id, list(listeners))
+            raise BenchError(f"no listener '{id}'", where=str(path), hint=hint)
+        return listeners[id]
+    if len(listeners) > 1:
+        some = ", ".join(list(listeners)[:3])
+        hint = f"Say which one: --listener-id ID. The first are {some}."
+        raise BenchError(f"it holds {len(listeners)} listeners", where=str(path), hint=hint)
+    return next(iter(listeners.values()))
+
+
+def describe_listener(listener: Listener) -> dict[str, Any]:
+    """A listener in plain values, by ear: ``bench listener show``.
+
+    Returns:
+        Levels and pure-tone averages in dB HL, gains of NAL-R in dB.
+    """
+    from bench.hearing import EARS
+    from bench.hearing.audiograms import hearing_loss_group, pure_tone_average
+    from bench.hearing.nalr import nalr_gains
+
+    ears = dict(zip(EARS, (listener.audiogram_left, listener.audiogram_right), strict=True))
+    frequencies = {ear: [float(f) for f in a.frequencies] for ear, a in ears.items()}
+    return {
+        "listener": listener.id,
+        "group": hearing_loss_group(listener),
+        **{
+            ear: {
+                "frequencies_hz": frequencies[ear],
+                "levels_db_hl": [float(level) for level in audiogram.levels],
+                "pure_tone_average_db_hl": pure_tone_average(audiogram),
+                "nalr_gain_db": [
+                    round(float(gain), 2)
+                    for gain in nalr_gains(listener, frequencies[ear], 44_100)[number]
+                ],
+            }
+            for number, (ear, audiogram) in enumerate(ears.items())
+        },
+    }
+
+
+def draw_listener(listener: Listener, path: Path | str) -> Path:
+    """Draw the audiogram and the gain of NAL-R into a .png, .svg or .pdf file.
+
+    Raises:
+        BenchError: it cannot be written.
+    """
+    from bench.report.audiogram import save_picture
+
+    save_picture(listener, Path(path))
+    return Path(path)
 
 
 def enhance(
@@ -58,11 +130,11 @@ def enhance(
         listener: from :func:`make_listener`, or pyclarity's own.
         run: id or label of a run whose trained system is to be used; without it the system is
             that of the choices, with the weights that it starts from.
-        out: folder of the board that has the run, ``leaderboards/SUITE`` unless given.
+        out: folder of the board that has the run, ``leaderboards/SUITE`` by default.
         requested: gains asked for in dB by stem, as ``{"vocals": 6}``; 0 dB for the others.
         sample_rate: of the output, Hz.
-        progress: told how far it is.
-        **choices: see :class:`Choices`; the separator is ``"hdemucs"`` unless given. With a run,
+        progress: notified of how far it is.
+        **choices: see :class:`Choices`; the separator is ``"hdemucs"`` by default. With a run,
             only `suite` and `options` count.
 
     Raises:
@@ -71,7 +143,7 @@ def enhance(
     from bench.system.song import enhance_file
 
     wanted = requested_gains(requested or {})
-    system, notes = _system(run, out, choices)
+    system, notes = _system(run, out, choices, wanted)
     done = enhance_file(
         Path(song), Path(output), system, listener,
         requested=wanted, sample_rate=sample_rate, progress=progress,
@@ -85,26 +157,32 @@ def score(
     listener: Listener,
     *,
     mixture: Path | str | None = None,
-    prescription: str = "nalr",
+    prescription: str = "",
+    suite: str | Path = DEFAULT_SUITE,
 ) -> PairScores:
-    """One processed file beside its reference: ``bench score``.
+    """Score one processed file against its reference: ``bench score FILE``.
 
     Args:
-        processed: what a system hands in, amplified.
+        processed: the output of a system, amplified.
         reference: the remix that it should be, before amplification.
         listener: from :func:`make_listener`, or pyclarity's own.
         mixture: the unprocessed mixture, amplified and scored beside.
-        prescription: what amplifies the reference.
+        prescription: what amplifies the reference; the suite's by default.
+        suite: whose metrics are computed, those of stems left out.
 
     Raises:
         BenchError: a file cannot be used, or the two do not have the same length.
     """
     from bench.plugins import installed
+    from bench.spec.suite import load_suite
     from bench.submission.file import score_pair
 
+    loaded = load_suite(str(suite))
     return score_pair(
         Path(processed), Path(reference), listener, installed(),
-        mixture=None if mixture is None else Path(mixture), prescription=prescription,
+        mixture=None if mixture is None else Path(mixture),
+        prescription=prescription or loaded.reference_prescription,
+        metrics=loaded.metrics,
     )  # fmt: skip
 
 
@@ -113,36 +191,47 @@ def requested_gains(by_stem: Mapping[str, float]) -> tuple[float, ...]:
 
     Raises:
         BenchError: there is no such stem.
+
+    Example:
+        >>> requested_gains({"drums": -3})
+        (0.0, -3.0, 0.0, 0.0)
     """
     from bench.api import STEMS
 
     for stem in by_stem:
         if stem not in STEMS:
-            hint = near_match(stem, STEMS)
+            hint = suggest(stem, STEMS)
             raise BenchError(f"there is no stem '{stem}'", where="requested gains", hint=hint)
     return tuple(float(by_stem.get(stem, 0.0)) for stem in STEMS)
 
 
-def _system(run: str, out: Path | str | None, choices: Choices) -> tuple[System, tuple[str, ...]]:
+def _system(
+    run: str, out: Path | str | None, choices: Choices, wanted: Sequence[float]
+) -> tuple[System, tuple[str, ...]]:
     """The system of a run or of choices, on the GPU where there is one; notes."""
-    from bench.options import parse_options
+    from bench.api import GainsSpec
     from bench.plugins import installed
     from bench.runs.restore import stored_run
     from bench.runtime.machine import device
+    from bench.separation.unseparated import Unseparated
     from bench.system.system import build_system
 
-    notes: tuple[str, ...] = ()
+    notes: list[str] = []
     if run:
-        board, suite, _, _ = existing_board(str(choices.get("suite", "demo")), "", "", out)
-        options = parse_options(
-            f"{key}={value}" for key, value in choices.get("options", {}).items()
-        )
-        system = stored_run(board, run, suite, installed(), options).system(installed())
+        board, suite, _, _ = existing_board(choices.get("suite", DEFAULT_SUITE), "", "", out)
+        options = options_by_section(choices.get("options") or {})
+        stored = stored_run(board, run, suite, installed(), options)
+        spec, system = stored.spec, stored.system(installed())
     else:
-        choices.setdefault("separator", "hdemucs")
+        choices["separator"] = choices.get("separator") or READY_SEPARATOR
         plugins, _, spec = resolve(**choices)
         system = build_system(spec, plugins)
         system.train(False)
         if spec.trains:
-            notes = (f"{spec.label} is used as training would start from it, without a run",)
-    return system.to(device()), notes
+            notes.append(f"{spec.label} is used as training would start from it, without a run")
+    if not any(wanted) and installed().get(GainsSpec, spec.gains.name).spec.is_request:
+        notes.append("no gains are asked for (--request): the song is amplified, not separated")
+        return replace(system, separator=Unseparated(), reads_stems=False), tuple(notes)
+    if spec.weights_caution:
+        notes.append(spec.weights_caution)
+    return system.to(device()), tuple(notes)

@@ -1,27 +1,29 @@
-"""Audio files of an at-mic sample: read in parts, checked against the data contract."""
+"""Audio files of any kind: their headers and samples, and what is said where one cannot be read."""
 
 from __future__ import annotations
 
-import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from bench.api import SAMPLE_RATE, STEMS
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import soundfile
+    from numpy.typing import NDArray
 
-PARTS: Final = ("mixture", *STEMS)
+BLOCK: Final = 1 << 17
+"""Samples that are read at a time."""
 _UNKNOWN_SIZE: Final = 0xFFFFFFFF
 """What a data chunk of RF64, or of a stream whose end was not known, gives as its size."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file says of itself: Hz, channels, samples a channel, and whether it holds floats."""
+    """The header of an audio file: Hz, channels, samples a channel, and whether it holds floats."""
 
     sample_rate: int
     channels: int
@@ -29,115 +31,25 @@ class Header:
     is_float: bool
 
 
-class SceneFiles:
-    """The five files of one at-mic sample; a :class:`bench.api.SceneAudio`.
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Make what goes wrong while an audio file is read an error that names the file.
 
-    Each header is read and checked once, samples only as they are asked for.
-
-    Args:
-        folder: holds ``mixture.wav`` and a file for each of STEMS.
-        root: of the dataset, with no symbolic link in it; no file may lie outside.
+    Raises:
+        BenchError: it is missing, or no audio.
     """
+    import soundfile
 
-    def __init__(self, folder: Path, root: Path) -> None:
-        self.folder = folder
-        self.root = root
-        self._headers: dict[str, Header] = {}
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz."""
-        return self._header("mixture").sample_rate
-
-    @property
-    def frames(self) -> int:
-        """Samples a channel."""
-        return self._header("mixture").frames
-
-    def path(self, part: str) -> Path:
-        """The file of ``"mixture"`` or a stem."""
-        if part not in PARTS:
-            raise ValueError(f"no part of a scene: {part!r}")
-        return self.folder / f"{part}.wav"
-
-    def prefetch(self) -> None:
-        """Ask the system to read the files ahead, in the background; nothing is checked."""
-        for part in PARTS:
-            try:
-                with self.path(part).open("rb") as file:
-                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
-            except OSError:  # a missing file is told when the scene is read
-                return
-
-    def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:
-        """Read ``"mixture"`` or a stem, float32 ``(2, frames)``; to the end where frames is None.
-
-        Raises:
-            BenchError: the file is missing, damaged, or breaks the data contract.
-            ValueError: the scene has no such part or samples.
-        """
-        import numpy as np
-        import soundfile
-        import torch
-
-        header = self._header(part)
-        count = header.frames - start if frames is None else frames
-        if start < 0 or count < 0 or start + count > header.frames:
-            raise ValueError(f"samples {start} to {start + count} of {header.frames}")
-        path = self.path(part)
-        try:
-            samples, _ = soundfile.read(path, count, start, dtype="float32", always_2d=True)
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise _unreadable(path, error) from None
-        if len(samples) != count:
-            raise _truncated(path, f"only {len(samples)} of {count} samples could be read")
-        if header.is_float and not np.isfinite(samples).all():
-            first = start + int(np.argmin(np.isfinite(samples).all(axis=1)))
-            raise BenchError(
-                f"sample {first} is NaN or infinite",
-                where=str(path),
-                hint="Write the file again; silence is 0.",
-            )
-        return torch.from_numpy(np.ascontiguousarray(samples.T))
-
-    def header(self, part: str) -> Header:
-        """What the file of a part says of itself.
-
-        Raises:
-            BenchError: the file is missing, damaged, or breaks the data contract.
-        """
-        return self._header(part)
-
-    def _header(self, part: str) -> Header:
-        if part not in self._headers:
-            header = read_header(self._inside(self.path(part)))
-            self._check(part, header)
-            self._headers[part] = header
-        return self._headers[part]
-
-    def _inside(self, path: Path) -> Path:
-        if not path.resolve().is_relative_to(self.root):
-            raise outside(path, self.root)
-        return path
-
-    def _check(self, part: str, header: Header) -> None:
-        path = str(self.path(part))
-        if header.sample_rate != SAMPLE_RATE:
-            raise BenchError(
-                f"the sample rate is {header.sample_rate} Hz, expected {SAMPLE_RATE} Hz",
-                where=path,
-                hint="Resample the file; reading it at another rate would give wrong scores.",
-            )
-        if header.channels != 2:
-            kind = "mono" if header.channels == 1 else f"of {header.channels} channels"
-            hint = "Channels are the left and the right ear."
-            raise BenchError(f"the file is {kind}, expected 2 channels", where=path, hint=hint)
-        if header.frames == 0:
-            raise BenchError("the file has no samples", where=path)
-        if part != "mixture" and header.frames != self.frames:
-            raise BenchError(
-                f"the stem has {header.frames} samples, the mixture {self.frames}", where=path
-            )
+    try:
+        yield
+    except (soundfile.LibsndfileError, OSError) as error:
+        # libsndfile has but one error for all that it cannot open.
+        if isinstance(error, FileNotFoundError) or not path.exists():
+            hint = "Check the path, or unpack the audio."
+            raise BenchError("the audio file is missing", where=str(path), hint=hint) from None
+        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
+        what = f"cannot be read as audio: {str(reason).rstrip('.')}"
+        raise BenchError(what, where=str(path)) from None
 
 
 def read_header(path: Path) -> Header:
@@ -148,29 +60,76 @@ def read_header(path: Path) -> Header:
     """
     import soundfile
 
-    try:
+    with reading(path):
         info = soundfile.info(path)
         with path.open("rb") as file:
             missing = _missing_bytes(file)
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except (soundfile.LibsndfileError, OSError) as error:
-        if not path.exists():  # libsndfile has but one error for all that it cannot open
-            raise _missing(path) from None
-        raise _unreadable(path, error) from None
     # libsndfile reads a truncated WAV without a word: its frames are those that are there.
     if missing:
-        raise _truncated(path, f"{missing} bytes of samples are missing")
+        raise truncated(path, f"{missing} bytes of samples are missing")
     is_float = info.subtype in ("FLOAT", "DOUBLE")
     return Header(info.samplerate, info.channels, info.frames, is_float)
 
 
-def outside(path: Path, root: Path) -> BenchError:
-    """The error for a path that leaves the dataset's root."""
+def open_audio(path: Path) -> soundfile.SoundFile:
+    """An audio file, opened to be read.
+
+    Raises:
+        BenchError: it is missing, or no audio.
+    """
+    import soundfile
+
+    with reading(path):
+        return soundfile.SoundFile(path)
+
+
+def read_blocks(
+    file: soundfile.SoundFile, frames: int = BLOCK, dtype: str = "float64"
+) -> Iterator[NDArray[Any]]:
+    """The samples of an open audio file, ``(n, channels)`` at a time.
+
+    Raises:
+        BenchError: it cannot be read, or holds NaN or infinite samples.
+    """
+    path, position = Path(file.name), 0
+    with reading(path):
+        while len(block := file.read(frames, dtype=dtype, always_2d=True)):
+            check_finite(block, path, position)
+            yield block
+            position += len(block)
+
+
+def read_samples(path: Path) -> tuple[NDArray[Any], int]:
+    """All samples of an audio file, float64 ``(n, channels)``, and its sample rate in Hz.
+
+    Raises:
+        BenchError: it cannot be read, or holds NaN or infinite samples.
+    """
+    import soundfile
+
+    with reading(path):
+        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
+    check_finite(samples, path)
+    return samples, rate
+
+
+def check_finite(samples: NDArray[Any], path: Path, start: int = 0) -> None:
+    """Refuse samples ``(n, channels)`` of a file, from `start` on, that are NaN or infinite."""
+    import numpy as np
+
+    finite = np.isfinite(samples)
+    if not finite.all():
+        first = start + int(np.argmin(finite.all(axis=1)))
+        hint = "Write the file again; silence is 0."
+        raise BenchError(f"sample {first} is NaN or infinite", where=str(path), hint=hint)
+
+
+def truncated(path: Path, detail: str) -> BenchError:
+    """The error for a file that is shorter than it says."""
     return BenchError(
-        f"the path leaves the dataset's root {root}",
+        f"the file is truncated: {detail}",
         where=str(path),
-        hint="Files of a dataset lie under its root, links included.",
+        hint="Copy or unpack it again.",
     )
 
 
@@ -189,24 +148,3 @@ def _missing_bytes(file: BinaryIO) -> int:
             return 0 if size == _UNKNOWN_SIZE else max(0, position + size - end)
         position += size + size % 2
     return 0
-
-
-def _missing(path: Path) -> BenchError:
-    return BenchError(
-        "the audio file is missing",
-        where=str(path),
-        hint="Check dataset.root, or unpack the audio of this split.",
-    )
-
-
-def _unreadable(path: Path, error: Exception) -> BenchError:
-    reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
-    return BenchError(f"cannot be read as audio: {str(reason).rstrip('.')}", where=str(path))
-
-
-def _truncated(path: Path, detail: str) -> BenchError:
-    return BenchError(
-        f"the file is truncated: {detail}",
-        where=str(path),
-        hint="Copy or unpack it again.",
-    )

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import STEMS, Scene
 from bench.data import CadenzaOptions
-from bench.data.audio import PARTS, SceneFiles, outside
 from bench.data.listeners import Audiograms, make_listener, read_audiograms
 from bench.data.metadata import MetadataFile
-from bench.errors import BenchError, near_match
+from bench.data.scene_files import PARTS, SceneFiles, outside
+from bench.errors import BenchError, suggest
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
 
-_USUAL_ORDER: Final = ("train", "valid", "eval")
+_SPLIT_ORDER: Final = ("train", "valid", "eval")
 _PROBE_BYTES: Final = 8192
 
 
@@ -52,8 +52,8 @@ class CadenzaDataset:
         """The splits that have a ``scenes.<split>.json``."""
         files = (self.root / "metadata").glob("scenes.*.json")
         names = {path.name.removeprefix("scenes.").removesuffix(".json") for path in files}
-        usual = [name for name in _USUAL_ORDER if name in names]
-        return (*usual, *sorted(names - set(usual)))
+        known = [name for name in _SPLIT_ORDER if name in names]
+        return (*known, *sorted(names - set(known)))
 
     def scenes(self, split: str) -> Sequence[Scene]:
         """The scenes of a split, in the metadata's order.
@@ -99,7 +99,7 @@ class CadenzaDataset:
         if split not in self._splits:
             if split not in self.splits:
                 known = list(self.splits)
-                hint = near_match(split, known) or "There is no scenes.<split>.json at all."
+                hint = suggest(split, known) or "There is no scenes.<split>.json at all."
                 raise BenchError(f"no split '{split}'", where=str(self.root), hint=hint)
             self._splits[split] = _SplitReader(self.root, split).read()
         return self._splits[split]
@@ -146,7 +146,7 @@ class _SplitReader:
         return MetadataFile(self.root / "metadata" / name, hint=hint)
 
     def read(self, report: Callable[[BenchError], None] | None = None) -> _Split:
-        """The checked content; with `report`, a wrong scene is told there and left out."""
+        """The checked content; with `report`, a wrong scene is reported there and left out."""
         listeners = read_audiograms(self.listeners)
         gains = dict(self._read_gains())
         genres = dict(self._read_genres())
@@ -194,8 +194,8 @@ class _SplitReader:
     @staticmethod
     def _known(file: MetadataFile, at: str, kind: str, name: str, known: Mapping[str, Any]) -> None:
         if name not in known:
-            # Thousands of ids help nobody: without a near match there is no hint.
-            hint = near_match(name, list(known))
+            # Thousands of ids are no help: without a near match there is no hint.
+            hint = suggest(name, list(known))
             hint = hint if hint.startswith("Did") or len(known) <= 20 else ""
             file.fail(f"unknown {kind} '{name}'", at=at, hint=hint)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -13,10 +14,11 @@ import numpy as np
 
 from bench.api import STEMS
 from bench.data import CadenzaOptions
-from bench.data.audio import PARTS, SceneFiles
+from bench.data.audio import open_audio, read_blocks
 from bench.data.cadenza import CadenzaDataset
-from bench.data.generate.streaming import LoudnessMeter, read_blocks
+from bench.data.generate.streaming import LoudnessMeter
 from bench.data.metadata import MetadataFile
+from bench.data.scene_files import PARTS, SceneFiles
 from bench.errors import BenchError
 from bench.runtime.executors import run_jobs
 from bench.runtime.progress import NO_PROGRESS, Progress
@@ -42,7 +44,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class SampleLevels:
-    """What was measured of one at-mic sample.
+    """The levels of one at-mic sample.
 
     Attributes:
         sample: its folder below ``at_mic_music``.
@@ -82,11 +84,11 @@ class Report:
         return not any(finding.level == "error" for finding in self.findings)
 
     def as_json(self) -> dict[str, Any]:
-        """For programs."""
+        """The same as plain values, for programs."""
         return {"ok": self.ok, **asdict(self)}
 
     def levels(self) -> list[dict[str, Any]]:
-        """For people, a row a part: loudness over the samples, and how many are silent."""
+        """Rows for people, one a part: loudness over the samples, and how many are silent."""
         rows = []
         for part in PARTS:
             measured = [sample.lufs[part] for sample in self.samples if part in sample.lufs]
@@ -115,7 +117,7 @@ def validate(
         splits: to check; all that are there where empty.
         audio: read the audio too.
         workers: processes; 0 for one a core.
-        progress: told of each sample that was read.
+        progress: notified of each sample that was read.
 
     Raises:
         BenchError: there is no set at all, or no such split.
@@ -194,18 +196,19 @@ def _measure(files: SceneFiles, parts: Sequence[str], findings: list[Finding]) -
     peaks, clipped = dict.fromkeys(parts, 0.0), dict.fromkeys(parts, 0)
     power = residual = 0.0
     try:
-        readers = [read_blocks(files.path(part)) for part in parts]
-        for row in zip_longest(*readers):
-            blocks = dict(zip(parts, row, strict=True))
-            for part, block in blocks.items():
-                meters[part].add(block)
-                size = np.abs(block)
-                peaks[part] = max(peaks[part], float(size.max()))
-                clipped[part] += int(np.count_nonzero(size >= _FULL_SCALE))
-            power += float(np.square(blocks["mixture"]).sum())
-            if len(parts) == len(PARTS):
-                rest = blocks["mixture"] - sum(blocks[stem] for stem in STEMS)
-                residual += float(np.square(rest).sum())
+        with ExitStack() as stack:
+            opened = [stack.enter_context(open_audio(files.path(part))) for part in parts]
+            for row in zip_longest(*map(read_blocks, opened)):
+                blocks = dict(zip(parts, row, strict=True))
+                for part, block in blocks.items():
+                    meters[part].add(block)
+                    size = np.abs(block)
+                    peaks[part] = max(peaks[part], float(size.max()))
+                    clipped[part] += int(np.count_nonzero(size >= _FULL_SCALE))
+                power += float(np.square(blocks["mixture"]).sum())
+                if len(parts) == len(PARTS):
+                    rest = blocks["mixture"] - sum(blocks[stem] for stem in STEMS)
+                    residual += float(np.square(rest).sum())
     except BenchError as error:
         findings.append(Finding("error", error.where, error.what))
         return _Measured({}, {}, None)

@@ -37,7 +37,7 @@ class _Beginning:
         return self.audio.sample_rate
 
     def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:
-        """As :meth:`bench.api.SceneAudio.read`."""
+        """Read as :meth:`bench.api.SceneAudio.read` does."""
         return self.audio.read(part, start, self.frames - start if frames is None else frames)
 
 

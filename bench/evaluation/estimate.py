@@ -1,4 +1,4 @@
-"""How long scoring will take and what it will keep on disk, from a short calibration.
+"""Estimate the time and the disk that scoring takes, from a short calibration.
 
 Nothing here imports torch: ``bench plan`` reads what an earlier calibration measured.
 """
@@ -28,7 +28,7 @@ _PROBED: Final = 64
 
 @dataclass(frozen=True)
 class Rate:
-    """What a run costs, in seconds of one process a second of audio.
+    """The cost of a run, in seconds of one process a second of audio.
 
     Attributes:
         scene: what a scene's listeners share: reading and separating.
@@ -43,7 +43,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Work:
-    """What a run has to score.
+    """The scenes that a run has to score.
 
     Attributes:
         seconds: of audio, of all scenes together.
@@ -85,7 +85,7 @@ def bytes_of(rate: Rate, work: Work, sample_rate: int) -> int:
 
 
 def rates() -> dict[str, Rate]:
-    """What was measured on this machine, by :func:`key_of`; a damaged file counts as none."""
+    """The rates measured on this machine, by :func:`key_of`; a damaged file counts as none."""
     try:
         known = json.loads(_file().read_text(encoding="utf-8"))[processor()]
         return {key: Rate(**values) for key, values in known.items()}
@@ -110,11 +110,10 @@ def keep_rates(measured: Mapping[str, Rate]) -> Path:
 
 
 def key_of(spec: RunSpec) -> str:
-    """What the time of scoring depends on: the parts and metrics, and not the set."""
+    """The key of a rate: the parts and metrics, on which the time of scoring depends."""
     form = spec.canonical()
-    about: dict[str, Any] = {
-        name: form[name] for name in ("separator", "gains", "prescription", "metrics")
-    }
+    parts = ("separator", "gains", "prescription", "reference_prescription", "metrics")
+    about: dict[str, Any] = {name: form[name] for name in parts}
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 

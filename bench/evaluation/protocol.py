@@ -16,9 +16,10 @@ from torch import Tensor
 
 from bench.api import STEMS, Rendering, Scene
 from bench.evaluation.scoring import Stopwatch
+from bench.hearing.loudness import finite_loudness
 from bench.runtime.memory import empty, settled
 from bench.system.output import OUTPUT_RATE, to_output
-from bench.system.remix import _level, mix
+from bench.system.remix import mix
 from bench.system.system import System
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def reference_gains(protocol: str, requested: Tensor, applied: Tensor) -> Tensor
 
 @dataclass(frozen=True)
 class Excerpt:
-    """What one scene brings to an evaluation, read once for all its listeners and systems.
+    """The signals of a scene, read once for all its listeners and systems.
 
     Attributes:
         scene: the scene.
@@ -60,7 +61,7 @@ class Excerpt:
     @cached_property
     def loudness(self) -> float:
         """Integrated loudness of the mixture, LUFS, to which remixes are brought."""
-        return _level(self.mixture, self.scene.sample_rate)
+        return finite_loudness(self.mixture, self.scene.sample_rate)
 
 
 def separate(system: System, excerpt: Excerpt) -> Tensor:
@@ -82,7 +83,7 @@ def separate(system: System, excerpt: Excerpt) -> Tensor:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a listener's renderings of one scene are compared with.
+    """The reference of a listener's renderings of one scene.
 
     Attributes:
         remix: before the prescription, float64 ``(2, N)``.
@@ -94,17 +95,17 @@ class Reference:
 
     @classmethod
     def of(cls, system: System, excerpt: Excerpt, listener: Listener, gains: Tensor) -> Reference:
-        """The clean stems through the same gains, remix and prescription as a system's.
+        """The clean stems through gains, remix and the prescription of the suite's reference.
 
         Args:
-            system: its prescription amplifies.
+            system: its reference prescription amplifies, which is the suite's and not its own.
             excerpt: the scene.
             listener: who hears it.
             gains: the reference's gains, dB, ``(4,)`` or ``(2, 4)``.
         """
         with torch.inference_mode():
             remixed = mix(excerpt.stems, gains, excerpt.loudness, excerpt.scene.sample_rate)
-            return cls(remixed, settled(system.amplify(remixed[None], [listener])[0]))
+            return cls(remixed, settled(system.amplify_reference(remixed[None], [listener])[0]))
 
 
 def render(
@@ -117,7 +118,7 @@ def render(
     known: dict[tuple[float, ...], Reference] | None = None,
     watch: Stopwatch | None = None,
 ) -> Rendering:
-    """One (scene, listener) pair through the rest of the system, beside its reference.
+    """Render one (scene, listener) pair by the rest of the system, beside its reference.
 
     Arithmetic is float64 from the separated stems on, as in the official recipe.
 
@@ -128,7 +129,7 @@ def render(
         listener: who hears it.
         protocol: whose gains the reference has.
         known: references of this excerpt, listener and prescription by their gains; added to.
-        watch: is told the seconds of the stages remix, prescribe and reference.
+        watch: receives the seconds of the stages remix, prescribe and reference.
     """
     scene, rate = excerpt.scene, excerpt.scene.sample_rate
     requested = torch.tensor([scene.gains], dtype=torch.float64)

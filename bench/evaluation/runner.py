@@ -68,7 +68,7 @@ def evaluate_runs(
         plugins: the installed plugins.
         workers: processes.
         profile: whether rows tell the seconds of each stage.
-        progress: told of each scene, in pairs.
+        progress: notified of each scene, in pairs.
     """
     if not todo:
         return

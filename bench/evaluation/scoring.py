@@ -69,6 +69,9 @@ class Scorer:
                 with watch.stage(spec.name):
                     values = metric.score(rendering)
                 rows += [_row(about, spec.name, part, value) for part, value in values.items()]
+                # Parts that its definition gives no value, such as the SDR of a silent stem.
+                reasons: Mapping[str, str] = getattr(values, "reasons", {})
+                rows += [missing_row(about, spec, why, part) for part, why in reasons.items()]
             except NoValueError as none:
                 rows.append(missing_row(about, spec, reason_of(none)))
             # A metric may come from a stranger: whatever it raises is that metric's failed row.
@@ -85,7 +88,7 @@ class Scorer:
 def seconds_rows(
     scene: Scene, listener: Listener, watch: Stopwatch, profile: bool = False
 ) -> list[Row]:
-    """How long one pair took; with `profile` the seconds of each stage too."""
+    """The rows of one pair's seconds; with `profile` those of each stage too."""
     about = identity_of(scene, listener)
     rows = [_row(about, TIME_METRIC, "total", sum(watch.seconds.values()))]
     if profile:
@@ -121,16 +124,18 @@ def failed_row(about: Mapping[str, Any], spec: MetricSpec, reason: str) -> Row:
     return _valueless(about, spec, "failed", reason)
 
 
-def missing_row(about: Mapping[str, Any], spec: MetricSpec, reason: str) -> Row:
+def missing_row(about: Mapping[str, Any], spec: MetricSpec, reason: str, part: str = "") -> Row:
     """A score that the metric's definition does not give: no value, the reason, no failure."""
-    return _valueless(about, spec, "missing", reason)
+    return _valueless(about, spec, "missing", reason, part)
 
 
-def _valueless(about: Mapping[str, Any], spec: MetricSpec, status: str, reason: str) -> Row:
+def _valueless(
+    about: Mapping[str, Any], spec: MetricSpec, status: str, reason: str, part: str = ""
+) -> Row:
     return {
         **about,
         "metric": spec.name,
-        "part": spec.parts[0],
+        "part": part or spec.parts[0],
         "value": None,
         "status": status,
         "reason": reason,
@@ -160,7 +165,7 @@ def score_output(
         reference: a rendering of the clean stems; its own output is replaced.
         output: ``(2, M)``, float64.
         rate: of `output`, Hz.
-        watch: is told the seconds of each metric.
+        watch: receives the seconds of each metric.
     """
     unknown = torch.full((len(STEMS), 2, 1), torch.nan)
     pair = replace(

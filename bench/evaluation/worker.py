@@ -59,7 +59,7 @@ class SceneJob:
 
 
 def is_long(scene: Scene) -> bool:
-    """Whether memory counts for more than time."""
+    """Whether the scene is so long that memory counts for more than time."""
     return scene.frames >= LONG * scene.sample_rate
 
 
@@ -122,7 +122,7 @@ class Evaluator:
         rows: dict[str, list[Row]] = {}
         separated: dict[str, tuple[Tensor, Stopwatch]] = {}
         for run_id, listeners in pairs.items():
-            # What a scene's listeners share is told with the first of them.
+            # What a scene's listeners share counts with the first of them.
             shared = Stopwatch()
             shared.seconds.update(watch.seconds)
             try:
@@ -135,8 +135,8 @@ class Evaluator:
             known: dict[str, dict[tuple[float, ...], Reference]] = {}
             for run_id, (stems, shared) in separated.items():
                 if name in pairs[run_id]:
-                    prescription = json.dumps(self.runs[run_id].spec.prescription.canonical())
-                    references = known.setdefault(prescription, {})
+                    of_reference = self.runs[run_id].spec.reference_prescription
+                    references = known.setdefault(json.dumps(of_reference.canonical()), {})
                     rows[run_id] += self._pair(run_id, excerpt, stems, name, shared, references)
                     separated[run_id] = (stems, Stopwatch())
         return rows
@@ -169,7 +169,7 @@ class Evaluator:
         watch: Stopwatch,
         references: dict[tuple[float, ...], Reference],
     ) -> list[Row]:
-        """Rows of one pair; `watch` holds the seconds that are told with it."""
+        """Rows of one pair; `watch` holds the seconds that belong to it."""
         listener, protocol = self.listeners[name], self.runs[run_id].spec.protocol
         try:
             rendering = render(
@@ -186,7 +186,7 @@ class Evaluator:
         self._separations = Separations(limit=0)
 
     def keeps_stems(self, run_id: str) -> bool:
-        """Whether the stems of the scenes so far were worth keeping for other systems."""
+        """Whether the stems of the scenes so far should be kept for other systems."""
         return self._worth_keeping.get(run_id, False)
 
     def prefetch(self, scene_ids: Iterable[str]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from clarity.utils.audiogram import DEFAULT_CLARITY_AUDIOGRAM_FREQUENCIES, Audiogram, Listener
 
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,18 +59,28 @@ def standard_audiograms() -> dict[str, tuple[float, ...]]:
 
     Source:
         Bisgaard, Vlaming and Dahlquist (2010), Trends in Amplification 14(2), 113-120.
+
+    Example:
+        >>> standard_audiograms()["N3"]
+        (35.0, 35.0, 40.0, 50.0, 55.0, 60.0, 65.0, 65.0)
     """
     return {name: (*map(float, levels), float(levels[-1])) for name, levels in _BISGAARD.items()}
 
 
 def audiogram_tensor(listener: Listener) -> Tensor:
-    """The audiograms of both ears at the harness's eight frequencies.
+    """Interpolate the audiograms of both ears to eight frequencies.
 
     Args:
         listener: pyclarity's Listener, with audiograms at frequencies of their own.
 
     Returns:
-        float32 ``(2, 8)``, left then right, dB HL at 250 ... 8000 Hz.
+        float32 ``(2, 8)``, left then right, dB HL at 250, 500, 1000, 2000, 3000, 4000, 6000 and
+        8000 Hz.
+
+    Example:
+        >>> listener = Listener(parse_audiogram("250:20,1000:40,4000:60"), parse_audiogram("N1"))
+        >>> audiogram_tensor(listener).round().tolist()[0]
+        [20.0, 30.0, 40.0, 50.0, 56.0, 60.0, 60.0, 60.0]
     """
     import torch
 
@@ -92,6 +102,8 @@ def parse_audiogram(text: str) -> Audiogram:
     Example:
         >>> parse_audiogram("500:25, 250:20").levels.tolist()
         [20.0, 25.0]
+        >>> parse_audiogram("n1").levels.tolist()
+        [10.0, 10.0, 10.0, 15.0, 20.0, 30.0, 40.0, 40.0]
     """
     standard = standard_audiograms()
     if ":" not in text:
@@ -100,7 +112,7 @@ def parse_audiogram(text: str) -> Audiogram:
             raise BenchError(
                 "no such standard audiogram",
                 where=f"audiogram '{text}'",
-                hint=near_match(name, tuple(standard)) + " Or give Hz:dB HL, as 250:20,500:25.",
+                hint=suggest(name, tuple(standard)) + " Or give Hz:dB HL, as 250:20,500:25.",
             )
         return Audiogram(levels=np.array(standard[name]))
     points = sorted(_parse_point(point, text) for point in text.split(","))
@@ -136,18 +148,28 @@ def _parse_point(point: str, text: str) -> tuple[float, float]:
 
 
 def pure_tone_average(audiogram: Audiogram) -> float:
-    """Four-frequency pure-tone average: the mean of the levels at 0.5, 1, 2 and 4 kHz, dB HL."""
+    """Four-frequency pure-tone average: the mean of the levels at 0.5, 1, 2 and 4 kHz, dB HL.
+
+    Example:
+        >>> pure_tone_average(parse_audiogram("500:20,1000:30,2000:40,4000:50"))
+        35.0
+    """
     return float(np.mean(audiogram.resample(_PTA_FREQUENCIES).levels))
 
 
 def hearing_loss_group(listener: Listener) -> str:
-    """The listener's grade of hearing loss: see :func:`hearing_loss_grade`."""
+    """Find the listener's grade of hearing loss: see :func:`hearing_loss_grade`.
+
+    Example:
+        >>> hearing_loss_group(Listener(parse_audiogram("N3"), parse_audiogram("S2")))
+        'moderate'
+    """
     left, right = map(pure_tone_average, (listener.audiogram_left, listener.audiogram_right))
     return hearing_loss_grade(left, right)
 
 
 def hearing_loss_grade(left: float, right: float) -> str:
-    """The grade of hearing loss, one of :data:`GROUPS`, from both ears' averages.
+    """Find the grade of hearing loss, one of :data:`GROUPS`, from both ears' averages.
 
     By the better ear: under 20 dB HL normal, from 20 mild, 35 moderate, 50 moderately severe, 65
     severe, 80 profound, 95 complete. A normal better ear beside a worse one of 35 or more is
@@ -159,6 +181,10 @@ def hearing_loss_grade(left: float, right: float) -> str:
 
     Source:
         World Health Organization (2021), World report on hearing, table 1.3.
+
+    Example:
+        >>> hearing_loss_grade(52.0, 70.0), hearing_loss_grade(10.0, 40.0)
+        ('moderately severe', 'unilateral')
     """
     better, worse = sorted((left, right))
     for limit, name in _GRADES:

@@ -1,4 +1,4 @@
-"""Level calibration: how loud full scale is at the ear, by the challenge's protocol.
+"""Level calibration: the level of full scale at the ear, by the challenge's protocol.
 
 The reference before its prescription is presented at 65 dB SPL to each ear, so that its level says
 what an RMS of 1.0 stands for (``level1`` of pyclarity's ``compute_haaqi``).
@@ -24,14 +24,17 @@ def level1(rms: float) -> float: ...
 @overload
 def level1(rms: Tensor) -> Tensor: ...
 def level1(rms: float | Tensor) -> float | Tensor:
-    """dB SPL that an RMS of 1.0 stands for; infinite where the reference is silent.
+    """Compute the dB SPL that an RMS of 1.0 stands for; infinite where the reference is silent.
 
     Args:
         rms: of the reference remix in one ear, full scale 1.0; a tensor where there are several.
 
     Example:
-        >>> level1(0.1)
-        85.0
+        >>> level1(0.1), level1(0.0)
+        (85.0, inf)
+        >>> import torch
+        >>> level1(torch.tensor([1.0, 0.1])).tolist()
+        [65.0, 85.0]
     """
     if isinstance(rms, float):
         with np.errstate(divide="ignore"):

@@ -40,7 +40,7 @@ Array = npt.NDArray[np.float64]
 
 
 def integrated_loudness(signal: npt.ArrayLike, sample_rate: int) -> Array:
-    """Integrated loudness of one signal or of a batch.
+    """Measure the integrated loudness of one signal or of a batch.
 
     Args:
         signal: ``(..., channels, samples)``, one or two channels.
@@ -74,8 +74,22 @@ def integrated_loudness(signal: npt.ArrayLike, sample_rate: int) -> Array:
     return _to_lufs(mean)
 
 
+def finite_loudness(signal: npt.ArrayLike, sample_rate: int) -> float:
+    """Integrated loudness of one signal ``(channels, samples)``, LUFS; silence counts as -80.
+
+    Raises:
+        BenchError: shorter than 0.4 s.
+
+    Example:
+        >>> finite_loudness(np.zeros((2, 48000)), 48000)
+        -80.0
+    """
+    level = float(integrated_loudness(signal, sample_rate))
+    return SILENCE if np.isneginf(level) else level
+
+
 def differentiable_loudness(signal: Tensor, sample_rate: int, silence: float = SILENCE) -> Tensor:
-    """Integrated loudness with a gradient with respect to the signal.
+    """Measure integrated loudness, differentiable in the signal.
 
     Args:
         signal: ``(..., channels, samples)``, one or two channels.
@@ -87,6 +101,14 @@ def differentiable_loudness(signal: Tensor, sample_rate: int, silence: float = S
 
     Raises:
         BenchError: shorter than 0.4 s.
+
+    Example:
+        >>> noise = torch.randn(1, 8000, generator=torch.Generator().manual_seed(1)) / 10
+        >>> levels = [differentiable_loudness(gain * noise, 8000) for gain in (1, 2)]
+        >>> round((levels[1] - levels[0]).item(), 2)  # twice the amplitude
+        6.02
+        >>> differentiable_loudness(torch.zeros(1, 8000), 8000).item()  # silence
+        -80.0
     """
     blocks = _blocks(signal.shape[-1], sample_rate)
     if signal.device.type == "cpu":
@@ -119,6 +141,12 @@ def match_loudness(signal: Tensor, target: Tensor, sample_rate: int) -> Tensor:
 
     Raises:
         BenchError: shorter than 0.4 s.
+
+    Example:
+        >>> noise = torch.randn(2, 8000, generator=torch.Generator().manual_seed(1))
+        >>> matched = match_loudness(noise, 0.25 * noise, 8000)
+        >>> torch.allclose(matched, 0.25 * noise, rtol=1e-4)
+        True
     """
     change = differentiable_loudness(target, sample_rate).to(signal.dtype)
     change = change - differentiable_loudness(signal, sample_rate)
@@ -136,7 +164,7 @@ class _Blocks(NamedTuple):
 
 @lru_cache(maxsize=32)
 def _blocks(samples: int, sample_rate: int) -> _Blocks:
-    """Where pyloudnorm cuts, down to the order of its floating-point operations."""
+    """Cut blocks where pyloudnorm does, down to the order of its floating-point operations."""
     if samples < _BLOCK * sample_rate:
         raise BenchError(
             f"{samples / sample_rate:.3f} s is too short for integrated loudness",
@@ -157,7 +185,7 @@ def _blocks(samples: int, sample_rate: int) -> _Blocks:
 
 @lru_cache(maxsize=8)
 def _k_weighting(sample_rate: int) -> Array:
-    """The high shelf and the high-pass, each a row b0, b1, b2, a1, a2."""
+    """Compute the high shelf and the high-pass, each a row b0, b1, b2, a1, a2."""
     shelf = pyloudnorm.IIRfilter(4.0, 1 / np.sqrt(2), 1500.0, sample_rate, "high_shelf")
     high_pass = pyloudnorm.IIRfilter(0.0, 0.5, 38.0, sample_rate, "high_pass")
     return np.stack([np.concatenate([stage.b, stage.a[1:]]) for stage in (shelf, high_pass)])
@@ -169,7 +197,7 @@ def _to_lufs(energies: Array) -> Array:
 
 
 def _gate(energies: Array) -> npt.NDArray[np.bool_]:
-    """Which blocks count: over -70 LUFS, and over the mean of those minus 10 LU."""
+    """Find the blocks that count: over -70 LUFS, and over the mean of those minus 10 LU."""
     level = _to_lufs(energies)
     loud = level >= _ABSOLUTE_GATE
     mean = np.where(loud, energies, 0.0).sum(axis=-1) / np.maximum(loud.sum(axis=-1), 1)
@@ -180,13 +208,13 @@ def _gate(energies: Array) -> npt.NDArray[np.bool_]:
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _flush(state: float) -> float:
-    """Zero for a state that has died away: denormal numbers cost a hundred times as much."""
+    """Set a state that has died away to zero: denormal numbers cost a hundred times as much."""
     return 0.0 if abs(state) < 1e-30 else state
 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _segment_energies(rows: Any, sos: Any, edges: Any, energies: Any, weighted: Any) -> None:
-    """Energy of each K-weighted row between neighbouring edges.
+    """Sum the energy of each K-weighted row between neighbouring edges.
 
     Two rows at a time, as one recursion alone leaves the processor waiting for itself. The
     K-weighted rows go to `weighted` where it has room for them.
@@ -228,7 +256,7 @@ def _segment_energies(rows: Any, sos: Any, edges: Any, energies: Any, weighted: 
 
 @numba.njit(cache=True)  # type: ignore[untyped-decorator]
 def _segment_gradients(weighted: Any, sos: Any, edges: Any, upstream: Any, gradient: Any) -> None:
-    """Gradient of the energies: 2 x weighted x upstream through the filters, backwards in time."""
+    """Compute the energies' gradient: 2 x weighted x upstream, filtered backwards in time."""
     b0, b1, b2, a1, a2 = sos[0]
     d0, d1, d2, c1, c2 = sos[1]
     for row in range(len(weighted)):
@@ -278,7 +306,7 @@ class _SegmentEnergies(torch.autograd.Function):
 
 
 def _segment_energies_by_fft(signal: Tensor, sample_rate: int) -> Tensor:
-    """The same energies by torch's FFT, for devices on which a recursion is slow."""
+    """Sum K-weighted energies by torch's FFT, for devices on which a recursion is slow."""
     samples = signal.shape[-1]
     size = next_fast_len(samples + int(_RESPONSE_SECONDS * sample_rate), real=True)
     angle = torch.arange(size // 2 + 1, dtype=torch.float64, device=signal.device)

@@ -31,21 +31,32 @@ _WHOLE: Final = 1 << 19
 
 
 def nalr_taps(audiogram: Audiogram, sample_rate: int, order: int = ORDER) -> Floats:
-    """The NAL-R filter of one ear, pyclarity's, float64 ``(order + 1,)``.
+    """Design the NAL-R filter of one ear, pyclarity's, float64 ``(order + 1,)``.
 
     An ear without any loss (no level above 0 dB HL) gets the bare delay.
+
+    Example:
+        >>> taps = nalr_taps(Audiogram(levels=np.zeros(8)), 44_100)
+        >>> taps.size, taps.nonzero()[0].tolist()
+        (221, [110])
     """
     return _design(*_key(audiogram), sample_rate, order)
 
 
 def nalr_filters(listener: Listener, sample_rate: int) -> Tensor:
-    """The NAL-R filters of both ears, float64 ``(2, 221)``, left then right."""
+    """Design the NAL-R filters of both ears, float64 ``(2, 221)``, left then right.
+
+    Example:
+        >>> left, right = Audiogram(levels=np.zeros(8)), Audiogram(levels=np.full(8, 40.0))
+        >>> nalr_filters(Listener(left, right), 44_100).shape
+        torch.Size([2, 221])
+    """
     ears = (listener.audiogram_left, listener.audiogram_right)
     return torch.stack([torch.from_numpy(nalr_taps(ear, sample_rate)) for ear in ears])
 
 
 def nalr_gains(listener: Listener, frequencies: Sequence[float], sample_rate: int) -> Tensor:
-    """What the filters of :func:`nalr_filters` do at given frequencies.
+    """Compute the gains of :func:`nalr_filters` at given frequencies.
 
     Args:
         listener: pyclarity's Listener.
@@ -54,6 +65,11 @@ def nalr_gains(listener: Listener, frequencies: Sequence[float], sample_rate: in
 
     Returns:
         dB, float64 ``(2, frequencies)``, left then right.
+
+    Example:
+        >>> left, right = Audiogram(levels=np.zeros(8)), Audiogram(levels=np.full(8, 40.0))
+        >>> nalr_gains(Listener(left, right), [1000, 4000], 44_100)[1].round(decimals=1).tolist()
+        [18.7, 16.4]
     """
     taps = nalr_filters(listener, sample_rate)
     angles = 2.0 * torch.pi * torch.tensor(frequencies, dtype=torch.float64) / sample_rate
@@ -72,13 +88,18 @@ def amplify(signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> 
 
     Returns:
         ``(B, 2, N + 220)``, in the signal's type.
+
+    Example:
+        >>> listener = Listener(*[Audiogram(levels=np.full(8, 40.0))] * 2)
+        >>> amplify(torch.zeros(1, 2, 1000), [listener], 44_100).shape
+        torch.Size([1, 2, 1220])
     """
     filters = torch.stack([nalr_filters(listener, sample_rate) for listener in listeners])
     return convolve(signal, filters.to(signal))
 
 
 def convolve(signal: Tensor, filters: Tensor) -> Tensor:
-    """Full convolution with short filters, block by block through the FFT (overlap-add).
+    """Convolve with short filters, block by block through the FFT (overlap-add).
 
     Of a long signal only a part is in work at a time, unless gradients are recorded; the sums are
     the same to the bit.

@@ -11,9 +11,12 @@ import pandas as pd
 
 from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.board.store import Board
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.leaderboard.groups import GroupEffect, compared, group_effects
-from bench.leaderboard.headline import ordered_metrics
+from bench.leaderboard.headline import bounds_of, ordered_metrics
+from bench.leaderboard.headroom import Headroom, headroom
+from bench.leaderboard.intervals import FEWEST_SONGS
+from bench.leaderboard.references import references_of
 from bench.leaderboard.statistics import Comparison, Interval, holm, paired, smallest_p
 from bench.leaderboard.table import fingerprint, has_ended, scores_by_pair
 
@@ -60,6 +63,8 @@ class PairOfRuns:
         groups: of the first metric's headline, by hearing loss, ear and genre.
         scenes: all scenes that both have, from the first run's best to the second's.
         notes: what limits the comparison.
+        headroom: None where the board has no row of the mixture, or of the clean stems, with the
+            requested gains.
     """
 
     ours: Mapping[str, Any]
@@ -68,6 +73,7 @@ class PairOfRuns:
     groups: tuple[GroupEffect, ...]
     scenes: tuple[SceneDifference, ...]
     notes: tuple[str, ...]
+    headroom: Headroom | None = None
 
 
 def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Board) -> PairOfRuns:
@@ -97,6 +103,7 @@ def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Boar
         groups=tuple(group_effects(one, two, metric=first)),
         scenes=_scenes(one, two, f"{first}/{measures[0].part}"),
         notes=tuple(_notes(ours, theirs, one, two, measures[0])),
+        headroom=headroom(ours, theirs, board, f"{first}/{measures[0].part}"),
     )
 
 
@@ -117,7 +124,7 @@ def find_run(board: Board, name: str, suite: str, split: str, protocol: str) -> 
         return found[-1]
     labels = sorted({str(run["label"]) for run in here if run["label"]})
     what = f"there is no run '{name}' of suite {suite}, split {split}, protocol {protocol}"
-    raise BenchError(what, where=str(board.path), hint=near_match(name, labels) if labels else "")
+    raise BenchError(what, where=str(board.path), hint=suggest(name, labels) if labels else "")
 
 
 def _measures(
@@ -129,7 +136,8 @@ def _measures(
     found = []
     for metric, part in sorted(keys, key=lambda k: (metrics.index(k[0]), k[1] != "mean")):
         key = f"{metric}/{part}"
-        own, other, comparison = compared(scores_by_pair(ours, key), scores_by_pair(theirs, key))
+        pairs = scores_by_pair(ours, key), scores_by_pair(theirs, key)
+        own, other, comparison = compared(*pairs, bounds_of(metric))
         if own.n:
             found.append(Measure(metric, part, own, other, comparison, float("nan")))
     corrected = holm([measure.comparison.p for measure in found])
@@ -169,11 +177,37 @@ def _notes(
     for name, words in (("code_hash", "versions of bench's code"), ("prescription", None)):
         if ours[name] != theirs[name]:
             yield f"The runs have different {words or f'{name}s'}."
-    songs = headline.comparison.difference.songs
-    if songs == 1:
+    yield from _limits(ours, theirs, our_scores, their_scores, headline.comparison.difference)
+
+
+def _limits(
+    ours: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    our_scores: pd.DataFrame,
+    their_scores: pd.DataFrame,
+    difference: Interval,
+) -> Iterator[str]:
+    """What the scores themselves leave open."""
+    scores = pd.concat([our_scores, their_scores])
+    if len(set(references_of((ours, theirs), scores, str(ours["protocol"])).values())) > 1:
+        yield (
+            "The runs have different gains, and so different references under this protocol: "
+            "their difference is not one of quality."
+        )
+    if difference.songs == 1:
         yield "All scores are of one song: there are no intervals."
-    elif smallest_p(songs) > 0.05:
-        yield f"With {songs} songs p cannot be below {smallest_p(songs):.3g}: see the intervals."
+    elif difference.songs < FEWEST_SONGS:
+        yield f"With {difference.songs} songs there are no intervals: two do not tell the spread."
+    elif smallest_p(difference.songs) > 0.05:
+        yield (
+            f"With {difference.songs} songs p cannot be below {smallest_p(difference.songs):.3g}: "
+            "see the intervals."
+        )
+    if difference.for_these_listeners:
+        yield (
+            f"Intervals are for these {difference.listeners} listeners: they recur, and are too "
+            "few, or recur too seldom, to tell of others."
+        )
 
 
 def settings_that_differ(

@@ -9,8 +9,9 @@ An effect compares a level of a factor with a reference level. Each run of the o
 each run of the other that is equal in every other factor and in the seed. What does not apply to a
 run (the loss of one that trains nothing) equals everything. Differences are taken within (song,
 scene, listener) of a match, then averaged over the matches, all of equal weight; the interval, the
-p-value and Holm's correction are those of :mod:`bench.leaderboard.statistics`, clustered by song.
-Seeds are taken as given, like listeners: the effect of each seed alone stands beside.
+p-value and Holm's correction are those of :mod:`bench.leaderboard.statistics`, clustered by song
+and by listener. Seeds are taken as given: the effect of each seed alone stands beside. Runs with
+different references are never matched.
 """
 
 from __future__ import annotations
@@ -27,10 +28,18 @@ from numpy.typing import NDArray
 
 from bench.board.store import Board
 from bench.errors import BenchError
+from bench.leaderboard.headline import bounds_of
 from bench.leaderboard.model import Leaderboard, Row
-from bench.leaderboard.statistics import Comparison, Interval, clustered_mean, holm, sign_flip_p
+from bench.leaderboard.statistics import (
+    Bounds,
+    Comparison,
+    Interval,
+    clustered_mean,
+    compared_with_none,
+    holm,
+)
 from bench.leaderboard.table import scores_by_pair
-from bench.spec.loss import parse_loss
+from bench.spec.loss import LossExpression
 
 SEED: Final = "seed"
 _PARTS: Final = ("separator", "gains", "prescription")
@@ -67,6 +76,16 @@ class Effect:
     by_seed: tuple[tuple[int, float], ...]
 
 
+@dataclass(frozen=True)
+class _Data:
+    """Runs by id: levels, scores (a column each), references; and the bounds of the scores."""
+
+    levels: Mapping[str, Levels]
+    wide: pd.DataFrame
+    references: Mapping[str, int]
+    bounds: Bounds
+
+
 def main_effects(board: Board, table: Leaderboard, *, key: str = "") -> list[Effect]:
     """The effects of all factors in which the comparable rows of a leaderboard differ.
 
@@ -85,11 +104,13 @@ def main_effects(board: Board, table: Leaderboard, *, key: str = "") -> list[Eff
     levels = {row.run["run_id"]: found for row, found in zip(rows, levels_of(rows), strict=True)}
     key = key or (table.columns[0].key if table.columns else "")
     wide = _wide(board, list(levels), key)
-    base = next((levels[row.run["run_id"]] for row in rows if row.is_baseline), {})
+    base = next(
+        (levels[row.run["run_id"]] for row in rows if table.baseline in (row.label, row.system)), {}
+    )
+    references = {str(row.run["run_id"]): row.reference for row in rows}
+    data = _Data(levels, wide, references, bounds_of(key))
     found = [
-        effect
-        for factor in _factors(levels.values())
-        for effect in _effects_of(factor, levels, wide, base)
+        effect for factor in _factors(levels.values()) for effect in _effects_of(factor, data, base)
     ]
     corrected = holm([effect.comparison.p for effect in found])
     return [replace(effect, p=p) for effect, p in zip(found, corrected, strict=True)]
@@ -171,7 +192,8 @@ def _weights(spec: Mapping[str, Any]) -> dict[str, float] | None:
         return None
     known = [choice["name"].rpartition("/")[2] for choice in spec.get("losses") or ()]
     try:
-        return {term.label: term.weight for term in parse_loss(loss, known)}
+        expression = LossExpression.parse(loss, known)
+        return {term.label: term.weight for term in expression.terms}
     except BenchError:  # of another version's grammar: it stands for itself
         return {str(loss): 1.0}
 
@@ -192,23 +214,23 @@ def _factors(levels: Collection[Levels]) -> list[str]:
     return [name for name in names if len({found[name] for found in levels if name in found}) > 1]
 
 
-def _effects_of(
-    factor: str, levels: Mapping[str, Levels], wide: pd.DataFrame, base: Levels
-) -> Iterator[Effect]:
+def _effects_of(factor: str, data: _Data, base: Levels) -> Iterator[Effect]:
+    levels, runs = data.levels, data.wide.columns
     known = list(dict.fromkeys(levels[run][factor] for run in levels if factor in levels[run]))
     known = _sorted(known)
     reference = base.get(factor, known[0])
     for level in known:
         matches = [
             (ours, theirs)
-            for ours in wide.columns
-            for theirs in wide.columns
+            for ours in runs
+            for theirs in runs
             if levels[ours].get(factor) == level
             and levels[theirs].get(factor) == reference
+            and data.references[ours] == data.references[theirs]
             and _alike(levels[ours], levels[theirs], factor)
         ]
         if level != reference and matches:
-            yield _effect(factor, level, reference, matches, levels, wide)
+            yield _effect(factor, level, reference, matches, data)
 
 
 def _sorted(known: list[str]) -> list[str]:
@@ -230,9 +252,9 @@ def _effect(
     level: str,
     reference: str,
     matches: Sequence[tuple[str, str]],
-    levels: Mapping[str, Levels],
-    wide: pd.DataFrame,
+    data: _Data,
 ) -> Effect:
+    levels, wide = data.levels, data.wide
     ours = wide[[one for one, _ in matches]].to_numpy()
     theirs = wide[[two for _, two in matches]].to_numpy()
     differences = ours - theirs
@@ -248,13 +270,17 @@ def _effect(
         factor=factor,
         level=level,
         reference=reference,
-        mean=clustered_mean(_over_matches(np.where(missing, np.nan, ours), wide.index)),
-        reference_mean=clustered_mean(_over_matches(np.where(missing, np.nan, theirs), wide.index)),
-        comparison=Comparison(clustered_mean(averaged), sign_flip_p(averaged)),
+        mean=_mean(np.where(missing, np.nan, ours), data),
+        reference_mean=_mean(np.where(missing, np.nan, theirs), data),
+        comparison=compared_with_none(averaged, bounds=data.bounds),
         p=float("nan"),
         matches=len(matches),
         by_seed=tuple(sorted(by_seed.items())),
     )
+
+
+def _mean(values: NDArray[np.float64], data: _Data) -> Interval:
+    return clustered_mean(_over_matches(values, data.wide.index), bounds=data.bounds)
 
 
 def _over_matches(values: NDArray[np.float64], index: pd.Index | None = None) -> pd.Series:

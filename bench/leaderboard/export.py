@@ -12,11 +12,13 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
+from bench.leaderboard.model import Column, Leaderboard, Row
 from bench.leaderboard.render import (
     bracket,
     difference_cell,
     heading,
+    label_text,
+    median_text,
     number,
     print_leaderboard,
     rank_text,
@@ -24,74 +26,108 @@ from bench.leaderboard.render import (
     title_of,
 )
 from bench.leaderboard.statistics import Interval
-from bench.tables.markup import clean, csv_text, escape_latex, escape_markdown, json_text
+from bench.tables.markup import csv_text, escape_latex, escape_markdown, json_text
 from bench.tables.sections import Section, finite, render_sections, section_records
 
-FORMATS: Final = ("table", "csv", "json", "markdown", "latex")
+CONTRAST_WORDS: Final = (
+    "A minus B, of the first column. p holm is corrected over all contrasts that were named, "
+    "whether their rows are here or not, so that no further row changes it."
+)
 
 
-def render(table: Leaderboard, format: str = "table", sections: Sequence[Section] = ()) -> str:
-    """The leaderboard in one of FORMATS, with sections after it.
+def render(
+    table: Leaderboard,
+    format: str = "table",
+    sections: Sequence[Section] = (),
+    *,
+    expand: bool = False,
+) -> str:
+    """The leaderboard in one of ``bench.tables.FORMATS``, with sections after it.
 
-    CSV holds one kind of rows: those of the sections where there are any.
+    CSV holds one kind of rows: those of the sections where there are any. With `expand` a system of
+    several seeds has a row for each of them too; the formats for programs always have them.
     """
     if format == "json":
         content = _content(table)
         return json_text(content | ({"sections": section_records(sections)} if sections else {}))
     if format == "csv":
         return render_sections("", sections, "csv") if sections else _csv(table)
+    sections = [contrasts_section(table), *sections]
     writers = {"table": render_text, "markdown": _markdown, "latex": _latex}
     after = f"\n{render_sections('', sections, format)}" if any(s.rows for s in sections) else ""
-    return writers[format](table) + after
+    return writers[format](table, expand=expand) + after
 
 
-def show(table: Leaderboard, format: str = "table", sections: Sequence[Section] = ()) -> None:
+def contrasts_section(table: Leaderboard) -> Section:
+    """The contrasts that were named beforehand, with their p-values; without any, no rows."""
+    rows = tuple(
+        {
+            "A": one.ours,
+            "B": one.theirs,
+            **interval("difference", one.comparison.difference if one.comparison else None),
+            "p": finite(one.comparison.p) if one.comparison else None,
+            "p_holm": finite(one.p),
+        }
+        for one in table.contrasts
+    )
+    return Section("Contrasts named beforehand", rows, CONTRAST_WORDS)
+
+
+def show(
+    table: Leaderboard,
+    format: str = "table",
+    sections: Sequence[Section] = (),
+    *,
+    expand: bool = False,
+) -> None:
     """Write the leaderboard to standard output, coloured where that is a terminal."""
     if format == "table" and sys.stdout.isatty():
-        print_leaderboard(table, Console())
+        print_leaderboard(table, Console(), expand=expand)
+        sections = [contrasts_section(table), *sections]
         if sections:
             sys.stdout.write(f"\n{render_sections('', sections, format)}")
     else:
-        sys.stdout.write(render(table, format, sections))
+        sys.stdout.write(render(table, format, sections, expand=expand))
 
 
-def _cells(table: Leaderboard) -> tuple[list[str], list[list[str]]]:
+def _cells(table: Leaderboard, *, expand: bool) -> tuple[list[str], list[list[str]]]:
     """Header and rows as plain texts, for Markdown and LaTeX."""
     header = ["Rank", "System", "n", *(heading(column) for column in table.columns)]
     header += ["To baseline"] if table.baseline else []
     rows = []
-    for row in table.rows:
-        cells = [rank_text(row), clean(row.label), str(row.n)]
+    for row in table.lines(expand=expand):
+        cells = [rank_text(row), label_text(row).strip(), str(row.n)]
         for column in table.columns:
             value = row.values.get(column.key)
-            text = number(value.mean, column) if value is not None else "–"
-            whole = value is not None and column is table.columns[0]
-            cells.append(f"{text} {bracket(value, column)}".strip() if whole and value else text)
+            texts = [number(value.mean, column) if value is not None else "–"]
+            texts += [bracket(value, column)] if value and column is table.columns[0] else []
+            texts += [f"({median})"] if (median := median_text(row, column)) else []
+            cells.append(" ".join(filter(None, texts)))
         if table.baseline:
             cells.append(difference_cell(row, table).plain.replace("\n", " "))
         rows.append(cells)
     return header, rows
 
 
-def _markdown(table: Leaderboard) -> str:
+def _markdown(table: Leaderboard, *, expand: bool) -> str:
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(map(escape_markdown, cells))} |"
 
-    header, rows = _cells(table)
+    header, rows = _cells(table, expand=expand)
     rule = ["---", "---", *("---:" for _ in header[2:])]
     body = [line(header), f"| {' | '.join(rule)} |", *map(line, rows)]
-    words = [table.protocol_words, INTERVAL_WORDS]
+    words = [table.protocol_words, table.interval_words]
     notes = [f"- {escape_markdown(note)}" for note in table.notes]
     parts = [f"**{escape_markdown(title_of(table))}**", "\n".join(body), *words, "\n".join(notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _latex(table: Leaderboard) -> str:
+def _latex(table: Leaderboard, *, expand: bool) -> str:
     def line(cells: Sequence[str]) -> str:
         # Braces keep a cell that begins with a bracket from being read as an option of \\.
         return " & ".join(f"{{{escape_latex(cell)}}}" for cell in cells) + r" \\"
 
-    header, rows = _cells(table)
+    header, rows = _cells(table, expand=expand)
     return "\n".join(
         [
             "% needs the package booktabs",
@@ -119,12 +155,17 @@ def record(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
         "prescription": row.run["prescription"],
         "status": row.run["status"],
         "unranked_reason": row.unranked_reason,
+        "seed": None if row.run["seed"] is None else int(row.run["seed"]),
+        "seeds": len(row.seeds) or 1,
+        "system": row.system or row.label,
         "n": row.n,
         "n_failed": row.n_failed,
         "is_baseline": row.is_baseline,
     }
     for column in columns:
         values |= interval(column.key, row.values.get(column.key))
+        if column.median:
+            values[f"{column.key}_median"] = finite(row.medians.get(column.key))
     values |= interval("difference", difference.difference if difference else None)
     values["p"] = finite(difference.p) if difference else None
     values["p_holm"] = finite(row.p)
@@ -135,7 +176,7 @@ def record(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
 
 
 def _csv(table: Leaderboard) -> str:
-    return csv_text([record(row, table.columns) for row in table.rows])
+    return csv_text([record(row, table.columns) for row in table.lines(expand=True)])
 
 
 def _content(table: Leaderboard) -> dict[str, Any]:
@@ -144,11 +185,12 @@ def _content(table: Leaderboard) -> dict[str, Any]:
         "split": table.split,
         "protocol": table.protocol,
         "protocol_in_words": table.protocol_words,
-        "intervals_in_words": INTERVAL_WORDS,
+        "intervals_in_words": table.interval_words,
         "songs": table.songs,
         "baseline": table.baseline or None,
-        "rows": [record(row, table.columns) for row in table.rows],
+        "rows": [record(row, table.columns) for row in table.lines(expand=True)],
         "notes": list(table.notes),
+        **({"contrasts": list(contrasts_section(table).rows)} if table.contrasts else {}),
         "saturated": [list(pair) for pair in table.saturated],
     }
 

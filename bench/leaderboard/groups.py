@@ -13,7 +13,16 @@ import pandas as pd
 
 from bench.api import EARS
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
-from bench.leaderboard.statistics import Comparison, Interval, clustered_mean, compare, holm, paired
+from bench.leaderboard.headline import bounds_of
+from bench.leaderboard.statistics import (
+    Bounds,
+    Comparison,
+    Interval,
+    clustered_mean,
+    compared_with_none,
+    holm,
+    paired,
+)
 from bench.leaderboard.table import scores_by_pair
 
 
@@ -56,11 +65,13 @@ def group_effects(ours: pd.DataFrame, theirs: pd.DataFrame, *, metric: str) -> l
     return [replace(effect, p=p) for effect, p in zip(found, corrected, strict=True)]
 
 
-def compared(ours: pd.Series, theirs: pd.Series) -> tuple[Interval, Interval, Comparison]:
+def compared(
+    ours: pd.Series, theirs: pd.Series, bounds: Bounds = None
+) -> tuple[Interval, Interval, Comparison]:
     """Both means, over the pairs that both have, and their paired difference."""
     both = paired(ours, theirs)
-    means = clustered_mean(both["ours"]), clustered_mean(both["theirs"])
-    return *means, compare(ours, theirs)
+    one, two = (clustered_mean(both[name], bounds=bounds) for name in ("ours", "theirs"))
+    return one, two, compared_with_none(both["ours"] - both["theirs"], bounds=bounds)
 
 
 def _effects(ours: pd.DataFrame, theirs: pd.DataFrame, metric: str) -> Iterator[GroupEffect]:
@@ -78,7 +89,8 @@ def _effects(ours: pd.DataFrame, theirs: pd.DataFrame, metric: str) -> Iterator[
 def _effect(
     by: str, group: str, ours: pd.DataFrame, theirs: pd.DataFrame, key: str
 ) -> Iterator[GroupEffect]:
-    own, other, comparison = compared(scores_by_pair(ours, key), scores_by_pair(theirs, key))
+    pairs = scores_by_pair(ours, key), scores_by_pair(theirs, key)
+    own, other, comparison = compared(*pairs, bounds_of(key))
     if own.n:
         yield GroupEffect(by, group, own, other, comparison, float("nan"))
 

@@ -15,7 +15,7 @@ from bench.api import EARS, MetricSpec
 from bench.leaderboard.model import Column
 from bench.plugins import installed
 
-RATINGS: Final = Column("mushra", "MUSHRA", "", 1)
+RATINGS: Final = Column("mushra", "MUSHRA", "", 1, bounds=(0.0, 100.0))
 """Of a listening test: the one metric that comes from no plugin."""
 
 
@@ -66,9 +66,18 @@ def column_of(metric: str) -> Column:
         return RATINGS if metric == RATINGS.key else Column(metric, metric)
     title = spec.title or metric
     if spec.percent:
-        return Column(metric, title, "%", spec.decimals, 100.0)
+        return Column(metric, title, "%", spec.decimals, 100.0, spec.bounds)
     # A unit that the title says already is not said again.
-    return Column(metric, title, "" if spec.unit in title else spec.unit, spec.decimals)
+    unit = "" if spec.unit in title else spec.unit
+    # One song with an extreme value rules the mean of a metric that has no bounds. A level
+    # difference is left out: neither of its directions is better.
+    median = spec.bounds is None and spec.higher_is_better is not None
+    return Column(metric, title, unit, spec.decimals, bounds=spec.bounds, median=median)
+
+
+def bounds_of(metric: str) -> tuple[float, float] | None:
+    """The least and the greatest value of a metric, or of one of its parts; None if unbounded."""
+    return column_of(metric.partition("/")[0]).bounds
 
 
 def ear_columns(metric: str, parts: Iterable[str]) -> list[Column]:
@@ -76,7 +85,7 @@ def ear_columns(metric: str, parts: Iterable[str]) -> list[Column]:
     there = set(parts)
     form = column_of(metric)
     return [
-        Column(f"{metric}/{ear}", ear, "", form.decimals, form.scale)
+        Column(f"{metric}/{ear}", ear, "", form.decimals, form.scale, form.bounds)
         for ear in EARS
         if ear in there
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bench.leaderboard.statistics import Comparison, Interval
@@ -19,14 +19,14 @@ PROTOCOL_WORDS: Final = {
         "scores cannot be compared with those of the challenge protocol."
     ),
 }
-INTERVAL_WORDS: Final = (
-    "Brackets hold 95 % intervals: Student's t over songs with up to 5 songs, a bootstrap-t of "
-    "songs with more. Differences are paired by (song, scene, listener); p is of a permutation "
-    "test that flips whole songs, corrected by Holm over the rows. Rows share ranks unless the "
-    "interval of their paired difference, widened for the number of rows, leaves out 0."
+ONE_WAY_WORDS: Final = (
+    "Brackets hold 95 % intervals over songs: Student's t with a cluster-robust standard error, "
+    "from 13 songs on stretched to a bootstrap-t's."
 )
-
-
+TWO_WAY_WORDS: Final = (
+    "Brackets hold 95 % intervals over songs and listeners: Student's t with a two-way "
+    "cluster-robust standard error."
+)
 OTHER_DATA: Final = "it was scored on other data than the newest row"
 """Why a row is neither ranked nor compared, where its data are not those of the others."""
 
@@ -36,6 +36,8 @@ class Column:
     """A column of scores: the metric's headline or a named part.
 
     `decimals` and `scale` (a factor) are for people; files for programs keep the plain values.
+    `bounds` are the least and greatest value that there can be, None without any; with `median` the
+    median over songs is shown beside the mean.
     """
 
     key: str
@@ -43,11 +45,13 @@ class Column:
     unit: str = ""
     decimals: int = 3
     scale: float = 1.0
+    bounds: tuple[float, float] | None = None
+    median: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run on a leaderboard.
+    """One run on a leaderboard, or the runs of one system that differ in their seed.
 
     Attributes:
         run: the run's row of the board's table `runs`.
@@ -60,6 +64,12 @@ class Row:
         difference: of the first score to the baseline's, paired, with its p-value before Holm.
         p: Holm-corrected p-value of that difference.
         is_baseline: whether the others are compared with this row.
+        medians: median over songs by column key, of columns that show it.
+        seeds: of a summary, the seeds that it is the mean of; its intervals are over them. Empty
+            for one run.
+        system: of one seed among several, the label of their summary. Such a row has no rank and
+            its difference no p-value: those are the summary's.
+        reference: number of its reference; rows of two are neither ranked nor compared.
     """
 
     run: Mapping[str, Any]
@@ -72,11 +82,36 @@ class Row:
     difference: Comparison | None = None
     p: float | None = None
     is_baseline: bool = False
+    medians: Mapping[str, float] = field(default_factory=dict)
+    seeds: tuple[int, ...] = ()
+    system: str = ""
+    reference: int = 0
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A comparison that was named before any score was seen.
+
+    Attributes:
+        ours: label, or ``separator + gains``, of the one row.
+        theirs: of the other.
+        comparison: ours minus theirs, None where a row is not on the board or they may not be
+            compared.
+        p: Holm-corrected over all contrasts that were named, there or not.
+    """
+
+    ours: str
+    theirs: str
+    comparison: Comparison | None
+    p: float | None
 
 
 @dataclass(frozen=True)
 class Leaderboard:
-    """Rows that may be compared, best first, and what a reader must know of them."""
+    """Rows that may be compared, best first, and what a reader must know of them.
+
+    `rows` are single runs. `summaries` are rows of the systems that have several seeds.
+    """
 
     suite: str
     split: str
@@ -87,11 +122,49 @@ class Leaderboard:
     notes: tuple[str, ...]
     saturated: tuple[tuple[str, str], ...] = ()
     """(scene, listener) where all systems score alike within 0.01."""
+    summaries: tuple[Row, ...] = ()
+    contrasts: tuple[Contrast, ...] = ()
 
     @property
     def protocol_words(self) -> str:
         """What the reference is, in a sentence."""
         return PROTOCOL_WORDS.get(self.protocol, "")
+
+    @property
+    def interval_words(self) -> str:
+        """What brackets, p and ranks are, in a few sentences."""
+        two_way = any(value.two_way for row in self.rows for value in row.values.values())
+        p = "flips whole songs, and whole listeners, of which the larger counts" if two_way else ""
+        over = "the contrasts named beforehand" if self.contrasts else "the rows"
+        median = " M is the median over songs." if any(c.median for c in self.columns) else ""
+        seeds = " Of several seeds the mean is shown, and its interval is over seeds."
+        return (
+            f"{TWO_WAY_WORDS if two_way else ONE_WAY_WORDS} Differences are paired by (song, "
+            f"scene, listener); p is of a permutation test that {p or 'flips whole songs'}, "
+            f"corrected by Holm over {over}. Rows share ranks unless the interval of their paired "
+            "difference, widened for the number of rows, leaves out 0."
+            f"{seeds if self.summaries else ''}{median}"
+        )
+
+    @property
+    def systems(self) -> tuple[Row, ...]:
+        """What is ranked, best first: rows, and summaries in place of their seeds."""
+        return self.lines()
+
+    def lines(self, *, expand: bool = False) -> tuple[Row, ...]:
+        """What a table shows, best first; with `expand` the seeds after each summary."""
+        alone = [row for row in self.rows if not row.system]
+        found: list[Row] = []
+        for line in sorted([*alone, *self.summaries], key=self._place):
+            found.append(line)
+            if expand and line.seeds:
+                found += [row for row in self.rows if row.system == line.label]
+        return tuple(found)
+
+    def _place(self, row: Row) -> tuple[bool, float]:
+        """The greatest first score first, rows without any in the end."""
+        first = self.columns[0].key if self.columns else ""
+        return (first not in row.values, -row.values[first].mean if first in row.values else 0.0)
 
     @property
     def comparable(self) -> tuple[Row, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.api import GainsSpec
+from bench.leaderboard.intervals import FEWEST_LISTENERS, FEWEST_SONGS
 from bench.leaderboard.statistics import smallest_p
 from bench.plugins import installed
 
@@ -48,7 +49,7 @@ def _about_rows(table: Leaderboard) -> Iterator[str]:
     for row in table.rows:
         if row.unranked_reason:
             yield f"{row.label} is not ranked: {row.unranked_reason}."
-    blind = [row for row in table.rows if _is_blind(str(row.run["gains"]))]
+    blind = [row for row in table.systems if _is_blind(str(row.run["gains"]))]
     if blind and table.protocol == "challenge":
         labels = _list([row.label for row in blind])
         strategies = _list(list(dict.fromkeys(str(row.run["gains"]) for row in blind)))
@@ -92,16 +93,59 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
 
 
 def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:
-    compared: list[Row] = [row for row in table.rows if row.difference is not None]
+    compared: list[Row] = [row for row in table.systems if row.difference is not None]
     if baseline and not table.baseline and table.rows:
         yield f"The baseline '{baseline}' is not on this board, so nothing is compared with it."
+    if len({row.reference for row in table.rows if row.n}) > 1:
+        yield (
+            "The rows have different references (by gains or prescription): there are no ranks, "
+            "and only rows with the reference of the baseline are compared with it."
+        )
     if table.songs == 1:
         yield "All scores are of one song: there are no intervals, and no order can be told."
+    elif 0 < table.songs < FEWEST_SONGS:
+        yield (
+            f"With {table.songs} songs there are no intervals: how songs differ cannot be told "
+            "from two (Student's t with one degree of freedom reaches 12.7 standard errors to "
+            "either side)."
+        )
     elif compared and smallest_p(table.songs) > 0.05:
         yield (
             f"With {table.songs} songs no p-value can be below {smallest_p(table.songs):.3g}, "
             "however great the difference; look at the intervals."
         )
+    yield from _about_listeners(table)
+    yield from _about_contrasts(table)
+    several = [row for row in table.summaries if len(row.seeds) < FEWEST_SONGS]
+    if several:
+        labels = _list([row.label for row in several])
+        yield f"{labels}: two seeds say too little of the spread over seeds for an interval."
+
+
+def _about_listeners(table: Leaderboard) -> Iterator[str]:
+    first = table.columns[0].key if table.columns else ""
+    values = [row.values[first] for row in table.rows if first in row.values]
+    given = [value for value in values if value.for_these_listeners]
+    if given:
+        most = max(value.listeners for value in given)
+        yield (
+            f"The intervals are for these {most} listeners: they recur from song to song, and are "
+            f"too few, or recur too seldom, to tell how scores would vary over others (from "
+            f"{FEWEST_LISTENERS} listeners on, each hearing 2 songs on average, intervals are over "
+            "songs and listeners)."
+        )
+
+
+def _about_contrasts(table: Leaderboard) -> Iterator[str]:
+    if not table.contrasts:
+        return
+    yield (
+        f"p-values are those of {_count(len(table.contrasts), 'contrast')} named beforehand, "
+        "corrected by Holm over them; other differences have none."
+    )
+    for one in table.contrasts:
+        if one.comparison is None:
+            yield f"The contrast '{one.ours}' to '{one.theirs}' cannot be made on this board."
 
 
 def _about_provenance(table: Leaderboard, hidden: int) -> Iterator[str]:

@@ -16,9 +16,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
+from bench.leaderboard.model import Column, Leaderboard, Row
 from bench.leaderboard.statistics import Interval
 from bench.tables.markup import clean as clean
+from bench.tables.numbers import interval_text, number_text, p_value_text
 
 FILE_WIDTH: Final = 100
 """Columns of a text table that is not written to a terminal."""
@@ -26,35 +27,35 @@ _SYSTEM: Final = "System"
 _NARROWEST_LABEL: Final = 16
 
 
-def render_text(table: Leaderboard, width: int = FILE_WIDTH) -> str:
-    """The leaderboard as plain text of so many columns."""
+def render_text(table: Leaderboard, width: int = FILE_WIDTH, *, expand: bool = False) -> str:
+    """The leaderboard as plain text of so many columns; with `expand` each seed has a row."""
     console = Console(file=io.StringIO(), width=width, color_system=None)
-    print_leaderboard(table, console)
+    print_leaderboard(table, console, expand=expand)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
-def print_leaderboard(table: Leaderboard, console: Console) -> None:
+def print_leaderboard(table: Leaderboard, console: Console, *, expand: bool = False) -> None:
     """Print the leaderboard with its notes; where it is narrow, the least columns are left out."""
     console.print(Text(title_of(table), style="bold"))
     console.print(Text(table.protocol_words))
     if not table.rows:
         console.print(Text("No runs yet."))
     else:
-        _print_rows(table, console)
-        console.print(Text(INTERVAL_WORDS, style="dim"))
+        _print_rows(table, console, table.lines(expand=expand))
+        console.print(Text(table.interval_words, style="dim"))
     for note in table.notes:
         console.print(Text(f"- {clean(note)}"))
 
 
-def _print_rows(table: Leaderboard, console: Console) -> None:
+def _print_rows(table: Leaderboard, console: Console, rows: Sequence[Row]) -> None:
     kept = list(table.columns)
-    while len(kept) > 1 and _width(_cells_of(table, kept)) > console.width:
+    while len(kept) > 1 and _width(_cells_of(table, kept, rows)) > console.width:
         # The ears go first and together: the headlines of all metrics say more.
         ears = [column for column in kept if "/" in column.key]
         kept = [column for column in kept if column not in (ears or kept[-1:])]
     grid = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, leading=1)
-    cells = _cells_of(table, kept)
+    cells = _cells_of(table, kept, rows)
     for title, texts in cells.items():
         if title == _SYSTEM:
             grid.add_column(title, min_width=_NARROWEST_LABEL, overflow="fold")
@@ -67,22 +68,26 @@ def _print_rows(table: Leaderboard, console: Console) -> None:
     console.print(grid)
     left_out = [heading(column) for column in table.columns if column not in kept]
     if left_out:
-        wider = f"Left out for want of width: {', '.join(left_out)} (--format csv has them)."
+        wider = (
+            f"Left out, as the line is too short: {', '.join(left_out)} (--format csv has them)."
+        )
         console.print(Text(wider, style="dim"))
 
 
-def _cells_of(table: Leaderboard, columns: Sequence[Column]) -> dict[str, list[Text]]:
+def _cells_of(
+    table: Leaderboard, columns: Sequence[Column], rows: Sequence[Row]
+) -> dict[str, list[Text]]:
     """The texts of each column of the grid, by its heading."""
     cells = {
-        "Rank": [Text(rank_text(row)) for row in table.rows],
-        _SYSTEM: [Text(clean(row.label), style=_style(row)) for row in table.rows],
-        "n": [Text(_counted(row)) for row in table.rows],
+        "Rank": [Text(rank_text(row)) for row in rows],
+        _SYSTEM: [Text(label_text(row), style=_style(row)) for row in rows],
+        "n": [Text(_counted(row)) for row in rows],
     }
     for column in columns:
         whole = column is table.columns[0]
-        cells[heading(column)] = [_value_cell(row, column, whole=whole) for row in table.rows]
+        cells[heading(column)] = [_value_cell(row, column, whole=whole) for row in rows]
     if table.baseline:
-        cells["to baseline"] = [difference_cell(row, table) for row in table.rows]
+        cells["to baseline"] = [difference_cell(row, table) for row in rows]
     return cells
 
 
@@ -111,6 +116,8 @@ def _value_cell(row: Row, column: Column, *, whole: bool) -> Text:
     cell = Text(number(value.mean, column))
     if whole and not math.isnan(value.low):
         cell.append(f"\n{bracket(value, column)}", style="dim")
+    if median := median_text(row, column):
+        cell.append(f"\n{median}", style="dim")
     return cell
 
 
@@ -121,7 +128,8 @@ def difference_cell(row: Row, table: Leaderboard) -> Text:
     if row.difference is None or row.p is None:
         return Text("–")
     first = table.columns[0]
-    cell = Text(f"{number(row.difference.difference.mean, first, sign=True)} {p_text(row.p)}")
+    mean = number(row.difference.difference.mean, first, sign=True)
+    cell = Text(f"{mean} {p_text(row.p)}".rstrip())
     if not math.isnan(row.difference.difference.low):
         cell.append(f"\n{bracket(row.difference.difference, first, sign=True)}", style="dim")
     return cell
@@ -135,18 +143,29 @@ def heading(column: Column) -> str:
     return clean(f"{column.title} {column.unit}".strip())
 
 
+def label_text(row: Row) -> str:
+    """A row's label, with the number of its seeds where it is of several; a seed is indented."""
+    if row.seeds:
+        return f"{clean(row.label)}, {len(row.seeds)} seeds"
+    return f"  {clean(row.label)}" if row.system else clean(row.label)
+
+
+def median_text(row: Row, column: Column) -> str:
+    """``M 8.51``, the median over songs, of a column that shows it; else nothing."""
+    if not column.median or math.isnan(row.medians.get(column.key, math.nan)):
+        return ""
+    return f"M {number(row.medians[column.key], column)}"
+
+
 def number(value: float, column: Column, *, sign: bool = False) -> str:
     """A score for people, in the column's decimals."""
-    if math.isnan(value):
-        return "–"
-    return f"{value * column.scale:{'+' if sign else ''}.{column.decimals}f}"
+    return number_text(value * column.scale, column.decimals, sign=sign)
 
 
 def bracket(value: Interval, column: Column, *, sign: bool = False) -> str:
     """An interval, ``[0.512, 0.643]``; empty where there is none."""
-    if math.isnan(value.low):
-        return ""
-    return f"[{number(value.low, column, sign=sign)}, {number(value.high, column, sign=sign)}]"
+    low, high = value.low * column.scale, value.high * column.scale
+    return interval_text(low, high, column.decimals, sign=sign)
 
 
 def rank_text(row: Row) -> str:
@@ -158,10 +177,15 @@ def rank_text(row: Row) -> str:
 
 
 def p_text(p: float | None) -> str:
-    """``p 0.012``, or nothing."""
+    """``p 0.012``, or nothing.
+
+    Example:
+        >>> p_text(0.0421), p_text(0.0004)
+        ('p .042', 'p <.001')
+    """
     if p is None or math.isnan(p):
         return ""
-    return "p <.001" if p < 0.001 else f"p {p:.3f}".replace("0.", ".")
+    return f"p {p_value_text(p)}"
 
 
 def title_of(table: Leaderboard) -> str:

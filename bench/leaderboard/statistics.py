@@ -1,86 +1,143 @@
 """Statistics of a board: how sure a mean, a difference and an order are.
 
-Scenes of one song are not independent, so songs, not scenes, are what is drawn, flipped and
-counted everywhere here. Listeners are taken as given: the intervals say how the scores would vary
-over other songs heard by these listeners.
+Scenes of one song are not independent, so songs, not scenes, are what is drawn, flipped and counted
+everywhere here. Where the same listeners hear many songs they are clusters too, and the intervals
+say how the scores would vary over other songs *and* other listeners; where there are fewer than
+FEWEST_LISTENERS of them, they are taken as given, and the board says so.
 
-Intervals, with G songs:
+How an interval is made is said in :mod:`bench.leaderboard.intervals`, how a p-value in
+:mod:`bench.leaderboard.flips`.
 
-* G >= 6: bootstrap-t. Songs are drawn with replacement; each draw's mean is studentised by its own
-  cluster-robust standard error, and the quantiles of that ratio stand in for Student's t. A
-  percentile bootstrap covers far less than it says with few songs (80 % instead of 95 % with
-  four).
-* 2 <= G < 6: Student's t with G - 1 degrees of freedom and the cluster-robust standard error;
-  there are too few different draws for a bootstrap to have tails.
-* G = 1: no interval.
-
-Sources: Efron (1981), Nonparametric standard errors and confidence intervals (bootstrap-t);
-Cameron, Gelbach and Miller (2008), Bootstrap-based improvements for inference with clustered
-errors, Review of Economics and Statistics 90(3) (clusters); Holm (1979), A simple sequentially
-rejective multiple test procedure, Scandinavian Journal of Statistics 6(2).
+Sources beside theirs: Holm (1979), A simple sequentially rejective multiple test procedure,
+Scandinavian Journal of Statistics 6(2).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from bench.leaderboard.clusters import Array, Crossing, by_cell, by_listener, by_song
+from bench.leaderboard.flips import flip_p
+from bench.leaderboard.flips import smallest_p as smallest_p
+from bench.leaderboard.intervals import (
+    FEWEST_LISTENERS,
+    FEWEST_SONGS,
+    Estimate,
+    bounded,
+    over_songs,
+    over_songs_and_listeners,
+    stretched,
+)
 
-LEVEL = 0.95
-RESAMPLES = 9999
-FEWEST_SONGS = 6
-"""Songs from which on an interval is bootstrapped."""
-PAIR = ["song", "scene", "listener"]
+LEVEL: Final = 0.95
+PAIR: Final = ["song", "scene", "listener"]
 """The index levels of scores that are compared pair by pair."""
-_MOST_FLIPS = 14
-"""Songs up to which all sign flips are counted, 2^14; beyond, RESAMPLES of them are drawn."""
+SONGS_A_LISTENER: Final = 2.0
+"""Songs a listener hears on average, from which on listeners recur enough to be clusters."""
+
+Bounds = tuple[float, float] | None
+"""Least and greatest value that a metric can have; None where it has none."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its interval (NaN where there is none), over `n` values of `songs` songs."""
+    """A mean and its interval (NaN where there is none), over `n` values of `songs` songs.
+
+    Attributes:
+        mean: the mean.
+        low: lower end.
+        high: upper end.
+        n: values.
+        songs: songs that they are of.
+        listeners: listeners that they are of; 0 where they are not known.
+        recur: whether listeners hear more than one song.
+        two_way: whether the interval is over songs and listeners, not songs alone.
+    """
 
     mean: float
     low: float
     high: float
     n: int
     songs: int
+    listeners: int = 0
+    recur: bool = False
+    two_way: bool = False
+
+    @property
+    def for_these_listeners(self) -> bool:
+        """Whether it holds for the listeners that were heard with, and says nothing of others."""
+        return self.recur and not self.two_way and not math.isnan(self.low)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Where the variance of a paired difference comes from.
+
+    Attributes:
+        song: standard deviation between songs.
+        listener: between listeners; NaN where they do not recur.
+        rest: of what is left.
+        effect: d_z, the mean difference over the standard deviation of single differences.
+    """
+
+    song: float
+    listener: float
+    rest: float
+    effect: float
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired difference, and the p-value of its being none."""
+    """A paired difference, the p-value of its being none, and where its variance comes from."""
 
     difference: Interval
     p: float
+    spread: Spread | None = None
 
 
-def clustered_mean(scores: pd.Series, *, level: float = LEVEL) -> Interval:
-    """The mean over all pairs, with a confidence interval clustered by song.
+def clustered_mean(scores: pd.Series, *, level: float = LEVEL, bounds: Bounds = None) -> Interval:
+    """The mean over all pairs, with a confidence interval clustered by song, and by listener.
 
     Args:
-        scores: values with an index level ``song``; nulls are left out.
+        scores: values with an index level ``song``, and perhaps ``listener``; nulls are left out.
         level: coverage of the interval.
+        bounds: least and greatest value that there can be; the interval is cut by them.
     """
-    values = scores.dropna()
-    if values.empty:
-        return Interval(np.nan, np.nan, np.nan, 0, 0)
-    sums, counts = _by_song(values)
-    mean = float(sums.sum() / counts.sum())
-    songs = len(sums)
-    if songs < 2:
-        return Interval(mean, np.nan, np.nan, len(values), songs)
-    off = sums - mean * counts  # centred first: close values would cancel badly in the squares
-    error = float(_standard_error(off, counts, np.ones((1, songs)))[0])
-    below, above = _quantiles(off, counts, error, level)
-    return Interval(mean, mean - above * error, mean - below * error, len(values), songs)
+    values, crossing = _known(scores)
+    return interval_of(values, crossing, level=level, bounds=bounds)
+
+
+def interval_of(
+    values: Array, crossing: Crossing, *, level: float = LEVEL, bounds: Bounds = None
+) -> Interval:
+    """The same for values without nulls, ``(n,)``, and whose they are."""
+    if not len(values):
+        return Interval(math.nan, math.nan, math.nan, 0, 0)
+    sums = by_song(values, crossing)
+    songs = len(sums.count)
+    listeners, recur, enough = _recurrence(crossing)
+    if songs < FEWEST_SONGS:
+        return Interval(sums.mean, math.nan, math.nan, len(values), songs, listeners, recur)
+    if enough:
+        ends = over_songs_and_listeners(by_cell(values, crossing)).t_interval(level)
+    else:
+        ends = stretched(sums, over_songs(sums), level)
+    low, high = bounded(*ends, bounds)
+    return Interval(sums.mean, low, high, len(values), songs, listeners, recur, enough)
+
+
+def estimate_of(values: Array, crossing: Crossing) -> Estimate:
+    """The variance of the mean, over songs and listeners where these recur enough."""
+    if _recurrence(crossing)[2]:
+        return over_songs_and_listeners(by_cell(values, crossing))
+    return over_songs(by_song(values, crossing))
 
 
 def paired(ours: pd.Series, theirs: pd.Series) -> pd.DataFrame:
@@ -94,39 +151,61 @@ def paired_differences(ours: pd.Series, theirs: pd.Series) -> pd.Series:
     return both["ours"] - both["theirs"]
 
 
-def compare(ours: pd.Series, theirs: pd.Series, *, level: float = LEVEL) -> Comparison:
-    """Compare two systems by (song, scene, listener)."""
-    differences = paired_differences(ours, theirs)
-    return Comparison(clustered_mean(differences, level=level), sign_flip_p(differences))
+def compare(
+    ours: pd.Series, theirs: pd.Series, *, level: float = LEVEL, bounds: Bounds = None
+) -> Comparison:
+    """Compare two systems by (song, scene, listener); `bounds` are those of their scores."""
+    return compared_with_none(paired_differences(ours, theirs), level=level, bounds=bounds)
+
+
+def compared_with_none(
+    differences: pd.Series, *, level: float = LEVEL, bounds: Bounds = None
+) -> Comparison:
+    """The mean of paired differences, their p-value and their spread; `bounds` as in `compare`."""
+    values, crossing = _known(differences)
+    reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
+    interval = interval_of(values, crossing, level=level, bounds=reach)
+    return Comparison(interval, p_of(values, crossing), spread_of(values, crossing))
 
 
 def sign_flip_p(differences: pd.Series) -> float:
-    """Two-sided p-value of a paired permutation test: the signs of whole songs are flipped.
+    """Two-sided p-value of a paired permutation test: the signs of whole clusters are flipped.
 
-    All flips are counted with up to 14 songs; with more, 9,999 are drawn and the observed one is
-    counted among them. With G songs p cannot be below ``2 / 2**G``. NaN without differences.
+    Songs are flipped and, where listeners recur enough, listeners too: see
+    :mod:`bench.leaderboard.flips`. All flips are counted with up to 14 clusters; with more, 9,999
+    are drawn and the observed one is counted among them. With G songs p cannot be below
+    ``2 / 2**G``. NaN without differences.
     """
-    values = differences.dropna()
-    if values.empty:
-        return float("nan")
-    sums, _ = _by_song(values)
-    songs = len(sums)
-    if songs <= _MOST_FLIPS:
-        bits = np.arange(2**songs)[:, None] >> np.arange(songs)
-        flips = 1.0 - 2.0 * (bits & 1)
-        extra = 0
-    else:
-        flips = np.random.default_rng(songs).choice((-1.0, 1.0), size=(RESAMPLES, songs))
-        extra = 1
-    # The tolerance keeps flips that are equal but for rounding from counting as smaller.
-    observed = abs(float(sums.sum())) - 1e-9 * float(np.abs(sums).sum())
-    reached = int(np.count_nonzero(np.abs(flips @ sums) >= observed))
-    return (reached + extra) / (len(flips) + extra)
+    return p_of(*_known(differences))
 
 
-def smallest_p(songs: int) -> float:
-    """The smallest p-value that :func:`sign_flip_p` can give."""
-    return 2.0 / 2**songs if songs <= _MOST_FLIPS else 1.0 / (RESAMPLES + 1)
+def p_of(values: Array, crossing: Crossing) -> float:
+    """The same for differences without nulls, ``(n,)``, and whose they are."""
+    if not len(values):
+        return math.nan
+    sums = by_song(values, crossing)
+    p = flip_p(sums.total)
+    if len(sums.count) < FEWEST_SONGS or not _recurrence(crossing)[2]:
+        return p
+    both = over_songs_and_listeners(by_cell(values, crossing))
+    return max(p, flip_p(by_listener(values, crossing).total), both.p())
+
+
+def spread_of(values: Array, crossing: Crossing) -> Spread | None:
+    """Standard deviations by song, listener and rest; None below FEWEST_SONGS songs."""
+    if not len(values) or len(by_song(values, crossing).count) < FEWEST_SONGS:
+        return None
+    estimate = over_songs(by_song(values, crossing))
+    if crossing.listener is not None:
+        # Between few listeners the spread is badly known, and still worth telling; where they hear
+        # hardly more than one song each, it cannot be told from that of songs.
+        cells = by_cell(values, crossing)
+        if cells.count.shape[1] > 1 and cells.songs_a_listener >= SONGS_A_LISTENER:
+            estimate = over_songs_and_listeners(cells)
+    total = math.sqrt(float(np.nansum(estimate.components)))
+    effect = estimate.mean / total if total > 0.0 else math.nan
+    song, listener, rest = (math.sqrt(part) for part in estimate.components)
+    return Spread(song, listener, rest, effect)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -159,9 +238,16 @@ def rank_ranges(systems: Sequence[pd.Series], *, level: float = LEVEL) -> list[t
     others = len(systems) - 1
     best = [1] * len(systems)
     worst = [len(systems)] * len(systems)
+    if others < 1:
+        return list(zip(best, worst, strict=True))
+    table = pd.concat(systems, axis=1)
+    values, crossing = table.to_numpy(np.float64), Crossing.of(table.index)
     for one, two in combinations(range(len(systems)), 2):
-        differences = paired_differences(systems[one], systems[two])
-        interval = clustered_mean(differences, level=1.0 - (1.0 - level) / others)
+        differences = values[:, one] - values[:, two]
+        both = ~np.isnan(differences)
+        interval = interval_of(
+            differences[both], crossing.where(both), level=1.0 - (1.0 - level) / others
+        )
         if interval.low > 0 or interval.high < 0:
             better, worse = (one, two) if interval.low > 0 else (two, one)
             best[worse] += 1
@@ -179,54 +265,33 @@ def saturated(systems: Sequence[pd.Series], *, within: float = 0.01) -> pd.Index
     return table.index[spread <= within]
 
 
-def _by_song(values: pd.Series) -> tuple[Array, Array]:
-    """Sum and number of each song's values."""
-    grouped = values.groupby(level="song", sort=True)
-    return grouped.sum().to_numpy(np.float64), grouped.size().to_numpy().astype(np.float64)
+def song_median(scores: pd.Series) -> float:
+    """The median over songs of each song's mean; NaN without values."""
+    means = scores.dropna().groupby(level="song").mean()
+    return float(means.median()) if len(means) else math.nan
 
 
-def _standard_error(off: Array, counts: Array, draws: Array) -> Array:
-    """Cluster-robust standard error of the mean of each draw, with the G / (G - 1) correction.
+def over_units(values: Sequence[float], *, level: float = LEVEL, bounds: Bounds = None) -> Interval:
+    """The mean of independent values, such as one a seed, with Student's t interval.
 
-    With s_g the sum of song g, n_g its number of values and m the mean sum(s_g) / sum(n_g), its
-    variance, linearised, is G / (G - 1) times sum((s_g - m * n_g)^2) / sum(n_g)^2.
-
-    Args:
-        off: ``s_g - c * n_g`` for a constant c, which the result does not depend on.
-        counts: ``n_g``.
-        draws: how often each song is drawn, ``(B, G)``.
+    There is none for fewer than three values, for the reason for which two songs have none.
     """
-    songs = len(off)
-    total = draws @ counts
-    mean = (draws @ off) / total
-    squares = draws @ off**2 - 2 * mean * (draws @ (off * counts)) + mean**2 * (draws @ counts**2)
-    error: Array = np.sqrt(songs / (songs - 1) * np.maximum(squares, 0.0)) / total
-    return error
+    single = Crossing(np.arange(len(values)), None)
+    return interval_of(np.asarray(values, np.float64), single, level=level, bounds=bounds)
 
 
-def _quantiles(off: Array, counts: Array, error: float, level: float) -> tuple[float, float]:
-    """The lower and upper quantile of (estimate - truth) / standard error."""
-    tail = (1.0 - level) / 2.0
-    songs = len(off)
-    if songs < FEWEST_SONGS:
-        from scipy.stats import t
-
-        quantile = float(t.ppf(1.0 - tail, songs - 1))
-        return -quantile, quantile
-    draws = _draws(songs)
-    errors = _standard_error(off, counts, draws)
-    # A draw of one song alone, or of equal ones, has no spread to be studentised by.
-    usable = errors > 1e-6 * error
-    if not usable.any():
-        return 0.0, 0.0
-    ratios = (draws[usable] @ off) / (draws[usable] @ counts) / errors[usable]
-    low, high = np.quantile(ratios, (tail, 1.0 - tail))
-    return float(low), float(high)
+def _known(scores: pd.Series) -> tuple[Array, Crossing]:
+    """Values without nulls, and whose they are."""
+    values = scores.to_numpy(np.float64)
+    there = ~np.isnan(values)
+    return values[there], Crossing.of(scores.index).where(there)
 
 
-@lru_cache(maxsize=8)
-def _draws(songs: int) -> Array:
-    """How often each song is in each resample, ``(RESAMPLES, songs)``; the same at every call."""
-    rng = np.random.default_rng(songs)
-    draws: Array = rng.multinomial(songs, np.full(songs, 1 / songs), RESAMPLES).astype(np.float64)
-    return draws
+def _recurrence(crossing: Crossing) -> tuple[int, bool, bool]:
+    """How many listeners there are, whether any hears two songs, whether they are clusters."""
+    if crossing.listener is None:
+        return 0, False, False
+    cells = by_cell(np.zeros(len(crossing.song)), crossing)
+    listeners, songs = cells.count.shape[1], cells.songs_a_listener
+    enough = listeners >= FEWEST_LISTENERS and songs >= SONGS_A_LISTENER
+    return listeners, songs > 1.0, enough

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
+from bench.board.schema import PROFILE_METRIC
 from bench.leaderboard.comparison import PairOfRuns, settings_that_differ
 from bench.leaderboard.effects import Effect
 from bench.leaderboard.export import interval
 from bench.leaderboard.groups import GroupEffect
 from bench.tables.sections import Section, finite
 
+if TYPE_CHECKING:
+    from bench.board.store import Board
+
 EFFECT_WORDS: Final = (
     "Each row compares the runs of a level with those of the reference level that are equal in all "
     "else (matches), paired by (song, scene, listener) and seed, and averages over them. Intervals "
-    "are clustered by song; p is corrected by Holm over the rows; what does not apply to a run "
-    "(the loss of one that trains nothing) equals everything."
+    "are clustered by song, and by listener where listeners recur; p is corrected by Holm over the "
+    "rows; what does not apply to a run (the loss of one that trains nothing) equals everything."
 )
 
 GRADE_WORDS: Final = (
@@ -26,8 +30,17 @@ GRADE_WORDS: Final = (
 )
 MEASURE_WORDS: Final = (
     "Differences are paired by (song, scene, listener) over the pairs that both runs have; "
-    "brackets hold 95 % intervals clustered by song; p is of a permutation test that flips whole "
-    "songs, p holm the same corrected over the table."
+    "brackets hold 95 % intervals clustered by song, and by listener where listeners recur; p is "
+    "of a permutation test that flips whole songs, and whole listeners, of which the larger "
+    "counts; p holm is the same corrected over the table."
+)
+SPREAD_WORDS: Final = (
+    "Standard deviations of the paired difference A - B: between songs, between listeners, and of "
+    "the rest. d z is the mean difference over the standard deviation of single differences."
+)
+HEADROOM_WORDS: Final = (
+    "The share of the way from the untouched mixture to the clean stems, each with the gains that "
+    "the scene asks for: (score - mixture) / (clean stems - mixture), over the pairs that all have."
 )
 
 
@@ -104,9 +117,46 @@ def comparison_sections(pair: PairOfRuns, most: int = 5) -> list[Section]:
     return [
         Section("What was run differently", settings),
         Section("By metric and part", measures, MEASURE_WORDS),
+        _spread_section(pair),
+        _headroom_section(pair),
         groups_section(pair.groups),
         Section(f"Scenes that differ most ({pair.measures[0].metric})", scenes),
     ]
+
+
+def _spread_section(pair: PairOfRuns) -> Section:
+    """Where the variance of the difference comes from, by metric and part."""
+    rows = tuple(
+        {
+            "metric": one.metric,
+            "part": one.part,
+            "sd_song": finite(one.comparison.spread.song),
+            "sd_listener": finite(one.comparison.spread.listener),
+            "sd_rest": finite(one.comparison.spread.rest),
+            "d_z": finite(one.comparison.spread.effect),
+            "listeners": one.comparison.difference.listeners,
+            "songs": one.comparison.difference.songs,
+        }
+        for one in pair.measures
+        if one.comparison.spread is not None
+    )
+    return Section("Where the difference varies", rows, SPREAD_WORDS)
+
+
+def _headroom_section(pair: PairOfRuns) -> Section:
+    found = pair.headroom
+    if found is None:
+        return Section("Share of the headroom", ())
+    row = {
+        "metric": pair.measures[0].metric,
+        "mixture": found.floor,
+        "clean_stems": found.ceiling,
+        "A": found.ours,
+        "B": found.theirs,
+        "difference": found.ours - found.theirs,
+        "n": found.n,
+    }
+    return Section("Share of the headroom", (row,), HEADROOM_WORDS)
 
 
 def comparison_words(pair: PairOfRuns) -> list[str]:
@@ -118,6 +168,27 @@ def comparison_words(pair: PairOfRuns) -> list[str]:
         f"A: {pair.ours['label']} ({pair.ours['run_id']})",
         f"B: {pair.theirs['label']} ({pair.theirs['run_id']})",
         f"{first.metric}: A - B = {found.mean:+.3f}{bounds}, p = {first.comparison.p:.3g}, "
-        f"n = {found.n} pairs of {found.songs} songs",
+        f"n = {found.n} pairs of {found.songs} songs{_listeners(found.listeners)}",
         *(f"- {note}" for note in pair.notes),
     ]
+
+
+def profile_rows(board: Board, labels: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Seconds a pair by stage of scoring, by run, of the runs that have them.
+
+    Args:
+        board: where the runs are kept.
+        labels: what to call each run, by its id.
+    """
+    rows = {}
+    for run_id, label in labels.items():
+        scores = board.scores(run_id, metric=PROFILE_METRIC)
+        pairs = len(scores[["scene", "listener"]].drop_duplicates())
+        if pairs:
+            stages = scores.groupby("part", sort=False)["value"].sum() / pairs
+            rows[run_id] = {"system": label, **stages, "total": stages.sum(), "pairs": pairs}
+    return rows
+
+
+def _listeners(number: int) -> str:
+    return f" and {number} listeners" if number else ""

@@ -7,33 +7,48 @@ scores is a row, a failed pair is counted, and whatever limits a comparison is s
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 
 from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.board.store import Board
+from bench.leaderboard.clusters import mean_over
 from bench.leaderboard.headline import column_of, ear_columns, ordered_metrics, validation_of
 from bench.leaderboard.model import OTHER_DATA, Column, Leaderboard, Row
 from bench.leaderboard.notes import board_notes
-from bench.leaderboard.statistics import PAIR, clustered_mean, compare, holm, rank_ranges, saturated
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """A run with its scores by column key, each indexed by PAIR."""
-
-    run: dict[str, Any]
-    label: str
-    scores: Mapping[str, pd.Series]
-    n_failed: int
-    unranked_reason: str
+from bench.leaderboard.references import OWN_GAINS, applied_gains, are_none, references_of
+from bench.leaderboard.statistics import (
+    PAIR,
+    clustered_mean,
+    over_units,
+    saturated,
+    song_median,
+)
+from bench.leaderboard.systems import (
+    Entry,
+    System,
+    baseline_of,
+    contrasts_of,
+    differences_to,
+    of_one_seed,
+    p_values_of,
+    ranks_of,
+    systems_of,
+)
 
 
 def leaderboard(
-    board: Board, suite: str, split: str, protocol: str, *, baseline: str = ""
+    board: Board,
+    suite: str,
+    split: str,
+    protocol: str,
+    *,
+    baseline: str = "",
+    contrasts: Sequence[tuple[str, str]] = (),
 ) -> Leaderboard:
     """Build the leaderboard of a board.
 
@@ -42,26 +57,34 @@ def leaderboard(
         suite: rows of this suite only.
         split: of this split only.
         protocol: and of this reference protocol only.
-        baseline: label, or ``separator + gains``, of the row that others are compared with.
+        baseline: label, or ``separator + gains``, of the row that others are compared with. Where
+            references have the systems' own gains, a row of the same separator whose gains are
+            0 dB takes its place.
+        contrasts: comparisons named beforehand, each of two labels or ``separator + gains``. With
+            any, these alone have p-values, corrected over all of them, so that further rows change
+            none.
 
-    Of runs of one configuration the newest finished one is shown.
+    Of runs of one configuration the newest finished one is shown; runs that differ in their seed
+    are one system.
     """
     runs, hidden = select_runs(board, suite, split, protocol)
     scores = board.scores([run["run_id"] for run in runs])
     columns = _columns(scores, runs)
-    entries = _entries(runs, scores, columns, split)
-    rows, alike = _ranked_rows(entries, columns, baseline)
+    entries = _entries(runs, scores, columns, split, protocol)
     table = Leaderboard(
         suite=suite,
         split=split,
         protocol=protocol,
         columns=columns,
-        rows=rows,
-        baseline=next((row.label for row in rows if row.is_baseline), ""),
+        rows=tuple(_row(entry, columns) for entry in entries),
+        baseline="",
         notes=(),
-        saturated=alike,
     )
-    notes = board_notes(table, baseline, hidden, _no_better_trained(board, rows), board.damaged)
+    if columns:
+        table = _compared(table, entries, baseline, contrasts)
+    notes = board_notes(
+        table, baseline, hidden, _no_better_trained(board, table.rows), board.damaged
+    )
     return replace(table, notes=notes)
 
 
@@ -118,7 +141,9 @@ def _entries(
     scores: pd.DataFrame,
     columns: Sequence[Column],
     split: str,
-) -> list[_Entry]:
+    protocol: str,
+) -> list[Entry]:
+    references = references_of(runs, scores, protocol)
     ended = [run for run in runs if has_ended(run)] or list(runs)
     data = fingerprint(ended[-1], split) if ended else ""
     labels = [run["label"] or f"{run['separator']} + {run['gains']}" for run in runs]
@@ -128,15 +153,20 @@ def _entries(
         failed = own.loc[own["status"] == "failed", ["scene", "listener"]]
         twin = labels.count(label) > 1
         entries.append(
-            _Entry(
+            Entry(
                 run=run,
                 label=f"{label} [{run['run_id']}]" if twin else label,
                 scores={column.key: scores_by_pair(own, column.key) for column in columns},
                 n_failed=len(failed.drop_duplicates()),
                 unranked_reason=_unranked_reason(run, own, split, data),
+                reference=references[str(run["run_id"])],
+                silent=protocol == OWN_GAINS and are_none(applied_gains(own, str(run["run_id"]))),
             )
         )
-    return entries
+    if not columns:
+        return entries
+    first = columns[0].key
+    return sorted(entries, key=lambda e: -e.scores[first].mean() if len(e.scores[first]) else 9)
 
 
 def fingerprint(run: Mapping[str, Any], split: str) -> str:
@@ -176,60 +206,98 @@ def scores_by_pair(scores: pd.DataFrame, key: str) -> pd.Series:
     return chosen.assign(song=song).set_index(PAIR)["value"].dropna()
 
 
-def _ranked_rows(
-    entries: Sequence[_Entry], columns: Sequence[Column], baseline: str
-) -> tuple[tuple[Row, ...], tuple[tuple[str, str], ...]]:
-    if not columns:
-        return tuple(_row(entry, columns) for entry in entries), ()
-    first = columns[0].key
-    entries = sorted(entries, key=lambda e: -e.scores[first].mean() if len(e.scores[first]) else 9)
-    ranked = [entry for entry in entries if not entry.unranked_reason and len(entry.scores[first])]
-    ranges = rank_ranges([entry.scores[first] for entry in ranked])
-    ranks = {entry.label: place for entry, place in zip(ranked, ranges, strict=True)}
-    comparable = [e for e in entries if len(e.scores[first]) and e.unranked_reason != OTHER_DATA]
-    base = _find_baseline(comparable, baseline)
-    rows = [_row(entry, columns, ranks.get(entry.label)) for entry in entries]
-    if base is not None:
-        rows = _with_differences(rows, comparable, base, first)
+def _compared(
+    table: Leaderboard,
+    entries: Sequence[Entry],
+    baseline: str,
+    contrasts: Sequence[tuple[str, str]],
+) -> Leaderboard:
+    """The table with ranks, differences, contrasts, and summaries of several seeds."""
+    first = table.columns[0]
+    systems = systems_of(entries, first.key)
+    comparable = [s for s in systems if len(s.scores) and s.first.unranked_reason != OTHER_DATA]
+    base = baseline_of(comparable, baseline)
+    named = contrasts_of(comparable, contrasts, first)
+    differences = differences_to(comparable, base, first)
+    p_values = p_values_of(differences, base, comparable, named if contrasts else None)
+    ranks = ranks_of(systems)
+    rows: list[Row] = []
+    summaries: list[Row] = []
+    for system in systems:
+        several = len(system.entries) > 1
+        line = _summary(system, table.columns) if several else _row(system.first, table.columns)
+        (summaries if several else rows).append(
+            replace(
+                line,
+                rank=ranks.get(system.label),
+                difference=differences.get(system.label),
+                p=p_values.get(system.label),
+                is_baseline=base is not None and system.label == base.label,
+            )
+        )
+        for entry in system.entries if several else ():
+            alone = of_one_seed(entry, base, system, first)
+            p = None if alone is None else math.nan
+            row = _row(entry, table.columns, system.label)
+            rows.append(replace(row, difference=alone, p=p))
+    order = [str(entry.run["run_id"]) for entry in entries]
+    rows.sort(key=lambda row: order.index(str(row.run["run_id"])))
     alike: tuple[tuple[str, str], ...] = ()
     if len(comparable) > 1:
-        pairs = saturated([entry.scores[first] for entry in comparable])
+        pairs = saturated([system.scores for system in comparable])
         alike = tuple((scene, listener) for _, scene, listener in pairs)
-    return tuple(rows), alike
+    return replace(
+        table,
+        rows=tuple(rows),
+        summaries=tuple(summaries),
+        contrasts=tuple(named),
+        baseline=base.label if base else "",
+        saturated=alike,
+    )
 
 
-def _row(entry: _Entry, columns: Sequence[Column], rank: tuple[int, int] | None = None) -> Row:
+def _row(entry: Entry, columns: Sequence[Column], system: str = "") -> Row:
     first = columns[0].key if columns else ""
-    values = {key: clustered_mean(scores) for key, scores in entry.scores.items() if len(scores)}
+    values = {
+        column.key: clustered_mean(entry.scores[column.key], bounds=column.bounds)
+        for column in columns
+        if len(entry.scores[column.key])
+    }
     return Row(
         run=entry.run,
         label=entry.label,
-        rank=rank,
+        rank=None,
         unranked_reason=entry.unranked_reason,
         n=values[first].n if first in values else 0,
         n_failed=entry.n_failed,
         values=values,
+        medians={c.key: song_median(entry.scores[c.key]) for c in columns if c.key in values},
+        system=system,
+        reference=entry.reference,
     )
 
 
-def _find_baseline(entries: Sequence[_Entry], baseline: str) -> _Entry | None:
-    """By label, else by ``separator + gains``, the newest of several."""
-    exact = [entry for entry in entries if entry.label == baseline]
-    plain = [e for e in entries if f"{e.run['separator']} + {e.run['gains']}" == baseline]
-    found = exact or sorted(plain, key=lambda entry: str(entry.run["created"]))
-    return found[-1] if found else None
-
-
-def _with_differences(
-    rows: Sequence[Row], entries: Sequence[_Entry], base: _Entry, first: str
-) -> list[Row]:
-    others = [entry for entry in entries if entry is not base]
-    found = [compare(entry.scores[first], base.scores[first]) for entry in others]
-    corrected = holm([comparison.p for comparison in found])
-    by_label = {e.label: (c, p) for e, c, p in zip(others, found, corrected, strict=True)}
-    return [
-        replace(row, difference=by_label[row.label][0], p=by_label[row.label][1])
-        if row.label in by_label
-        else replace(row, is_baseline=row.label == base.label)
-        for row in rows
-    ]
+def _summary(system: System, columns: Sequence[Column]) -> Row:
+    """The mean over seeds, of the pairs that all of them have, with intervals over seeds."""
+    values, medians = {}, {}
+    for column in columns:
+        scores = [entry.scores[column.key] for entry in system.entries]
+        table = pd.concat(scores, axis=1, join="inner").dropna()
+        if len(table):
+            over = over_units(table.mean().tolist(), bounds=column.bounds)
+            whole = clustered_mean(table.iloc[:, 0])
+            values[column.key] = replace(over, n=whole.n, songs=whole.songs)
+            medians[column.key] = song_median(mean_over(scores))
+    shared = dict(system.first.run) | {"run_id": "", "seed": None, "label": system.label}
+    return Row(
+        run=shared,
+        label=system.label,
+        rank=None,
+        unranked_reason=system.first.unranked_reason,
+        n=len(system.scores),
+        n_failed=sum(entry.n_failed for entry in system.entries),
+        values=values,
+        medians=medians,
+        seeds=tuple(int(entry.run["seed"] or 0) for entry in system.entries),
+        reference=system.first.reference,
+    )

@@ -2,5 +2,5 @@
 
 Nothing heavy is imported here: `bench.listening.page.write_pages` writes the pages,
 `bench.listening.mushra.make_test` a test, `bench.listening.ratings.import_ratings` reads what
-participants hand in.
+participants send.
 """

@@ -36,7 +36,7 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Levelled:
+class MatchedSignals:
     """Signals at one level.
 
     Attributes:
@@ -55,23 +55,23 @@ def loudness_of(signal: Array) -> float:
     return float(integrated_loudness(signal, RATE))
 
 
-def match_levels(signals: Mapping[str, Array]) -> Levelled:
+def match_levels(signals: Mapping[str, Array]) -> MatchedSignals:
     """Bring all to the same integrated loudness: LOUDNESS, or the most that keeps peaks to PEAK."""
     levels = {name: loudness_of(signal) for name, signal in signals.items()}
     heard = {name: level for name, level in levels.items() if np.isfinite(level)}
     rooms = [level + PEAK - _peak(signals[name]) for name, level in heard.items()]
     target = min([LOUDNESS, *rooms])
     changes = {name: target - heard[name] if name in heard else 0.0 for name in signals}
-    return Levelled(_changed(signals, changes), changes, target)
+    return MatchedSignals(_changed(signals, changes), changes, target)
 
 
-def lift_together(signals: Mapping[str, Array], first: str) -> Levelled:
+def lift_together(signals: Mapping[str, Array], first: str) -> MatchedSignals:
     """Change all by the same amount, so that `first` comes to LOUDNESS, or what peaks allow."""
     level = loudness_of(signals[first])
     peaks = [_peak(signal) for signal in signals.values() if np.any(signal)]
     change = min([LOUDNESS - level if np.isfinite(level) else 0.0, *(PEAK - p for p in peaks)])
     changes = dict.fromkeys(signals, change)
-    return Levelled(_changed(signals, changes), changes, level + change)
+    return MatchedSignals(_changed(signals, changes), changes, level + change)
 
 
 def flac(signal: Array) -> bytes:
@@ -110,7 +110,7 @@ def spectrogram(signal: Array) -> bytes:
 
 
 def place_of(frequency: float) -> float:
-    """Where a frequency in Hz is in a spectrogram: 0 at the bottom, 1 at the top."""
+    """The place of a frequency in Hz in a spectrogram: 0 at the bottom, 1 at the top."""
     return float(np.log(frequency / LOWEST) / np.log(HIGHEST / LOWEST))
 
 

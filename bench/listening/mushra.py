@@ -17,7 +17,7 @@ from scipy.signal import firwin, oaconvolve
 
 from bench.errors import BenchError
 from bench.listening.audio import RATE, Array, flac, match_levels, text_of
-from bench.listening.render import MIXTURE, REFERENCE, Heard
+from bench.listening.render import MIXTURE, REFERENCE, HeardPair
 from bench.report.html import STYLE, fill, write
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _HEARD: Final = {
 
 def make_test(
     out: Path,
-    heard: Sequence[Heard],
+    heard: Sequence[HeardPair],
     runs: Sequence[StoredRun],
     *,
     way: str,
@@ -79,9 +79,9 @@ def make_test(
         key[trial["code"]] = secrets
     count = len(trials[0]["signals"])
     page = fill(
-        _TEMPLATES / "test.html.j2",
-        styles=(STYLE, _TEMPLATES / "listening.css", _TEMPLATES / "test.css"),
-        scripts=(_TEMPLATES / "player.js", _TEMPLATES / "test.js"),
+        _TEMPLATES / "mushra.html.j2",
+        styles=(STYLE, _TEMPLATES / "listening.css", _TEMPLATES / "mushra.css"),
+        scripts=(_TEMPLATES / "player.js", _TEMPLATES / "mushra.js"),
         functions={},
         content={
             "trials": len(trials),
@@ -132,7 +132,7 @@ def low_pass(signal: Array, cutoff: float) -> Array:
     return filtered
 
 
-def _check(heard: Sequence[Heard], way: str, anchors: Sequence[float]) -> None:
+def _check(heard: Sequence[HeardPair], way: str, anchors: Sequence[float]) -> None:
     signals = heard[0].ways[way].signals
     if REFERENCE not in signals:
         hint = "Take runs of the protocol challenge, or of one gain strategy."
@@ -147,14 +147,14 @@ def _check(heard: Sequence[Heard], way: str, anchors: Sequence[float]) -> None:
 
 
 def _trial(
-    heard: Heard,
+    heard: HeardPair,
     labels: Mapping[str, str],
     way: str,
     anchors: Sequence[float],
     with_mixture: bool,
     secret: str,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the page is given of a trial, and what only the key says."""
+    """The page's part of a trial, and the part that only the key has."""
     signals = dict(heard.ways[way].signals)
     if not with_mixture:
         del signals[MIXTURE]

@@ -13,9 +13,11 @@ import pandas as pd
 from bench.api import EARS, STEMS
 from bench.errors import BenchError
 from bench.hearing.audiograms import hearing_loss_group
+from bench.leaderboard.headline import column_of
+from bench.leaderboard.model import Column
 from bench.leaderboard.render import clean
 from bench.listening.audio import flac, place_of, spectrogram, text_of
-from bench.listening.render import MIXTURE, REFERENCE, Heard
+from bench.listening.render import MIXTURE, REFERENCE, HeardPair
 from bench.listening.simulation import WORST
 from bench.report.html import STYLE, fill, write
 from bench.spec.identity import code_hash
@@ -23,7 +25,7 @@ from bench.version import __version__
 
 if TYPE_CHECKING:
     from bench.board.store import Board
-    from bench.listening.audio import Levelled
+    from bench.listening.audio import MatchedSignals
     from bench.runs.restore import StoredRun
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -35,11 +37,13 @@ TITLES: Final = {
 }
 
 
-def write_pages(board: Board, out: Path, runs: Sequence[StoredRun], heard: Sequence[Heard]) -> Path:
+def write_pages(
+    board: Board, out: Path, runs: Sequence[StoredRun], heard: Sequence[HeardPair]
+) -> Path:
     """Write a page for each pair.
 
     Args:
-        board: whose HAAQI is shown.
+        board: whose scores are shown: those of the first metric of the suite.
         out: folder to write; the first pair's page is its index.html.
         runs: whose outputs were rendered.
         heard: from :func:`bench.listening.selection.render_all`.
@@ -50,7 +54,7 @@ def write_pages(board: Board, out: Path, runs: Sequence[StoredRun], heard: Seque
     Raises:
         BenchError: the folder cannot be written.
     """
-    scores = board.scores([run.run_id for run in runs], metric="haaqi")
+    scores = board.scores([run.run_id for run in runs], metric=runs[0].spec.headline)
     files = ["index.html", *(f"pair-{number}.html" for number in range(2, len(heard) + 1))]
     pairs = [
         (f"{one.scene.id}, {one.listener.id}", file) for one, file in zip(heard, files, strict=True)
@@ -79,17 +83,18 @@ def _page(content: dict[str, Any]) -> str:
 
 
 def _content(
-    heard: Heard, runs: Sequence[StoredRun], scores: pd.DataFrame, board: Board
+    heard: HeardPair, runs: Sequence[StoredRun], scores: pd.DataFrame, board: Board
 ) -> dict[str, Any]:
     scene, listener = heard.scene, heard.listener
     labels = {run.run_id: run.label for run in runs}
     names = list(next(iter(heard.ways.values())).signals)
+    metric = column_of(runs[0].spec.headline)
     own = scores[(scores.scene == scene.id) & (scores.listener == listener.id)]
     rows = [
         {
             "name": name,
             "label": _label(name, labels),
-            "scores": _scores(own[own.run_id == name]),
+            "scores": _scores(own[own.run_id == name], metric),
             "gains": _gains(name, heard),
         }
         for name in names
@@ -104,6 +109,7 @@ def _content(
         "grade": _grade(hearing_loss_group(listener)),
         "excerpt_words": _excerpt_words(heard),
         "stems": STEMS,
+        "metric": metric.title,
         "ways": [
             {"name": way, "title": TITLES[way], "words": _words(way, levelled)}
             for way, levelled in heard.ways.items()
@@ -127,8 +133,8 @@ def _content(
     }
 
 
-def _way(name: str, levelled: Levelled, labels: Mapping[str, str]) -> dict[str, Any]:
-    """One way of hearing, for the player."""
+def _way(name: str, levelled: MatchedSignals, labels: Mapping[str, str]) -> dict[str, Any]:
+    """The signals of one way of hearing, for the player."""
     return {
         "name": name,
         "signals": {
@@ -150,13 +156,16 @@ def _label(name: str, labels: Mapping[str, str]) -> str:
     return f"reference of {labels[run_id]}" if start == REFERENCE else labels[name]
 
 
-def _scores(own: pd.DataFrame) -> list[str]:
-    """HAAQI, mean, left and right; a dash where the board has none."""
+def _scores(own: pd.DataFrame, metric: Column) -> list[str]:
+    """Mean, left and right of a metric; a dash where the board has none."""
     values = own[own.status == "ok"].set_index("part")["value"]
-    return [f"{values[part]:.3f}" if part in values else "–" for part in ("mean", *EARS)]
+    return [
+        f"{values[part] * metric.scale:.{metric.decimals}f}" if part in values else "–"
+        for part in ("mean", *EARS)
+    ]
 
 
-def _gains(name: str, heard: Heard) -> list[str]:
+def _gains(name: str, heard: HeardPair) -> list[str]:
     """Gains by stem, of the ears where they differ."""
     if name == REFERENCE:
         return [f"{gain:+.1f}" for gain in heard.scene.gains]
@@ -170,7 +179,7 @@ def _grade(name: str) -> str:
     return "no" if name == "normal" else name
 
 
-def _excerpt_words(heard: Heard) -> str:
+def _excerpt_words(heard: HeardPair) -> str:
     whole = heard.scene.frames / heard.scene.sample_rate
     if whole - heard.seconds < 0.01:
         return f"The whole scene, {heard.seconds:.0f} s."
@@ -181,7 +190,7 @@ def _excerpt_words(heard: Heard) -> str:
     )
 
 
-def _words(way: str, levelled: Levelled) -> str:
+def _words(way: str, levelled: MatchedSignals) -> str:
     level = f"{levelled.loudness:.1f} LUFS"
     if way == "remix":
         return (
@@ -190,7 +199,7 @@ def _words(way: str, levelled: Levelled) -> str:
         )
     if way == "amplified":
         return (
-            "What the hearing aid hands to the ears, amplified by the prescription for this "
+            "What the hearing aid plays to the ears, amplified by the prescription for this "
             "listener: resampled, clipped and quantised as it is scored (the reference is not). "
             "Every signal was then brought to the same integrated loudness (ITU-R BS.1770-4), "
             f"{level}, well below what the ears would get. For others than the listener it is "

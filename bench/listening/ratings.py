@@ -56,10 +56,11 @@ class Participant:
 
 
 @dataclass(frozen=True)
-class Imported:
-    """What an import brought.
+class ImportedRatings:
+    """The ratings that a board has of a listening test, after an import.
 
     Attributes:
+        board: folder of the board.
         test: the test's id.
         participants: all of the board's, by code.
         ratings: of those who count: ``participant``, ``scene``, ``listener``, ``kind``, ``name``
@@ -67,19 +68,20 @@ class Imported:
         absent: labels of runs that were rated and are not on the board.
     """
 
+    board: Path
     test: str
     participants: tuple[Participant, ...]
     ratings: pd.DataFrame
     absent: tuple[str, ...]
 
 
-def import_ratings(board: Board, key: Path, files: Sequence[Path]) -> Imported:
+def import_ratings(board: Board, key: Path, files: Sequence[Path]) -> ImportedRatings:
     """Keep the files of participants in a board, and make its scores of all that it has.
 
     Args:
         board: with the runs that were rated.
         key: the test's key.json.
-        files: what participants handed in.
+        files: those that participants sent.
 
     Raises:
         BenchError: a file is damaged, of another test, incomplete, or rates what is not in it.
@@ -101,7 +103,8 @@ def import_ratings(board: Board, key: Path, files: Sequence[Path]) -> Imported:
         [row for one in everyone if one["participant"] in counted for row in _rows(one, answers)],
         columns=["participant", "scene", "listener", "kind", "name", "run_id", "rating"],
     )
-    return Imported(test, participants, ratings, tuple(_write_scores(board, answers, ratings)))
+    absent = tuple(_write_scores(board, answers, ratings))
+    return ImportedRatings(board.path, test, participants, ratings, absent)
 
 
 def read_key(path: Path) -> dict[str, Any]:
@@ -117,7 +120,7 @@ def read_key(path: Path) -> dict[str, Any]:
 
 
 def read_ratings(path: Path, answers: Mapping[str, Any]) -> dict[str, Any]:
-    """What a participant handed in, checked against the key.
+    """The ratings of one participant, checked against the key.
 
     Raises:
         BenchError: it is of another test, damaged, or not complete.

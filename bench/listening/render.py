@@ -1,4 +1,4 @@
-"""What there is to hear of a (scene, listener) pair: mixture, reference and every system's output.
+"""Render a (scene, listener) pair to be heard: mixture, reference and every output.
 
 Everything comes from the code that scores: `bench.evaluation.protocol` and the runs' own systems.
 """
@@ -17,7 +17,7 @@ import torch
 from bench.api import Rendering, Scene
 from bench.evaluation.protocol import Excerpt, render, separate
 from bench.hearing.calibration import level1
-from bench.listening.audio import RATE, Levelled, lift_together, loudness_of, match_levels
+from bench.listening.audio import RATE, MatchedSignals, lift_together, loudness_of, match_levels
 from bench.listening.simulation import with_hearing_loss
 from bench.system.output import OUTPUT_RATE, to_output
 
@@ -37,7 +37,7 @@ Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Heard:
+class HeardPair:
     """A (scene, listener) pair to be heard.
 
     Attributes:
@@ -55,7 +55,7 @@ class Heard:
     listener: Listener
     start: float
     seconds: float
-    ways: Mapping[str, Levelled]
+    ways: Mapping[str, MatchedSignals]
     gains: Mapping[str, Array]
 
 
@@ -66,7 +66,7 @@ def hear(
     *,
     seconds: float,
     ways: Sequence[str],
-) -> Iterator[Heard]:
+) -> Iterator[HeardPair]:
     """Render an excerpt from the middle of a scene through systems, for one listener at a time.
 
     Args:
@@ -87,7 +87,7 @@ def hear(
         }
         first = next(iter(systems.values()))[1]
         signals = _signals(excerpt, renderings, first, listener)
-        yield Heard(
+        yield HeardPair(
             scene=scene,
             listener=listener,
             start=start / scene.sample_rate,
@@ -120,7 +120,7 @@ def _signals(
 
 
 def _references(renderings: Mapping[str, Rendering]) -> dict[str, Rendering]:
-    """By name the renderings whose references are to be heard: one where all have the same."""
+    """The renderings whose references are to be heard, by name: one where all have the same."""
     first, *others = renderings.values()
     if all(torch.equal(first.remix_reference, one.remix_reference) for one in others):
         return {REFERENCE: first}
@@ -132,7 +132,7 @@ def _levelled(
     signals: Mapping[str, Mapping[str, Array]],
     renderings: Mapping[str, Rendering],
     listener: Listener,
-) -> Levelled:
+) -> MatchedSignals:
     if way != "simulated":
         return match_levels(signals[way])
     # The loss depends on the level. So signals are matched at the ear, before it, to the reference

@@ -1,4 +1,4 @@
-"""What is to be heard: runs of a board, scenes, listeners."""
+"""Choose what is to be heard: runs of a board, scenes, listeners."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.leaderboard.table import select_runs
-from bench.listening.render import Heard, hear
+from bench.listening.render import HeardPair, hear
 from bench.runs.restore import StoredRun, stored_run
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.resolve import open_dataset
@@ -69,8 +69,8 @@ def choose_runs(
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """What is to be heard: scenes with their listeners, and the runs."""
+class Excerpts:
+    """The scenes with their listeners, and the runs, that are to be heard."""
 
     scenes: Sequence[tuple[Scene, Sequence[str]]]
     runs: Sequence[StoredRun]
@@ -88,7 +88,7 @@ def choose(
     scenes: Sequence[str],
     listeners: Sequence[str],
     plugins: Plugins,
-) -> Chosen:
+) -> Excerpts:
     """Look up scenes and listeners of the runs' split.
 
     Args:
@@ -108,16 +108,16 @@ def choose(
     for kind, names, there in (("scene", scenes, known), ("listener", listeners, people)):
         for name in names:
             if name not in there:
-                hint = near_match(name, list(there)[:50])
+                hint = suggest(name, list(there)[:50])
                 raise BenchError(f"the split '{spec.split}' has no {kind} '{name}'", hint=hint)
     wanted = list(dict.fromkeys(scenes)) or [_most_different(board, runs, list(known))]
     who = tuple(dict.fromkeys(listeners))
     found = [(known[name], who or known[name].listeners[:1]) for name in wanted]
-    return Chosen(found, runs, dataset)
+    return Excerpts(found, runs, dataset)
 
 
 def _most_different(board: Board, runs: Sequence[StoredRun], known: Sequence[str]) -> str:
-    scores = board.scores([run.run_id for run in runs], metric="haaqi")
+    scores = board.scores([run.run_id for run in runs], metric=runs[0].spec.headline)
     scores = scores[(scores.part == "mean") & (scores.status == "ok") & scores.scene.isin(known)]
     means = scores.groupby(["scene", "run_id"]).value.mean().unstack()
     spread = means.max(axis=1) - means.min(axis=1)
@@ -125,13 +125,13 @@ def _most_different(board: Board, runs: Sequence[StoredRun], known: Sequence[str
 
 
 def render_all(
-    chosen: Chosen,
+    chosen: Excerpts,
     plugins: Plugins,
     *,
     seconds: float,
     ways: Sequence[str],
     progress: Progress = NO_PROGRESS,
-) -> list[Heard]:
+) -> list[HeardPair]:
     """Render what was chosen."""
     systems = {run.run_id: (run, run.system(plugins)) for run in chosen.runs}
     people = chosen.dataset.listeners(chosen.runs[0].spec.split)

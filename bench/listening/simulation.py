@@ -1,4 +1,4 @@
-"""What a listener hears, for those who hear well: the MSBG model of hearing loss.
+"""Simulate what a listener hears, for those who hear well: the MSBG model of hearing loss.
 
 Source: pyclarity's ``clarity.evaluator.msbg``, after Nejime and Moore (1997), Simulation of the
 effect of threshold elevation and loudness recruitment combined with reduced frequency selectivity,
@@ -28,7 +28,7 @@ Array = npt.NDArray[np.float64]
 
 
 def with_hearing_loss(signal: Array, listener: Listener, level1: tuple[float, float]) -> Array:
-    """What reaches a listener, as somebody with normal hearing would have to hear it.
+    """The signal as a listener hears it, for somebody with normal hearing.
 
     Args:
         signal: at the listener's ears, ``(2, N)`` at 44.1 kHz.

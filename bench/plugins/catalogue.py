@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 import pluggy
 
 from bench.api import PluginSpec
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.plugins.kinds import KINDS
 from bench.plugins.registered import Conflict, Failure, Observer, Registered
 
@@ -66,7 +66,7 @@ class Plugins:
             owners = " and ".join(item.distribution for item in found)
             hint = f"Say which: {' or '.join(item.full_name for item in found)}"
             raise BenchError(f"{kind} '{name}' is offered by {owners}", hint=hint)
-        hint = near_match(bare, list(self._by_kind[kind]))
+        hint = suggest(bare, list(self._by_kind[kind]))
         if self.failures:
             hint += f" ({len(self.failures)} plugins failed to load: bench plugins list)"
         raise BenchError(f"there is no {kind} '{name}'", hint=hint)
@@ -98,7 +98,7 @@ class Plugins:
             hint = f"Say which: {' or '.join(item.full_name for item in found)}"
             raise BenchError(f"two observers are called '{name}'", hint=hint)
         if not found:
-            hint = near_match(name, [item.name for item in self.observers])
+            hint = suggest(name, [item.name for item in self.observers])
             raise BenchError(f"there is no observer '{name}'", hint=hint)
         return found[0]
 
@@ -117,13 +117,13 @@ class Plugins:
         ]
         if not found:
             known = sorted({n for kind in KINDS for n in self._by_kind[kind]})
-            raise BenchError(f"there is no plugin '{name}'", hint=near_match(bare, known))
+            raise BenchError(f"there is no plugin '{name}'", hint=suggest(bare, known))
         return found
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an observer hook of every plugin.
 
-        An observer that raises is told of, and not called again: it never costs a run.
+        An observer that raises is reported, and not called again: it never costs a run.
         """
         if self.manager is None:
             return

@@ -39,7 +39,7 @@ class Kind:
 
     @property
     def name(self) -> str:
-        """What the kind is called, on the command line too."""
+        """The name of the kind, on the command line too."""
         return self.spec.kind
 
     def option(self, plugin: str, option: str) -> str:
@@ -91,6 +91,6 @@ KINDS: Final[Mapping[str, Kind]] = {
 }
 """The kinds by name, in the order of the flow."""
 OBSERVER: Final = "observer"
-"""What is told how a run goes: a plugin without a spec."""
+"""What is notified of how a run goes: a plugin without a spec."""
 OBSERVER_USE: Final = "{environment}_PATH=scenes.jsonl bench run --separator hdemucs"
 OBSERVER_HOOKS: Final = ("run_started", "epoch_finished", "scene_scored", "run_finished")

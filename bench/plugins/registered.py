@@ -1,4 +1,4 @@
-"""What the harness knows of a plugin that is installed, and of one that cannot be used."""
+"""Plugins that are installed, and those that cannot be used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from bench.api import PluginFile, PluginSpec
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.options import convert
 from bench.plugins.remedies import missing_extras
 
@@ -31,7 +31,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Conflict:
-    """One name that several distributions offer for one kind."""
+    """A name that several distributions offer for one kind."""
 
     kind: str
     name: str
@@ -39,7 +39,7 @@ class Conflict:
 
     @property
     def remedy(self) -> str:
-        """What to do about it."""
+        """The way to resolve the conflict."""
         full = " or ".join(f"{owner}/{self.name}" for owner in self.distributions)
         return f"Say which: {full}; or pip uninstall one of them"
 
@@ -49,7 +49,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Observer:
-    """A plugin that is told how a run goes, by the name of its entry point."""
+    """A plugin that is notified of how a run goes, by the name of its entry point."""
 
     name: str
     distribution: str
@@ -98,13 +98,13 @@ class Registered(Generic[S_co]):
         converted = {}
         for key, value in values.items():
             if key not in known:
-                hint = f"{near_match(key, known)} See: bench plugins show {self.spec.name}"
+                hint = f"{suggest(key, known)} See: bench plugins show {self.spec.name}"
                 raise BenchError(f"unknown option '{key}'", where=where, hint=hint)
             converted[key] = convert(value, types[key], where=f"{where}, option '{key}'")
         return cls(**converted)
 
     def target(self) -> Any:
-        """What the spec's target names, imported.
+        """The object that the spec's target names, imported.
 
         Raises:
             BenchError: it cannot be imported.

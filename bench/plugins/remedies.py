@@ -1,4 +1,4 @@
-"""What to do about a plugin that cannot be used.
+"""Remedies for a plugin that cannot be used.
 
 Nothing here imports a plugin: it reads what the installed distributions say of themselves.
 """
@@ -12,7 +12,7 @@ from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, d
 import pluggy
 
 from bench.api import API_VERSION, OLDEST_API_VERSION, PluginSpec
-from bench.errors import near_match
+from bench.errors import suggest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
@@ -35,7 +35,7 @@ def check_api_version(declared: object) -> None:
 
 
 def remedy(error: BaseException, entry: EntryPoint, hooks: Iterable[str]) -> str:
-    """What a user can do about an entry point that failed to load with `error`."""
+    """The remedy for an entry point that failed to load with `error`."""
     owner = entry.dist.name if entry.dist else "its distribution"
     if isinstance(error, WrongApiVersion):
         return _other_api(owner, error.declared)
@@ -46,11 +46,11 @@ def remedy(error: BaseException, entry: EntryPoint, hooks: Iterable[str]) -> str
     if isinstance(error, pluggy.PluginValidationError):
         found = _HOOK.search(str(error))
         if found:
-            match = near_match(found[1], sorted(hooks))
+            match = suggest(found[1], sorted(hooks))
             return f"{match} Every hook is in bench/hookspecs.py."
         return "Give the hook the arguments that bench/hookspecs.py has, by the same names."
     return (
-        f"It is for {owner} to mend: BENCH_STRICT_PLUGINS=1 bench --debug plugins list shows where;"
+        f"It is for {owner} to fix: BENCH_STRICT_PLUGINS=1 bench --debug plugins list shows where;"
         f" pip uninstall {owner} silences it"
     )
 

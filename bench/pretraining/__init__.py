@@ -1,1 +1,1 @@
-"""How the weights that bench ships were made."""
+"""The training of the weights that bench ships."""

@@ -1,4 +1,4 @@
-"""What a report shows, taken out of a board as small tables."""
+"""The content of a report, taken out of a board as small tables."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class RunDetails:
-    """What exactly was run: documented columns with values, and the JSON texts, indented."""
+    """The exact settings of a run: documented columns with values, and the JSON texts, indented."""
 
     label: str
     facts: tuple[tuple[str, str, str], ...]
@@ -89,7 +89,10 @@ def stem_metric(table: Leaderboard) -> Column | None:
 
 
 def by_grade(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Scores by the listener's grade of hearing loss: ``run_id``, ``song``, ``part``, ``value``."""
+    """Scores by the listener's grade of hearing loss.
+
+    The columns are ``run_id``, ``song``, ``listener``, ``part``, ``value``.
+    """
     chosen = _part(scores, metric, "mean").dropna(subset=["pta_left", "pta_right"])
     pairs = zip(chosen.pta_left, chosen.pta_right, strict=True)
     return _in_groups(chosen, [hearing_loss_grade(*pair) for pair in pairs], GROUPS)
@@ -111,7 +114,7 @@ def by_genre(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
 def _in_groups(scores: pd.DataFrame, groups: Sequence[str], order: Sequence[str]) -> pd.DataFrame:
     present = [name for name in order if name in set(groups)]
     parts = pd.Categorical(pd.Series(groups, dtype=object), present)
-    return scores.assign(part=parts)[["run_id", "song", "part", "value"]]
+    return scores.assign(part=parts)[["run_id", "song", "listener", "part", "value"]]
 
 
 def learned_gains(
@@ -188,7 +191,7 @@ def training_of(board: Board, runs: Sequence[Row]) -> dict[str, pd.DataFrame]:
 
 
 def details(row: Row) -> RunDetails:
-    """What exactly was run."""
+    """The exact settings of each run."""
     facts = [
         (column.name, _fact(row.run[column.name], column.unit), column.description)
         for column in RUNS

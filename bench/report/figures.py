@@ -48,11 +48,11 @@ def overview(table: Leaderboard, systems: Sequence[System]) -> Drawn | None:
         axes.set_xlabel(first.title)
         axes.grid(False, axis="y")
         svg = to_svg(figure, "overview", f"{first.title} of each system with its 95 % interval")
-    return Drawn((svg,), f"Mean {first.title} over all pairs, with 95 % intervals over songs.")
+    return Drawn((svg,), f"Mean {first.title} over all pairs, with its 95 % interval.")
 
 
 def effects(found: Sequence[Effect], score: str) -> Drawn | None:
-    """What each part brought: the paired difference of each level to its reference level."""
+    """Plot what each part brought: the paired difference of each level to its reference level."""
     if not found:
         return None
     labels = [_short(clean(f"{e.factor}: {e.level}")) for e in found]
@@ -70,8 +70,8 @@ def effects(found: Sequence[Effect], score: str) -> Drawn | None:
         axes.grid(False, axis="y")
         svg = to_svg(figure, "effects", f"What each part brought: differences in {score}")
     caption = (
-        "Each level beside its reference level, all else equal, averaged over the matched runs; "
-        "95 % intervals over songs."
+        "Each level beside its reference level, all else equal, averaged over the matched runs, "
+        "with 95 % intervals."
     )
     return Drawn((svg,), caption)
 
@@ -94,21 +94,26 @@ def hearing_loss(values: pd.DataFrame, systems: Sequence[System], score: str) ->
     return Drawn((svg,), caption, tuple(systems))
 
 
-def groups(values: pd.DataFrame, systems: Sequence[System], what: str, score: str) -> Drawn | None:
+def groups(
+    values: pd.DataFrame,
+    systems: Sequence[System],
+    what: str,
+    score: str,
+    bounds: tuple[float, float] | None = None,
+) -> Drawn | None:
     """The score of each system by group (grade of hearing loss, ear, genre), where there are two.
 
     Args:
-        values: ``run_id``, ``song``, ``part`` (ordered categories), ``value``.
+        values: ``run_id``, ``song``, ``listener``, ``part`` (ordered categories), ``value``.
         systems: of the leaderboard.
         what: the groups' name, such as ``"grade of hearing loss"``.
         score: title of the score.
+        bounds: least and greatest value that it can have.
     """
     if values.part.nunique() < 2:
         return None
-    svg, shown = _by_part(
-        values, systems, f"groups-{what}", score, f"{score} by {what}", (0.0, 1.02)
-    )
-    return Drawn((svg,), f"{score} by {what}, with 95 % intervals over songs.", shown)
+    svg, shown = _by_part(values, systems, f"groups-{what}", score, f"{score} by {what}", bounds)
+    return Drawn((svg,), f"{score} by {what}, with 95 % intervals.", shown)
 
 
 def stems(values: pd.DataFrame, systems: Sequence[System], column: Column) -> Drawn | None:
@@ -190,11 +195,11 @@ def _by_part(
     name: str,
     unit: str,
     title: str,
-    limits: tuple[float, float] | None = None,
+    bounds: tuple[float, float] | None = None,
 ) -> tuple[Markup, tuple[System, ...]]:
     """Means with intervals, the systems side by side in each part, and the systems shown.
 
-    `limits` are those of the scale: an interval of two songs may well reach beyond them.
+    `bounds` are those of the score: intervals and the scale end there.
     """
     shown = tuple(system for system in systems if (values.run_id == system.run_id).any())
     parts = list(values.part.cat.categories)
@@ -206,16 +211,19 @@ def _by_part(
                 own = values[(values.run_id == system.run_id) & (values.part == part)]
                 if own.empty:
                     continue
-                mean = clustered_mean(own.set_index("song")["value"])
+                names = [name for name in ("song", "listener") if name in own.columns]
+                scores = own.set_index(pd.MultiIndex.from_frame(own[names]))["value"]
+                mean = clustered_mean(scores, bounds=bounds)
                 ends = np.nan_to_num([[mean.mean - mean.low], [mean.high - mean.mean]])
                 axes.errorbar([place + offset], [mean.mean], yerr=ends, **point_style(system.mark))
         # Long names take two lines rather than run into each other.
         names = [_short(clean(str(part)), 12) for part in parts]
         axes.set_xticks(range(len(parts)), names, rotation=30 if len(parts) > 5 else 0)
         axes.set_xlim(-0.5, len(parts) - 0.5)
-        if limits is not None:
+        if bounds is not None:
             low, high = axes.get_ylim()
-            axes.set_ylim(max(low, limits[0]), min(high, limits[1]))
+            margin = 0.02 * (bounds[1] - bounds[0])
+            axes.set_ylim(max(low, bounds[0]), min(high, bounds[1] + margin))
         axes.set_ylabel(unit)
         axes.grid(False, axis="x")
         return to_svg(figure, name, title), shown

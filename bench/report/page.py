@@ -12,10 +12,18 @@ import pandas as pd
 from bench.board.store import Board
 from bench.errors import BenchError
 from bench.leaderboard.effects import Effect, main_effects
-from bench.leaderboard.export import render
+from bench.leaderboard.export import contrasts_section, render
 from bench.leaderboard.headline import validation_of
-from bench.leaderboard.model import INTERVAL_WORDS, Column, Leaderboard, Row
-from bench.leaderboard.render import bracket, clean, heading, number, p_text, rank_text
+from bench.leaderboard.model import Column, Leaderboard, Row
+from bench.leaderboard.render import (
+    bracket,
+    clean,
+    heading,
+    median_text,
+    number,
+    p_text,
+    rank_text,
+)
 from bench.leaderboard.table import leaderboard
 from bench.report import content, curves, figures
 from bench.report.html import STYLE, fill, write
@@ -27,7 +35,14 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 
 def write_report(
-    board: Board, out: Path, suite: str, split: str, protocol: str, *, baseline: str = ""
+    board: Board,
+    out: Path,
+    suite: str,
+    split: str,
+    protocol: str,
+    *,
+    baseline: str = "",
+    contrasts: Sequence[tuple[str, str]] = (),
 ) -> Path:
     """Write the report of one suite, split and protocol of a board.
 
@@ -38,6 +53,8 @@ def write_report(
         split: the split.
         protocol: the reference protocol.
         baseline: row that others are compared with; the suite's own where it is empty.
+        contrasts: comparisons named beforehand, as in
+            :func:`bench.leaderboard.table.leaderboard`.
 
     Returns:
         The page, ``out / "index.html"``.
@@ -47,7 +64,7 @@ def write_report(
     """
     if not baseline and suite in suite_names():
         baseline = load_suite(suite).baseline
-    table = leaderboard(board, suite, split, protocol, baseline=baseline)
+    table = leaderboard(board, suite, split, protocol, baseline=baseline, contrasts=contrasts)
     page = render_page(board, table)
     try:
         write(out / "leaderboard.csv", render(table, "csv"))
@@ -71,6 +88,7 @@ def render_page(board: Board, table: Leaderboard) -> str:
             "heading": heading,
             "number": number,
             "bracket": bracket,
+            "median_text": median_text,
             "rank_text": rank_text,
             "p_text": p_text,
             "swatch": swatch,
@@ -78,9 +96,14 @@ def render_page(board: Board, table: Leaderboard) -> str:
         },
         content={
             "table": table,
-            "interval_words": INTERVAL_WORDS,
+            "interval_words": table.interval_words,
             "version": __version__,
             "written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+            "seeds": {
+                line.label: [row for row in table.rows if row.system == line.label]
+                for line in table.summaries
+            },
+            "contrasts": contrasts_section(table),
             **_sections(board, table),
         },
     )
@@ -120,7 +143,8 @@ def _figures(
     """The figures that there are values for, by title."""
     if not table.columns:
         return {}
-    metric, score = table.columns[0].key, table.columns[0].title
+    column = table.columns[0]
+    metric, score = column.key, column.title
     groups = {
         "Grades of hearing loss": ("grade of hearing loss", content.by_grade(scores, metric)),
         "Ears": ("ear", content.by_ear(scores, metric)),
@@ -132,7 +156,7 @@ def _figures(
         "What each part brought": figures.effects(effects, score),
         "Hearing loss": figures.hearing_loss(by_listener, systems, score),
         **{
-            title: figures.groups(values, systems, what, score)
+            title: figures.groups(values, systems, what, score, column.bounds)
             for title, (what, values) in groups.items()
         },
         "Stems": _stems(table, scores, systems),
@@ -154,6 +178,6 @@ def _stems(
 
 
 def _sort_value(row: Row, column: Column) -> str:
-    """What a table is sorted by; empty where there is no score."""
+    """The value that a table is sorted by; empty where there is no score."""
     value = row.values.get(column.key)
     return "" if value is None else repr(float(value.mean))

@@ -1,4 +1,4 @@
-"""How figures look: one place for colours, marks and the way from matplotlib to a themed SVG.
+"""The style of figures: one place for colours, marks and the way from matplotlib to a themed SVG.
 
 Figures are drawn in placeholder colours, which then become CSS variables: the page gives them their
 values for a light and a dark screen. The colours are Okabe and Ito's, told apart with any kind of

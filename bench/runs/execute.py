@@ -1,20 +1,19 @@
-"""Executes runs: plan, train, score, keep. It is what ``bench run`` does, for Python too."""
+"""Executes runs: trains what trains, scores what a board lacks, and keeps every row."""
 
 from __future__ import annotations
 
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import Dataset
 from bench.board.layout import checkpoint_folder
 from bench.board.schema import TIME_METRIC
 from bench.plugins import Plugins
 from bench.runs.plan import PlannedRun
-from bench.runs.record import _has_ended, _keep_run
+from bench.runs.record import finish_row, has_ended, run_row, unranked_reason, write_row
 from bench.runtime.machine import cores
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.run import RunSpec
@@ -24,17 +23,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BATCH: Final = 8
+"""Runs of an ablation that are scored together: each scene is read once for all, but all of their
+systems are in the memory of each worker."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of the runs: pairs that failed, by run id, and runs whose training stopped."""
+    """The outcome of runs: pairs that failed, by run id, and runs that stopped, with the reason."""
 
     failed_pairs: Mapping[str, int]
     stopped: Mapping[str, str]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed."""
+        """Whether no pair and no run failed."""
         return not self.stopped and not any(self.failed_pairs.values())
 
 
@@ -52,44 +55,42 @@ def execute(
     """Train what trains, score what the board lacks, and keep every row.
 
     Args:
-        runs: of one suite, split and protocol, from :func:`plan_runs`.
+        runs: of one suite, split and protocol, from :func:`bench.runs.plan.plan_runs`.
         board: where everything is kept; what it has already is not done again.
         plugins: the installed plugins.
         dataset: from :func:`bench.spec.resolve.open_dataset`.
         workers: scoring processes; 0 for one a core.
         fresh: forget what the board has of these runs.
         profile: keep the seconds of each stage of scoring too.
-        progress: told how far it is.
+        progress: notified of how far it is.
 
     Raises:
         BenchError: the user's input is wrong; what was done so far is kept.
     """
     from bench.evaluation.runner import evaluate_runs, pairs_to_score
     from bench.evaluation.worker import RunToScore
+    from bench.training.trainer import TrainingStopped
 
     for run in runs:
         check_parts(run.spec, plugins)
-    scenes = dataset.scenes(runs[0].spec.split)
+    rows = {run.run_id: _row(run, plugins, dataset) for run in runs}
     stopped: dict[str, str] = {}
     to_score: list[RunToScore] = []
     for run in runs:
         if fresh:
             board.forget(run.run_id)
-            shutil.rmtree(checkpoint_folder(board, run.run_id), ignore_errors=True)
         # A row that ended stays as it is until there is something new to say of it.
-        if not _has_ended(board, run.run_id):
-            _keep_run(board, run, plugins, dataset, status="running")
-        weights = None
-        if run.spec.trains:
-            try:
-                weights = _train(run, board, plugins, dataset, progress)
-            except _stopping_error() as error:
-                stopped[run.run_id] = str(error)
-                _keep_run(board, run, plugins, dataset, status="failed", failure=str(error))
-                continue
+        if not has_ended(board, run.run_id):
+            write_row(board, rows[run.run_id], status="running")
+        try:
+            weights = _train(run, board, plugins, dataset, progress) if run.spec.trains else None
+        except TrainingStopped as error:
+            stopped[run.run_id] = str(error)
+            write_row(board, rows[run.run_id], status="failed", failure=str(error))
+            continue
         to_score.append(RunToScore(run.run_id, run.spec, weights))
-    limit = runs[0].spec.limit or None
-    todo = pairs_to_score(scenes, to_score, board, limit)
+    scenes = dataset.scenes(runs[0].spec.split)
+    todo = pairs_to_score(scenes, to_score, board, runs[0].spec.limit or None)
     for ready in to_score:
         total = sum(len(by_run.get(ready.run_id, ())) for by_run in todo.values())
         plugins.notify("run_started", run_id=ready.run_id, spec=ready.spec.info(), total=total)
@@ -102,7 +103,51 @@ def execute(
         profile=profile,
         progress=progress,
     )
-    return _finish(runs, stopped, board, plugins, dataset)
+    failed = {
+        ready.run_id: _finish(ready.run_id, ready.spec, rows[ready.run_id], board, plugins)
+        for ready in to_score
+    }
+    return Outcome(failed, stopped)
+
+
+def execute_all(
+    runs: Sequence[PlannedRun],
+    board: Board,
+    plugins: Plugins,
+    dataset: Dataset,
+    *,
+    workers: int = 0,
+    progress: Progress = NO_PROGRESS,
+) -> Outcome:
+    """Do many runs; one that cannot be done becomes a failed row with its reason.
+
+    What the board has already is not done again. Runs that train nothing come first, those of one
+    separator together, so that a batch shares what it can.
+
+    Args:
+        runs: of one suite, split and protocol, from :func:`bench.ablation.matrix.plan_matrix`.
+        board: where everything is kept.
+        plugins: the installed plugins.
+        dataset: of the runs.
+        workers: scoring processes; 0 for one a core.
+        progress: notified of how far it is.
+    """
+    ordered = sorted(runs, key=lambda run: (run.spec.trains, run.spec.separator.label))
+    failed: dict[str, int] = {}
+    stopped: dict[str, str] = {}
+    for start in range(0, len(ordered), BATCH):
+        batch = ordered[start : start + BATCH]
+        try:
+            outcomes = [execute(batch, board, plugins, dataset, workers=workers, progress=progress)]
+        # Whatever broke it, the others of the batch must not suffer: each by itself, then. What
+        # was done before it broke is on the board and is not done again.
+        except Exception as error:
+            log.debug("a batch broke: %s", error)
+            outcomes = [_alone(run, board, plugins, dataset, workers, progress) for run in batch]
+        for outcome in outcomes:
+            failed |= outcome.failed_pairs
+            stopped |= outcome.stopped
+    return Outcome(failed, stopped)
 
 
 def check_parts(spec: RunSpec, plugins: Plugins) -> None:
@@ -121,10 +166,27 @@ def check_parts(spec: RunSpec, plugins: Plugins) -> None:
         losses_of(spec, plugins)
 
 
-def _stopping_error() -> type[Exception]:
-    from bench.training.trainer import TrainingStopped
+def _alone(
+    run: PlannedRun,
+    board: Board,
+    plugins: Plugins,
+    dataset: Dataset,
+    workers: int,
+    progress: Progress,
+) -> Outcome:
+    from bench.evaluation.scoring import reason_of
 
-    return TrainingStopped
+    try:
+        return execute([run], board, plugins, dataset, workers=workers, progress=progress)
+    except Exception as error:
+        reason = reason_of(error)
+        write_row(board, _row(run, plugins, dataset), status="failed", failure=reason)
+        return Outcome({}, {run.run_id: reason})
+
+
+def _row(run: PlannedRun, plugins: Plugins, dataset: Dataset) -> dict[str, Any]:
+    identity = run.spec.identity(plugins, run.spec.fingerprints(dataset))
+    return run_row(run.run_id, run.spec, identity, unranked=unranked_reason(run.spec, dataset))
 
 
 def _train(
@@ -142,7 +204,7 @@ def _train(
         dataset=dataset,
         loss=losses_of(run.spec, plugins),
         board=board,
-        folder=checkpoint_folder(board, run.run_id),
+        folder=checkpoint_folder(board.path, run.run_id),
         plugins=plugins,
         device=device(),
         progress=progress,
@@ -151,32 +213,12 @@ def _train(
 
 
 def _finish(
-    runs: Sequence[PlannedRun],
-    stopped: Mapping[str, str],
-    board: Board,
-    plugins: Plugins,
-    dataset: Dataset,
-) -> Outcome:
-    failed: dict[str, int] = {}
-    for run in runs:
-        if run.run_id in stopped:
-            continue
-        scores = board.scores(run.run_id)
-        bad = scores[scores["status"] == "failed"]
-        failed[run.run_id] = len(bad[["scene", "listener"]].drop_duplicates())
-        status = "failed-scenes" if failed[run.run_id] else "done"
-        spent = scores[scores["metric"] == TIME_METRIC]["value"].sum()
-        log_rows = board.training(run.run_id)
-        spent += log_rows[log_rows["name"] == "seconds"]["value"].sum()
-        row = _keep_run(
-            board,
-            run,
-            plugins,
-            dataset,
-            status=status,
-            seconds=float(spent),
-            n_pairs=len(scores[["scene", "listener"]].drop_duplicates()),
-            n_failed=failed[run.run_id],
-        )
-        plugins.notify("run_finished", run_id=run.run_id, spec=run.spec.info(), summary=row)
-    return Outcome(failed, stopped)
+    run_id: str, spec: RunSpec, row: Mapping[str, Any], board: Board, plugins: Plugins
+) -> int:
+    """Write the row of a run that was scored, tell observers, and count the pairs that failed."""
+    spent = float(board.scores(run_id, metric=TIME_METRIC)["value"].sum())
+    log_rows = board.training(run_id)
+    spent += float(log_rows[log_rows["name"] == "seconds"]["value"].sum())
+    summary, failed = finish_row(board, row, seconds=spent)
+    plugins.notify("run_finished", run_id=run_id, spec=spec.info(), summary=summary)
+    return len(failed)

@@ -1,10 +1,12 @@
-"""Which runs a request stands for, and their ids."""
+"""Plan the runs of a request: the baselines, the ids, and what of them is done."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bench.api import Dataset
+from bench.board.layout import epochs_done, is_scored, scenes_scored
 from bench.plugins import Plugins
 from bench.spec.resolve import baseline_specs
 from bench.spec.run import RunSpec
@@ -13,11 +15,23 @@ from bench.spec.suite import Suite
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run with its id and what of it is there already."""
+    """A run with its id, and what of it is done already.
+
+    Attributes:
+        run_id: its id.
+        spec: what it is.
+        is_baseline: whether it is there to be compared with.
+        scored: whether all of it is scored.
+        scenes: scenes that are scored, where not all are.
+        epochs: epochs of its training that are done.
+    """
 
     run_id: str
     spec: RunSpec
     is_baseline: bool
+    scored: bool = False
+    scenes: int = 0
+    epochs: int = 0
 
 
 def plan_runs(
@@ -32,3 +46,13 @@ def plan_runs(
     run_id = spec.run_id(plugins, spec.fingerprints(dataset))
     planned[run_id] = PlannedRun(run_id, spec, False)
     return list(planned.values())
+
+
+def with_progress(run: PlannedRun, board: Path) -> PlannedRun:
+    """The run with what a board has of it."""
+    return replace(
+        run,
+        scored=is_scored(board, run.run_id),
+        scenes=scenes_scored(board, run.run_id),
+        epochs=epochs_done(board, run.run_id),
+    )

@@ -1,14 +1,13 @@
-"""The row of a run: who writes it and what is in it."""
+"""The row of a run on a board: its only author."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bench.api import Dataset
-from bench.plugins import Plugins
-from bench.runs.plan import PlannedRun
 from bench.runtime.machine import environment
 from bench.spec.identity import code_hash
 from bench.spec.run import RunSpec
@@ -30,58 +29,93 @@ def unranked_reason(spec: RunSpec, dataset: Dataset) -> str:
     return f"it is trained on {shared} of the songs that it is scored on" if shared else ""
 
 
-def _has_ended(board: Board, run_id: str) -> bool:
-    row = board.run(run_id)
-    return row is not None and row["status"] == "done"
-
-
-def keep_failure(
-    run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset, failure: str
-) -> None:
-    """Write the row of a run that could not be done, with the reason."""
-    _keep_run(board, run, plugins, dataset, status="failed", failure=failure)
-
-
-def _keep_run(
-    board: Board,
-    run: PlannedRun,
-    plugins: Plugins,
-    dataset: Dataset,
+def run_row(
+    run_id: str,
+    spec: RunSpec,
+    identity: Mapping[str, Any],
     *,
-    status: str,
-    **more: Any,
+    label: str = "",
+    unranked: str = "",
 ) -> dict[str, Any]:
-    """Write a run's row with `more` columns, and return it."""
-    earlier = board.run(run.run_id) or {}
-    spec = run.spec
-    identity = spec.identity(plugins, spec.fingerprints(dataset))
-    barred = unranked_reason(spec, dataset)
-    now = datetime.now(UTC)
-    row = {
-        "run_id": run.run_id,
-        "status": status,
-        "created": earlier.get("created") or now,
-        "finished": None if status == "running" else now,
+    """The columns of a run that do not change while it goes on.
+
+    Args:
+        run_id: its id.
+        spec: what it is.
+        identity: what its id is made of, from :meth:`RunSpec.identity`.
+        label: its name; the spec's unless given.
+        unranked: why it may not be ranked; empty where it may.
+    """
+    return {
+        "run_id": run_id,
         "suite": spec.suite,
         "split": spec.split,
         "protocol": spec.protocol,
         "separator": spec.separator.name,
         "gains": spec.gains.name,
         "prescription": spec.prescription.name,
-        "loss": spec.loss if spec.trains else "",
+        "loss": str(spec.loss) if spec.trains else "",
         "epochs": spec.training.epochs if spec.trains else 0,
         "seed": spec.seed,
-        "label": spec.label,
-        "spec_json": json.dumps(spec.canonical(), sort_keys=True),
+        "label": label or spec.label,
+        "spec_json": json.dumps(identity["spec"], sort_keys=True),
         "bench_version": __version__,
         "code_hash": code_hash(),
         "plugin_versions_json": json.dumps(identity["plugins"], sort_keys=True),
         "dataset_fingerprint": json.dumps(identity["data"], sort_keys=True),
-        "ranked": not barred,
-        "unranked_reason": barred,
+        "ranked": not unranked,
+        "unranked_reason": unranked,
         "trained_on": ", ".join(spec.trained_on),
         **environment(),
+    }
+
+
+def write_row(board: Board, row: Mapping[str, Any], *, status: str, **more: Any) -> dict[str, Any]:
+    """Write a run's row with its status and `more` columns, and return it."""
+    earlier = board.run(row["run_id"]) or {}
+    now = datetime.now(UTC)
+    full = {
+        **row,
+        "status": status,
+        "created": earlier.get("created") or now,
+        "finished": None if status == "running" else now,
         **more,
     }
-    board.write_run(row)
-    return row
+    board.write_run(full)
+    return full
+
+
+def finish_row(
+    board: Board, row: Mapping[str, Any], *, seconds: float
+) -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
+    """Write the row of a run that has ended.
+
+    Args:
+        board: that has its scores.
+        row: from :func:`run_row`.
+        seconds: computing time, of all attempts together.
+
+    Returns:
+        The row; and the pairs, (scene, listener), that failed, each with the first reason.
+    """
+    scores = board.scores(row["run_id"])
+    bad = scores[scores["status"] == "failed"].drop_duplicates(["scene", "listener"])
+    failed = {
+        (str(scene), str(listener)): str(reason)
+        for scene, listener, reason in zip(bad.scene, bad.listener, bad.reason, strict=True)
+    }
+    full = write_row(
+        board,
+        row,
+        status="failed-scenes" if failed else "done",
+        seconds=seconds,
+        n_pairs=len(scores[["scene", "listener"]].drop_duplicates()),
+        n_failed=len(failed),
+    )
+    return full, failed
+
+
+def has_ended(board: Board, run_id: str) -> bool:
+    """Whether a run is complete and nothing of it failed."""
+    row = board.run(run_id)
+    return row is not None and row["status"] == "done"

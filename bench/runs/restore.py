@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.board.layout import BEST, checkpoint_folder
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.spec.resolve import make_run_spec
 from bench.spec.run import RunSpec
 
@@ -74,7 +74,7 @@ def stored_run(
     spec = _spec(row, suite, plugins, options or {}, label)
     weights = None
     if spec.trains:
-        weights = checkpoint_folder(board, str(row["run_id"])) / BEST
+        weights = checkpoint_folder(board.path, str(row["run_id"])) / BEST
         if not weights.is_file():
             hint = f"Train it here: bench run --suite {suite.name} ..."
             raise BenchError("the weights of its training are not there", where=label, hint=hint)
@@ -86,7 +86,7 @@ def _row(board: Board, name: str) -> dict[str, Any]:
     found = frame[(frame.run_id == name) | (frame.label == name)]
     if found.empty:
         known = [*frame.label.dropna(), *frame.run_id]
-        hint = near_match(name, known) if known else "It has no runs yet."
+        hint = suggest(name, known) if known else "It has no runs yet."
         raise BenchError(f"there is no run '{name}'", where=str(board.path), hint=hint)
     # Of runs with the same label the newest one.
     return board.run(str(found.run_id.iloc[-1])) or {}

@@ -1,1 +1,1 @@
-"""This machine, and nothing of music: files, processes, memory, progress, seeds."""
+"""Files, processes, memory, progress and seeds: what has nothing to do with music."""

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def cores() -> int:
-    """The cores that this process may use, which a cluster's grant or taskset may make fewer."""
+    """The cores that this process may use, which a cluster's grant or taskset may make fewer.
+
+    Example:
+        >>> cores() >= 1
+        True
+    """
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
@@ -59,7 +64,7 @@ def cache_folder() -> Path:
 
 
 def environment() -> dict[str, str]:
-    """What a run is computed on, as columns of a board; never a host's name."""
+    """The machine and the versions of a run, as columns of a board; never a host's name."""
     import torch
 
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

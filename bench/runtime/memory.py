@@ -1,4 +1,4 @@
-"""Where the signals of an evaluation live, and what the allocator does with memory given back.
+"""The memory of an evaluation's signals, and the allocator's use of freed memory.
 
 A 4-minute song is 340 MB of stems in float32, twice, and its remixes in float64 as much again. Long
 signals therefore lie in temporary files that are mapped into memory: the system writes out what is
@@ -58,7 +58,7 @@ def settled(signal: Tensor) -> Tensor:
 
 
 def recycle(on: bool) -> None:
-    """Let the allocator keep memory that is freed, or give it back as it usually does.
+    """Let the allocator keep memory that is freed, or give it back as it does by default.
 
     The outputs of a network's layers are so large that glibc maps fresh memory for each and gives
     it back after use; clearing its pages is a quarter of the time of separating a short excerpt.

@@ -1,4 +1,4 @@
-"""How far the work is: one protocol for all that takes long."""
+"""Progress: one protocol for all that takes long."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.api import API_VERSION
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.plugins import KINDS, OBSERVER, Plugins
 from bench.plugins.kinds import OBSERVER_USE
 from bench.version import __version__
@@ -48,7 +48,7 @@ def write_package(name: str, kind: str, out: Path, plugins: Plugins) -> Path:
     """
     if kind not in (*KINDS, OBSERVER):
         raise BenchError(
-            f"there is no kind of plugin '{kind}'", hint=near_match(kind, (*KINDS, OBSERVER))
+            f"there is no kind of plugin '{kind}'", hint=suggest(kind, (*KINDS, OBSERVER))
         )
     _check_name(name, plugins)
     folder = out / name

@@ -22,7 +22,7 @@ from bench.runtime.files import replacing
 
 @dataclass(frozen=True)
 class Config:
-    """What a state dict does not say of its network: keywords of torchaudio's HDemucs.
+    """The configuration that a state dict does not hold: keywords of torchaudio's HDemucs.
 
     The defaults are those of torchaudio's hdemucs_high and of its bundles. The last three are of
     its use: `masked` says that the network was trained through :mod:`bench.separation.masks`,

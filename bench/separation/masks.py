@@ -28,6 +28,11 @@ def mask_mixture(estimate: Tensor, mixture: Tensor, sharpness: float = 1.0) -> T
 
     Returns:
         ``(B, S, 2, N)``, summing to the mixture.
+
+    Example:
+        >>> estimate, mixture = torch.rand(1, 4, 2, 8192), torch.rand(1, 2, 8192)
+        >>> mask_mixture(estimate, mixture).shape
+        torch.Size([1, 4, 2, 8192])
     """
     window = torch.hann_window(WINDOW, device=mixture.device)
     length = mixture.shape[-1]

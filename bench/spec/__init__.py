@@ -1,1 +1,1 @@
-"""What a run is: its suite, its parts and their options, and its id."""
+"""The specification of a run: its suite, its parts and their options, and its id."""

@@ -1,4 +1,4 @@
-"""What a caller chooses, from Python or on the command line, and what it stands for."""
+"""The choices of a caller, from Python or on the command line, and the run that they stand for."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from bench.spec.defaults import DEFAULT_GAINS, DEFAULT_SEPARATOR, DEFAULT_SUITE
+
 if TYPE_CHECKING:
     from bench.plugins import Plugins
     from bench.spec.run import RunSpec
     from bench.spec.suite import Suite
 
+OptionValue = str | float | bool | Path
 Sections = Mapping[str, Mapping[str, Any]]
 
 
 class Choices(TypedDict, total=False):
-    """What a run is: the options of ``bench run``, by the same names. What is left out is usual.
+    """The options of ``bench run``, by the same names, each with a default.
 
     Attributes:
-        separator: name of the separator, ``"hdemucs-ft"`` unless given.
-        gains: name of the gain strategy, ``"fixed"`` unless given.
-        prescription: its name, the suite's unless given.
-        loss: an expression, as ``"mse + 0.3*sdr"``; the suite's unless given.
-        suite: its name, or the path of a TOML file; ``"demo"`` unless given.
-        protocol: ``"challenge"`` or ``"shared-gains"``; the suite's unless given.
-        split: the split that is scored; the suite's unless given.
-        epochs: of training; the suite's unless given.
-        seed: of the run, 0 unless given.
-        limit: score only so many pairs, spread evenly; 0, for all, unless given.
+        separator: name of the separator, ``"hdemucs-ft"`` by default.
+        gains: name of the gain strategy, ``"fixed"`` by default.
+        prescription: its name; the suite's by default.
+        loss: an expression, as ``"mse + 0.3*sdr"``; the suite's by default.
+        suite: its name, or the path of a TOML file; ``"demo"`` by default.
+        protocol: ``"challenge"`` or ``"shared-gains"``; the suite's by default.
+        split: the split that is scored; the suite's by default.
+        epochs: of training; the suite's by default.
+        seed: of the run, 0 by default.
+        limit: score only so many pairs, spread evenly; 0, for all, by default.
         options: of plugins and training by ``"section.name"``, as
             ``{"separator.weights": "musdb"}``.
     """
@@ -42,7 +45,22 @@ class Choices(TypedDict, total=False):
     epochs: int | None
     seed: int
     limit: int
-    options: Mapping[str, str | float | bool | Path]
+    options: Mapping[str, OptionValue]
+
+
+def options_by_section(options: Mapping[str, OptionValue]) -> dict[str, dict[str, Any]]:
+    """Options by section and name.
+
+    Raises:
+        BenchError: there is no such section.
+
+    Example:
+        >>> options_by_section({"separator.weights": "musdb"})["separator"]
+        {'weights': 'musdb'}
+    """
+    from bench.options import parse_options
+
+    return dict(parse_options(f"{key}={value}" for key, value in options.items()))
 
 
 def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
@@ -51,29 +69,21 @@ def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
     Raises:
         BenchError: something in them is wrong.
     """
-    from bench.options import parse_options
-
-    options = parse_options(f"{key}={value}" for key, value in choices.get("options", {}).items())
-    return resolve_sections(options, choices)
-
-
-def resolve_sections(sections: Sections, choices: Choices) -> tuple[Plugins, Suite, RunSpec]:
-    """:func:`resolve`, with the options by section, as of :func:`bench.options.parse_options`."""
     from bench.plugins import installed
     from bench.spec.resolve import make_run_spec
     from bench.spec.suite import load_suite
 
+    sections = options_by_section(choices.get("options") or {})
     plugins = installed()
-    suite = load_suite(str(choices.get("suite", "demo")))
+    suite = load_suite(str(choices.get("suite") or DEFAULT_SUITE))
     epochs = choices.get("epochs")
     if epochs is not None:
-        training = {"epochs": str(epochs), **sections["training"]}
-        sections = {**sections, "training": training}
+        sections["training"] = {"epochs": str(epochs), **sections["training"]}
     spec = make_run_spec(
         plugins,
         suite,
-        separator=choices.get("separator", "hdemucs-ft"),
-        gains=choices.get("gains", "fixed"),
+        separator=choices.get("separator") or DEFAULT_SEPARATOR,
+        gains=choices.get("gains") or DEFAULT_GAINS,
         prescription=choices.get("prescription", ""),
         loss=choices.get("loss", ""),
         protocol=choices.get("protocol", ""),

@@ -1,4 +1,4 @@
-"""What a run's id is made of beside its specification: the code, and the files that it names."""
+"""The identity of a run beside its specification: the code, and the files that it names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WITHOUT_SCORES: Final = (
     *("ablation", "cli", "commands", "leaderboard", "listening", "pretraining", "report"),
     *("scaffold", "tables", "testing", "data/generate"),
 )
-"""Packages that cannot change a score: they ask for runs, show what came of them, or make and check
+"""Packages that cannot change a score: they ask for runs, show their results, or make and check
 plugins, weights and sets (a set that changes has another fingerprint). It is a list of what does
 not count, so that a new package changes ids needlessly rather than not at all."""
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 
 JOINT: Final = "mse + 0.3*sdr + 2*loudness + 10*haaqi-net"
 """The seed paper's objective."""
@@ -45,21 +45,65 @@ class Term:
         return self.name if self.place is None else f"{self.name}@{self.place}"
 
 
-def parse_loss(text: str, known: Sequence[str]) -> tuple[Term, ...]:
-    """Read a loss expression.
+@dataclass(frozen=True)
+class LossExpression:
+    """A sum of loss terms, in one order whatever the order in which they were written.
+
+    Its text is canonical: it reads back as the same expression, and is part of a run's id.
+
+    Example:
+        >>> expression = LossExpression.parse("1.50 * sdr@remix+mse", ("mse", "sdr"))
+        >>> str(expression)
+        'mse + 1.5*sdr@remix'
+        >>> expression.names
+        ('mse', 'sdr')
+    """
+
+    terms: tuple[Term, ...]
+
+    def __post_init__(self) -> None:
+        ordered = sorted(self.terms, key=lambda term: (term.name, term.place or ""))
+        object.__setattr__(self, "terms", tuple(ordered))
+
+    @classmethod
+    def parse(cls, text: str, known: Sequence[str]) -> LossExpression:
+        """Read an expression.
+
+        Args:
+            text: the expression; ``joint`` in it is replaced by its own terms.
+            known: names of the losses that there are; ``distribution/name`` is accepted for them
+                too.
+
+        Raises:
+            BenchError: the expression is wrong; the message names the column.
+
+        Example:
+            >>> LossExpression.parse("2*mse", ("mse",)).terms
+            (Term(weight=2.0, name='mse', place=None),)
+        """
+        return cls(parse_terms(text, known))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The losses in it, each once."""
+        return tuple(dict.fromkeys(term.name for term in self.terms))
+
+    def __str__(self) -> str:
+        return " + ".join(_weight_text(term.weight) + term.label for term in self.terms)
+
+
+def parse_terms(text: str, known: Sequence[str]) -> tuple[Term, ...]:
+    """The terms of an expression in the order in which they were written.
 
     Args:
         text: the expression.
-        known: names of the losses that there are; ``distribution/name`` is accepted for them too.
-
-    Returns:
-        The terms in the order given, with ``joint`` replaced by its own.
+        known: as of :meth:`LossExpression.parse`.
 
     Raises:
         BenchError: the expression is wrong; the message names the column.
 
     Example:
-        >>> parse_loss("mse + .5*sdr@remix", ("mse", "sdr"))
+        >>> parse_terms("mse + .5*sdr@remix", ("mse", "sdr"))
         (Term(weight=1.0, name='mse', place=None), Term(weight=0.5, name='sdr', place='remix'))
     """
     terms = tuple(_Parser(text, known).terms())
@@ -75,20 +119,9 @@ def parse_loss(text: str, known: Sequence[str]) -> tuple[Term, ...]:
         raise EmptyObjectiveError(
             "every weight is zero",
             where=f"loss '{text}'",
-            hint="At least one term must be there to be made small.",
+            hint="At least one term needs a weight above zero.",
         )
     return terms
-
-
-def format_loss(terms: Sequence[Term]) -> str:
-    """The canonical text of an expression: the same for the same terms in whatever order.
-
-    Example:
-        >>> format_loss(parse_loss("1.50 * sdr@remix+mse", ("mse", "sdr")))
-        'mse + 1.5*sdr@remix'
-    """
-    ordered = sorted(terms, key=lambda term: (term.name, term.place or ""))
-    return " + ".join(_weight_text(term.weight) + term.label for term in ordered)
 
 
 def _weight_text(weight: float) -> str:
@@ -133,11 +166,11 @@ class _Parser:
         if token.text == "joint" and "joint" not in self._known:
             if place is not None:
                 raise self._error("'joint' is several terms and cannot be put at one place", token)
-            joint = parse_loss(JOINT, self._known)
+            joint = parse_terms(JOINT, self._known)
             yield from (Term(weight * term.weight, term.name, term.place) for term in joint)
             return
         if token.text.rpartition("/")[2] not in self._known:
-            hint = near_match(token.text.lower(), (*self._known, "joint"))
+            hint = suggest(token.text.lower(), (*self._known, "joint"))
             raise self._error(f"there is no loss '{token.text}'", token, hint)
         yield Term(weight, token.text, place)
 
@@ -156,7 +189,7 @@ class _Parser:
         if token.text != sign:
             hint = ""
             if token.text == "-":
-                hint = "Weights cannot be negative: every loss is made small."
+                hint = "Weights cannot be negative: every loss is minimised."
             raise self._error(f"expected {wanted}, found {_describe(token)}", token, hint)
 
     def _advance(self) -> _Token:

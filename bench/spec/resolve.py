@@ -1,4 +1,4 @@
-"""From names and options to a complete, checked run specification."""
+"""Resolve names and options to a complete, checked run specification."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from bench.api import Dataset, DatasetSpec, GainsSpec, LossSpec, PrescriptionSpec, SeparatorSpec
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.plugins import KINDS, Plugins
-from bench.spec.loss import format_loss, parse_loss
+from bench.spec.loss import LossExpression
 from bench.spec.run import Choice, RunSpec
 from bench.spec.suite import Suite, check_protocol, parse_training
 
@@ -37,15 +37,17 @@ def make_run_spec(
     sep = plugins.get(SeparatorSpec, separator)
     gain = plugins.get(GainsSpec, gains)
     pres = plugins.get(PrescriptionSpec, prescription or suite.prescription)
+    default_pres = plugins.get(PrescriptionSpec, suite.prescription)
+    of_reference = plugins.get(PrescriptionSpec, suite.reference_prescription)
     data = plugins.get(DatasetSpec, suite.dataset)
     data_options = {**suite.dataset_options, **options.get("dataset", {})}
     trains = sep.spec.trainable or gain.spec.trainable
     known_losses = [item.spec.name for item in plugins.all(LossSpec)]
-    terms = parse_loss(loss or suite.loss, known_losses)
+    expression = LossExpression.parse(loss or suite.loss, known_losses)
     sep_options = sep.options(options.get("separator", {}))
     protocol = protocol or suite.protocol
     check_protocol(protocol, where="--protocol")
-    trained_on = tuple(getattr(sep_options, "trained_on", sep.spec.trained_on))
+    trained_on = tuple(getattr(sep_options, "weights_trained_on", sep.spec.trained_on))
     if not trained_on and "weights" in sep.spec.needs:
         trained_on = ("unknown",)
     return RunSpec(
@@ -56,29 +58,33 @@ def make_run_spec(
         separator=Choice(separator, sep_options),
         gains=Choice(gains, gain.options(options.get("gains", {}))),
         prescription=Choice(pres.spec.name, pres.options(options.get("prescription", {}))),
+        reference_prescription=Choice(of_reference.spec.name, of_reference.options({})),
+        default_prescription=Choice(default_pres.spec.name, default_pres.options({})),
         metrics=_named(plugins, "metric", suite.metrics, options.get("metric", {})),
-        loss=format_loss(terms),
-        losses=_named(plugins, "loss", [term.name for term in terms], options.get("loss", {})),
+        loss=expression,
+        losses=_named(plugins, "loss", expression.names, options.get("loss", {})),
         training=parse_training(options.get("training", {}), suite.training, where="-o"),
         seed=seed,
         trains=trains,
         trained_on=trained_on,
-        unranked_reason=_unranked_reason(sep.spec, trained_on, suite),
-        usual_loss=format_loss(parse_loss(suite.loss, known_losses)),
+        unranked_reason=_unranked_reason(sep.spec, trained_on, suite, split or suite.split),
+        default_loss=LossExpression.parse(suite.loss, known_losses),
+        music=data.spec.music,
         limit=limit,
     )
 
 
 def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpec]:
-    """The rows that every board carries beside a run: its protocol, split, limit and weights."""
+    """The rows that every board carries beside a run: its protocol, split, limit and weights.
+
+    Their prescription is the suite's: they stand beside every run, and so do not move with one."""
     own = spec.separator.options
     found = []
     for separator, gains in suite.baselines:
         cls = plugins.get(SeparatorSpec, separator).spec.options
         # The fair baseline of a fine-tuned separator is the one that it started from: one that
         # takes the same options. To any other, the names of these weights mean nothing.
-        values = dataclasses.asdict(own) if own is not None and type(own) is cls else {}
-        shared: dict[str, Any] = {key: values[key] for key in ("weights", "seen") if key in values}
+        shared = _of_weights(own) if own is not None and type(own) is cls else {}
         options = dataclasses.asdict(spec.dataset.options) if spec.dataset.options else {}
         found.append(
             make_run_spec(
@@ -86,7 +92,6 @@ def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpe
                 suite,
                 separator=separator,
                 gains=gains,
-                prescription=spec.prescription.name,
                 protocol=spec.protocol,
                 split=spec.split,
                 limit=spec.limit,
@@ -94,6 +99,25 @@ def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpe
             )
         )
     return found
+
+
+def _of_weights(options: Any) -> dict[str, Any]:
+    """The options that say which weights are used, and what they were trained on."""
+    return {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(options)
+        if field.metadata.get("weights")
+    }
+
+
+def make_dataset(plugins: Plugins, suite: Suite, options: Mapping[str, Any]) -> Dataset:
+    """The dataset of a suite.
+
+    Raises:
+        BenchError: it is not there, or its metadata are wrong.
+    """
+    registered = plugins.get(DatasetSpec, suite.dataset)
+    return cast(Dataset, registered.build(registered.options({**suite.dataset_options, **options})))
 
 
 def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
@@ -120,17 +144,19 @@ def _named(
     for key, value in options.items():
         name, _, option = key.rpartition(".")
         if name not in by_name:
-            hint = near_match(name, wanted) if name else f"Write it as {kind}.NAME.OPTION=value"
+            hint = suggest(name, wanted) if name else f"Write it as {kind}.NAME.OPTION=value"
             raise BenchError(f"this run has no {kind} '{name}'", where="-o", hint=hint)
         by_name[name][option] = value
     return tuple(Choice(n, plugins.get(KINDS[kind].spec, n).options(by_name[n])) for n in wanted)
 
 
-def _unranked_reason(separator: SeparatorSpec, trained_on: tuple[str, ...], suite: Suite) -> str:
+def _unranked_reason(
+    separator: SeparatorSpec, trained_on: tuple[str, ...], suite: Suite, split: str
+) -> str:
     """Why a row may not be ranked in the suite; empty where it may."""
     if separator.reads_stems:
         return "it is given the clean stems"
-    seen = [name for name in trained_on if name in suite.excluded]
-    if "unknown" in seen:
-        return "what its weights were trained on is not said (-o separator.seen=...)"
-    return f"its weights have seen {', '.join(seen)}" if seen else ""
+    barred = suite.barred(trained_on, split)
+    if "unknown" in barred:
+        return "what its weights were trained on is not said (-o separator.trained_on=...)"
+    return f"its weights were trained on {', '.join(barred)}" if barred else ""

@@ -1,4 +1,4 @@
-"""RunSpec: what a run is; its parsing, canonical form and id.
+"""RunSpec: what a run is, its canonical form and its id.
 
 The id is a hash of the canonical spec, the code of bench, the versions of the plugins it uses and
 the fingerprint of its data: the same run is found again and resumed, a changed one is never
@@ -27,6 +27,7 @@ from bench.api import (
 )
 from bench.plugins import Plugins
 from bench.spec.identity import by_content, code_hash
+from bench.spec.loss import LossExpression
 from bench.spec.suite import TrainingSettings
 from bench.version import __version__
 
@@ -43,16 +44,16 @@ class Choice:
         """The name, and those options that are not at their defaults."""
         if self.options is None:
             return self.name
-        usual = type(self.options)()
+        default = type(self.options)()
         changed = [
             f"{f.name}={Path(str(getattr(self.options, f.name))).name}"
             for f in dataclasses.fields(self.options)
-            if getattr(self.options, f.name) != getattr(usual, f.name)
+            if getattr(self.options, f.name) != getattr(default, f.name)
         ]
         return f"{self.name}[{','.join(changed)}]" if changed else self.name
 
     def canonical(self) -> dict[str, Any]:
-        """For the run id: a file given as an option counts by its content, not by its path."""
+        """The form that enters the run's id: a file counts by its content, not by its path."""
         values = dataclasses.asdict(self.options) if self.options is not None else {}
         return {"name": self.name, "options": {k: by_content(v) for k, v in values.items()}}
 
@@ -68,31 +69,54 @@ class RunSpec:
     separator: Choice
     gains: Choice
     prescription: Choice
+    reference_prescription: Choice
     metrics: tuple[Choice, ...]
-    loss: str
+    loss: LossExpression
     losses: tuple[Choice, ...]
     training: TrainingSettings
     seed: int
     trains: bool
     trained_on: tuple[str, ...]
     unranked_reason: str
-    usual_loss: str = ""
+    default_loss: LossExpression | None = None
     """The suite's loss: a label names the loss only where it is another."""
+    default_prescription: Choice | None = None
+    """The suite's: a label names the prescription only where it is another."""
+    music: str = ""
+    """The training data that the dataset's songs are of, where that is known."""
     limit: int = 0
     """Score only so many pairs, spread evenly over the split; 0 for all."""
 
     @property
     def label(self) -> str:
-        """``separator + gains`` and what of the options is out of the ordinary."""
+        """``separator + gains``, then what is not the suite's: prescription, loss, seed, pairs."""
         extra = []
-        if self.trains and self.loss != self.usual_loss:
-            extra.append(self.loss.replace(" ", ""))
+        if self.prescription != (self.default_prescription or self.prescription):
+            extra.append(self.prescription.label)
+        if self.trains and self.loss != self.default_loss:
+            extra.append(str(self.loss).replace(" ", ""))
         if self.trains and self.seed:
             extra.append(f"seed {self.seed}")
         if self.limit:
             extra.append(f"{self.limit} pairs")
         text = f"{self.separator.label} + {self.gains.label}"
         return f"{text} ({', '.join(extra)})" if extra else text
+
+    @property
+    def weights_caution(self) -> str:
+        """What the separator's options say of its weights on music that they do not know."""
+        words = str(getattr(self.separator.options, "caution", ""))
+        return f"{self.separator.name}: {words}" if words else ""
+
+    @property
+    def caution(self) -> str:
+        """The same, where the dataset's songs are not of the music that the weights know."""
+        return "" if self.music in self.trained_on else self.weights_caution
+
+    @property
+    def headline(self) -> str:
+        """The metric that ranks, the first of the suite's, by its plain name."""
+        return self.metrics[0].name.rpartition("/")[2]
 
     def canonical(self) -> dict[str, Any]:
         """All that a score depends on, in one form; what is not used is left out.
@@ -108,10 +132,11 @@ class RunSpec:
             "separator": self.separator.canonical(),
             "gains": self.gains.canonical(),
             "prescription": self.prescription.canonical(),
+            "reference_prescription": self.reference_prescription.canonical(),
             "metrics": [metric.canonical() for metric in self.metrics],
         }
         if self.trains:
-            form["loss"] = self.loss
+            form["loss"] = str(self.loss)
             form["losses"] = [choice.canonical() for choice in self.losses]
             form["training"] = dataclasses.asdict(self.training)
             form["seed"] = self.seed
@@ -125,6 +150,7 @@ class RunSpec:
             plugins.get(SeparatorSpec, self.separator.name),
             plugins.get(GainsSpec, self.gains.name),
             plugins.get(PrescriptionSpec, self.prescription.name),
+            plugins.get(PrescriptionSpec, self.reference_prescription.name),
             plugins.get(DatasetSpec, self.dataset.name),
             *(plugins.get(MetricSpec, metric.name) for metric in self.metrics),
             *(plugins.get(LossSpec, loss.name) for loss in self.losses if self.trains),
@@ -143,7 +169,7 @@ class RunSpec:
         return "r" + hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def info(self) -> RunInfo:
-        """What observers are told of the run."""
+        """The run, as observers receive it."""
         return RunInfo(
             label=self.label,
             suite=self.suite,
@@ -152,7 +178,7 @@ class RunSpec:
             separator=self.separator.name,
             gains=self.gains.name,
             prescription=self.prescription.name,
-            loss=self.loss if self.trains else "",
+            loss=str(self.loss) if self.trains else "",
             epochs=self.training.epochs if self.trains else 0,
             seed=self.seed,
             settings=self.canonical(),

@@ -6,13 +6,14 @@ A suite is a TOML file; those in ``suites/`` are known by name, any other by its
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
+from bench.spec.defaults import DEFAULT_LOSS, DEFAULT_PRESCRIPTION
 
 _SHIPPED: Final = resources.files("bench.spec") / "suites"
 
@@ -23,7 +24,7 @@ system's own gains (the seed paper's). A board never mixes them."""
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a run trains. Defaults are the seed paper's (FACTS 5)."""
+    """The settings of a training. The defaults are the seed paper's."""
 
     split: str = "train"
     epochs: int = 10
@@ -61,6 +62,9 @@ class Suite:
     protocol: str
     metrics: tuple[str, ...]
     prescription: str
+    """Of the baselines, and of a run that names none."""
+    reference_prescription: str
+    """Of the reference, whatever prescription a run has."""
     loss: str
     baselines: tuple[tuple[str, str], ...]
     """(separator, gains) of the rows that every board carries."""
@@ -68,11 +72,25 @@ class Suite:
     """The label of the row that others are compared with."""
     excluded: tuple[str, ...]
     """Training data that bars a row from the ranking."""
+    corpora: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By split the training data that it is part of: they bar a row of that split."""
+    contrasts: tuple[tuple[str, str], ...] = ()
+    """Labels, A and B, of comparisons named beforehand: p-values are of these, and of no other."""
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def barred(self, trained_on: Sequence[str], split: str) -> list[str]:
+        """The training data that bar a row of a split from the ranking."""
+        out = (*self.excluded, *self.corpora.get(split, ()))
+        return [name for name in trained_on if name in out]
 
 
 def suite_names() -> list[str]:
-    """The suites that bench brings."""
+    """The suites that bench brings.
+
+    Example:
+        >>> "demo" in suite_names()
+        True
+    """
     files = _SHIPPED.iterdir()
     return sorted(file.name[:-5] for file in files if file.name.endswith(".toml"))
 
@@ -82,6 +100,10 @@ def load_suite(name: str) -> Suite:
 
     Raises:
         BenchError: there is none, or its file is wrong.
+
+    Example:
+        >>> load_suite("cadenza-icassp-2024").metrics[0]
+        'haaqi'
     """
     if name in suite_names():
         text = _SHIPPED.joinpath(f"{name}.toml").read_text(encoding="utf-8")
@@ -91,7 +113,7 @@ def load_suite(name: str) -> Suite:
         except (OSError, UnicodeDecodeError) as error:
             raise BenchError(f"cannot be read: {error}", where=name) from None
     else:
-        hint = near_match(name, suite_names())
+        hint = suggest(name, suite_names())
         raise BenchError(f"there is no suite '{name}'", hint=f"{hint} Or give a .toml file.")
     try:
         return parse_suite(tomllib.loads(text), where=name)
@@ -114,7 +136,7 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
 
     unknown = set(data) - {
         *("name", "summary", "dataset", "evaluation", "defaults"),
-        *("baselines", "ranking", "training"),
+        *("baselines", "ranking", "contrasts", "training"),
     }
     if unknown:
         raise BenchError(f"unknown key '{sorted(unknown)[0]}'", where=where)
@@ -129,11 +151,16 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
             split=str(evaluation["split"]),
             protocol=str(evaluation.get("protocol", "challenge")),
             metrics=tuple(evaluation["metrics"]),
-            prescription=str(defaults.get("prescription", "nalr")),
-            loss=str(defaults.get("loss", "joint")),
+            prescription=str(defaults.get("prescription", DEFAULT_PRESCRIPTION)),
+            reference_prescription=str(
+                evaluation.get("reference_prescription", DEFAULT_PRESCRIPTION)
+            ),
+            loss=str(defaults.get("loss", DEFAULT_LOSS)),
             baselines=tuple((b["separator"], b["gains"]) for b in data.get("baselines", [])),
             baseline=str(ranking.get("baseline", "")),
             excluded=tuple(ranking.get("excluded", ())),
+            corpora={split: tuple(own) for split, own in ranking.get("corpora", {}).items()},
+            contrasts=_contrasts(table("contrasts"), where),
             training=parse_training(table("training"), TrainingSettings(), where=where),
         )
     except KeyError as error:
@@ -142,10 +169,28 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
     return suite
 
 
+def _contrasts(table: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
+    """The contrasts of ``pairs = [["A + fixed", "B + fixed"], ...]``."""
+    for key in table:
+        if key != "pairs":
+            raise BenchError(
+                f"[contrasts] has no '{key}'", where=where, hint=suggest(key, ["pairs"])
+            )
+    found = []
+    for pair in table.get("pairs", ()):
+        if not (
+            isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
+        ):
+            hint = 'Write it as pairs = [["A + fixed", "B + fixed"]].'
+            raise BenchError(f"{pair!r} is no contrast of two labels", where=where, hint=hint)
+        found.append((pair[0], pair[1]))
+    return tuple(found)
+
+
 def check_protocol(protocol: str, *, where: str = "protocol") -> None:
     """Raise a BenchError unless `protocol` is one of PROTOCOLS."""
     if protocol not in PROTOCOLS:
-        hint = near_match(protocol, list(PROTOCOLS))
+        hint = suggest(protocol, list(PROTOCOLS))
         raise BenchError(f"there is no protocol '{protocol}'", where=where, hint=hint)
 
 
@@ -165,7 +210,7 @@ def parse_training(
     changed: dict[str, Any] = {}
     for key, value in values.items():
         if key not in kinds:
-            hint = near_match(key, list(kinds))
+            hint = suggest(key, list(kinds))
             raise BenchError(f"unknown training setting '{key}'", where=where, hint=hint)
         changed[key] = convert(value, kinds[key], where=f"{where}, training setting '{key}'")
     settings = replace(base, **changed)

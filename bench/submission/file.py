@@ -1,14 +1,13 @@
-"""One file beside its reference, by the official path: what ``bench score FILE`` does."""
+"""Score one file against its reference, by the official path: ``bench score FILE``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 from torch import Tensor
@@ -22,6 +21,7 @@ from bench.api import (
     Rendering,
     Scene,
 )
+from bench.data.audio import read_samples
 from bench.errors import BenchError
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, score_output
 from bench.spec.run import Choice
@@ -32,29 +32,29 @@ if TYPE_CHECKING:
 
     from bench.plugins import Plugins
 
-METRICS: Final = ("haaqi", "lufs", "clipping", "haaqi-net")
-"""The built-in metrics that need no stems."""
 _SHORTEST: Final = 0.4
 """Seconds; a loudness needs that much."""
 
 
 @dataclass
 class PairScores:
-    """What a file was worth.
+    """The scores of a file.
 
     Attributes:
         rows: as in the scores table of a board, of the processed file.
         unprocessed: the same of the mixture, only amplified; empty where no mixture was given.
         notes: what was done to the files before, in words.
+        units: of the values, by metric.
     """
 
     rows: list[Row]
     unprocessed: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
-        """Whether no metric failed."""
+        """Whether all metrics have a value."""
         return all(row["status"] != "failed" for row in (*self.rows, *self.unprocessed))
 
 
@@ -77,8 +77,8 @@ def score_pair(
     plugins: Plugins,
     *,
     mixture: Path | None = None,
-    prescription: str = "nalr",
-    metrics: Sequence[str] = METRICS,
+    prescription: str,
+    metrics: Sequence[str],
 ) -> PairScores:
     """Score one amplified file against a remix that is not amplified yet.
 
@@ -86,19 +86,24 @@ def score_pair(
     65 dB SPL less the reference's level before that, as in ``bench run`` and the challenge.
 
     Args:
-        processed: what a system hands in: amplified, at its own sample rate.
+        processed: the output of a system: amplified, at its own sample rate.
         reference: the remix that it should be, before amplification.
         listener: pyclarity's Listener.
         plugins: the installed plugins.
         mixture: the unprocessed mixture, to be amplified and scored beside.
         prescription: name of the prescription plugin.
-        metrics: names of metric plugins that read no stems.
+        metrics: names of metric plugins; those that read stems are left out.
 
     Raises:
-        BenchError: a file cannot be used, or the two do not have the same length.
+        BenchError: a file cannot be used, the lengths differ, or every metric judges stems.
     """
     notes: list[str] = []
-    choices = [_choice(plugins, name) for name in metrics]
+    named = [plugins.get(MetricSpec, name) for name in metrics]
+    kept = {item.spec.name: item for item in named if not item.spec.reads_stems}
+    if not kept:
+        raise BenchError(f"{', '.join(metrics)}: it judges stems, and a file has none")
+    choices = [Choice(item.full_name, item.options({})) for item in kept.values()]
+    units = {name: item.spec.unit for name, item in kept.items()}
     clean = _at_scene_rate(_read(reference, "reference", notes), "reference", notes)
     made = _read(processed, "processed file", notes)
     registered = plugins.get(PrescriptionSpec, prescription)
@@ -109,7 +114,7 @@ def score_pair(
     scorer = Scorer(choices, plugins)
     with torch.inference_mode():
         rows = score_output(scorer, rendering, made.samples, made.rate, Stopwatch())
-        result = PairScores(rows, notes=notes)
+        result = PairScores(rows, notes=notes, units=units)
         if mixture is not None:
             plain = _at_scene_rate(_read(mixture, "mixture", notes), "mixture", notes)
             _check_length(plain, clean, 0.0, mixture, reference)
@@ -119,26 +124,11 @@ def score_pair(
     return result
 
 
-def _choice(plugins: Plugins, name: str) -> Choice:
-    registered = plugins.get(MetricSpec, name)
-    if registered.spec.reads_stems:
-        hint = "Score a system on a set instead: bench run."
-        raise BenchError("it judges stems, and a file has none", where=f"metric {name}", hint=hint)
-    return Choice(name, registered.options({}))
-
-
 def _read(path: Path, role: str, notes: list[str]) -> _Audio:
-    try:
-        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason: Any = getattr(error, "error_string", None) or error
-        what = f"the {role} cannot be read as audio: {reason}" if path.exists() else "missing"
-        raise BenchError(what, where=str(path)) from None
+    samples, rate = read_samples(path)
     if samples.shape[1] > 2:
         what = f"the {role} has {samples.shape[1]} channels, expected 1 or 2"
         raise BenchError(what, where=str(path))
-    if not np.isfinite(samples).all():
-        raise BenchError(f"the {role} has samples that are NaN or infinite", where=str(path))
     if len(samples) < _SHORTEST * rate:
         raise BenchError(f"the {role} is shorter than {_SHORTEST} s", where=str(path))
     if samples.shape[1] == 1:
@@ -148,7 +138,7 @@ def _read(path: Path, role: str, notes: list[str]) -> _Audio:
 
 
 def _at_scene_rate(audio: _Audio, role: str, notes: list[str]) -> _Audio:
-    """At 44.1 kHz, where the prescription's filters are the official ones."""
+    """Resample to 44.1 kHz, where the prescription's filters are the official ones."""
     if audio.rate == SAMPLE_RATE:
         return audio
     notes.append(f"the {role} is resampled from {audio.rate} Hz to {SAMPLE_RATE} Hz (soxr HQ)")
@@ -157,7 +147,7 @@ def _at_scene_rate(audio: _Audio, role: str, notes: list[str]) -> _Audio:
 
 
 def _check_length(made: _Audio, clean: _Audio, tail: float, path: Path, reference: Path) -> None:
-    """As long as the reference, with or without what amplification adds; 1 ms is for rounding."""
+    """Check the length: the reference's, with or without the tail of amplification, within 1 ms."""
     if abs(made.seconds - clean.seconds) > tail + 1e-3:
         lengths = f"it lasts {made.seconds:.3f} s, {reference.name} {clean.seconds:.3f} s"
         hint = "The two must begin and end together: cut them alike. Is a sample rate wrong?"
@@ -195,7 +185,7 @@ def _rendering(
 
 @dataclass(frozen=True)
 class _NoAudio:
-    """Of a scene that is a file and no more."""
+    """The audio of a scene that is a file and no more."""
 
     sample_rate: int
     frames: int

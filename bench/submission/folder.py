@@ -1,22 +1,21 @@
-"""Submissions: what ``bench submit`` writes and ``bench score FOLDER`` puts on a board."""
+"""A folder of submitted files as a row of a board: ``bench score FOLDER``."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import Dataset
+from bench.board.schema import TIME_METRIC
 from bench.errors import BenchError
+from bench.runs.record import finish_row, run_row, write_row
 from bench.runtime.progress import NO_PROGRESS, Progress
-from bench.spec.identity import code_hash
-from bench.spec.run import RunSpec
+from bench.spec.run import Choice, RunSpec
 from bench.spec.suite import Suite
-from bench.version import __version__
 
 if TYPE_CHECKING:
     from bench.board.store import Board
@@ -27,8 +26,8 @@ KIND: Final = "submission"
 
 
 @dataclass(frozen=True)
-class Scored:
-    """What became of a folder: its row's id, and pairs that failed with the reason."""
+class ScoredFolder:
+    """The result of a folder: its row's id, and pairs that failed with the reason."""
 
     run_id: str
     pairs: int
@@ -44,11 +43,11 @@ def score_folder(
     dataset: Dataset,
     *,
     name: str,
-    seen: Sequence[str] = (),
+    trained_on: Sequence[str] = (),
     workers: int = 0,
     progress: Progress = NO_PROGRESS,
-) -> Scored:
-    """Score a folder of handed-in files against the set, as a row of its own on the board.
+) -> ScoredFolder:
+    """Score a folder of submitted files against the set, as a row of its own on the board.
 
     What is scored already is not scored again, as long as no file, no code and no data changed.
 
@@ -60,9 +59,9 @@ def score_folder(
         plugins: the installed plugins.
         dataset: of the spec.
         name: label of the row.
-        seen: what the system was trained on; without it the row is not ranked.
+        trained_on: data that the system was trained on; without it the row is not ranked.
         workers: processes; 0 for one a core.
-        progress: told of each scene, in pairs.
+        progress: notified of each scene, in pairs.
 
     Raises:
         BenchError: there are no such files at all, or the protocol is not the challenge's.
@@ -94,8 +93,11 @@ def score_folder(
         raise BenchError("none of the split's files is there", where=str(files), hint=hint)
     identity = _identity(name, files, names, spec, plugins, dataset)
     run_id = "s" + hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    row = _row(run_id, name, identity, spec, suite, tuple(seen))
-    board.write_run({**row, "status": "running", "created": _created(board, run_id)})
+    own = replace(spec, separator=Choice(KIND), gains=Choice(KIND), trained_on=tuple(trained_on))
+    label = f"{name} ({spec.limit} pairs)" if spec.limit else name
+    unranked = _unranked_reason(trained_on, suite, spec.split)
+    row = run_row(run_id, own, identity, label=label, unranked=unranked)
+    write_row(board, row, status="running")
     scenes = dataset.scenes(spec.split)
     todo = pairs_to_score(scenes, [RunToScore(run_id, spec)], board, spec.limit or None)
     jobs = [ScoreJob(spec, s, tuple(by_run[run_id]), files) for s, by_run in todo.items()]
@@ -106,7 +108,9 @@ def score_folder(
             board.append_scores(run_id, job.scene, result)
             step(job.scene, len(job.listeners))
     board.consolidate(run_id)
-    return _finished(board, row, run_id)
+    spent = float(board.scores(run_id, metric=TIME_METRIC)["value"].sum())
+    full, failed = finish_row(board, row, seconds=spent)
+    return ScoredFolder(run_id, int(full["n_pairs"]), failed)
 
 
 def _identity(
@@ -131,66 +135,9 @@ def _identity(
     return {**reference, "spec": canonical, "files": digest.hexdigest()}
 
 
-def _created(board: Board, run_id: str) -> datetime:
-    earlier = board.run(run_id) or {}
-    return earlier.get("created") or datetime.now(UTC)
-
-
-def _row(
-    run_id: str,
-    name: str,
-    identity: Mapping[str, Any],
-    spec: RunSpec,
-    suite: Suite,
-    seen: tuple[str, ...],
-) -> dict[str, Any]:
-    from bench.runtime.machine import environment
-
-    barred = [what for what in seen if what in suite.excluded]
-    reason = f"it has seen {', '.join(barred)}" if barred else ""
-    if not seen:
-        reason = "it is submitted audio, and what it was trained on is not said (--seen)"
-    return {
-        "run_id": run_id,
-        "suite": spec.suite,
-        "split": spec.split,
-        "protocol": spec.protocol,
-        "separator": KIND,
-        "gains": KIND,
-        "prescription": spec.prescription.name,
-        "loss": "",
-        "epochs": 0,
-        "seed": 0,
-        "label": f"{name} ({spec.limit} pairs)" if spec.limit else name,
-        "spec_json": json.dumps(identity["spec"], sort_keys=True),
-        "bench_version": __version__,
-        "code_hash": code_hash(),
-        "plugin_versions_json": json.dumps(identity["plugins"], sort_keys=True),
-        "dataset_fingerprint": json.dumps(identity["data"], sort_keys=True),
-        "ranked": not reason,
-        "unranked_reason": reason,
-        "trained_on": ", ".join(seen),
-        **environment(),
-    }
-
-
-def _finished(board: Board, row: Mapping[str, Any], run_id: str) -> Scored:
-    scores = board.scores(run_id)
-    bad = scores[scores["status"] == "failed"]
-    failed = {
-        (str(scene), str(listener)): str(reason)
-        for scene, listener, reason in zip(bad.scene, bad.listener, bad.reason, strict=True)
-    }
-    pairs = len(scores[["scene", "listener"]].drop_duplicates())
-    board.write_run(
-        {
-            **row,
-            "status": "failed-scenes" if failed else "done",
-            "created": _created(board, run_id),
-            "finished": datetime.now(UTC),
-            "seconds": float(scores.loc[scores["metric"] == "time", "value"].sum()),
-            "n_pairs": pairs,
-            "n_failed": len(failed),
-        }
-    )
-    return Scored(run_id, pairs, failed)
+def _unranked_reason(trained_on: Sequence[str], suite: Suite, split: str) -> str:
+    """Why a submission may not be ranked; empty where it may."""
+    if not trained_on:
+        return "it is submitted audio, and what it was trained on is not said (--trained-on)"
+    barred = suite.barred(trained_on, split)
+    return f"it was trained on {', '.join(barred)}" if barred else ""

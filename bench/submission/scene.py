@@ -1,4 +1,4 @@
-"""What entrants hand in: a FLAC file a pair, written and scored by the same code as a run.
+"""Submitted files: a FLAC file a pair, written and scored by the same code as a run.
 
 The files are those of ``recipes.cad_icassp_2024.baseline`` (enhance.py, evaluate.py): in the folder
 ``enhanced_signals``, ``<scene>_<listener>_remix.flac``, 32 kHz, 16 bit, left then right.
@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from bench.api import MetricSpec, Scene
+from bench.data.audio import read_samples
 from bench.errors import BenchError
 from bench.evaluation.protocol import Excerpt, render, separate
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, reason_of, score_output, seconds_rows
@@ -51,7 +52,7 @@ def file_name(scene_id: str, listener_id: str) -> str:
 
 
 def signals_folder(folder: Path) -> Path:
-    """Where the files are: in ``enhanced_signals``, or in the folder itself."""
+    """The folder of the files: ``enhanced_signals``, or the folder itself."""
     return folder / FOLDER if (folder / FOLDER).is_dir() else folder
 
 
@@ -175,20 +176,15 @@ def read_submitted(path: Path, seconds: float) -> Tensor:
     Raises:
         BenchError: it is missing, damaged, or not as the challenge asks for it.
     """
-    if not path.is_file():
-        raise BenchError("the file is missing", where=path.name)
     try:
-        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or error
-        raise BenchError(f"cannot be read as audio: {reason}", where=path.name) from None
+        samples, rate = read_samples(path)
+    except BenchError as error:  # a row of a board names no folder of one machine
+        raise BenchError(error.what, where=path.name) from None
     if rate != OUTPUT_RATE:
         what = f"the sample rate is {rate} Hz, expected {OUTPUT_RATE} Hz"
         raise BenchError(what, where=path.name)
     if samples.shape[1] != 2:
         raise BenchError(f"it has {samples.shape[1]} channels, expected 2", where=path.name)
-    if not np.isfinite(samples).all():
-        raise BenchError("it has samples that are NaN or infinite", where=path.name)
     least = math.floor(seconds * OUTPUT_RATE)
     if not least <= len(samples) <= least + LONGEST_TAIL * OUTPUT_RATE:
         what = f"it lasts {len(samples) / OUTPUT_RATE:.3f} s, its scene {seconds:.3f} s"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.plugins import Plugins
     from bench.runs.restore import StoredRun
 
-PASSPORT: Final = "submission.json"
+MANIFEST: Final = "submission.json"
 """Says which system wrote a folder, so that no other one goes on with it."""
 
 
@@ -37,7 +37,7 @@ def submit(
         plugins: the installed plugins.
         dataset: what the run's spec names.
         workers: processes; 0 for one a core.
-        progress: told of each scene, in files.
+        progress: notified of each scene, in files.
 
     Raises:
         BenchError: the system is not trained, or the folder holds another one's files.
@@ -49,7 +49,7 @@ def submit(
     if run.spec.trains and run.weights is None:
         hint = f"Train it: bench run --separator {run.spec.separator.name} ..., then --run LABEL"
         raise BenchError(f"{run.spec.label} is not trained", hint=hint)
-    _check_passport(out, run, plugins, dataset)
+    _check_manifest(out, run, plugins, dataset)
     folder = out / FOLDER
     jobs = []
     scenes = dataset.scenes(run.spec.split)
@@ -66,22 +66,22 @@ def submit(
     return sorted(failed)
 
 
-def _check_passport(out: Path, run: StoredRun, plugins: Plugins, dataset: Dataset) -> None:
+def _check_manifest(out: Path, run: StoredRun, plugins: Plugins, dataset: Dataset) -> None:
     from bench.runtime.files import write_json
 
     identity = run.spec.identity(plugins, run.spec.fingerprints(dataset))
-    passport = json.loads(
+    manifest = json.loads(
         json.dumps({"label": run.label, "run": run.run_id, "identity": identity}, sort_keys=True)
     )
-    path = out / PASSPORT
+    path = out / MANIFEST
     try:
         if path.exists():
-            if json.loads(path.read_text(encoding="utf-8")) != passport:
+            if json.loads(path.read_text(encoding="utf-8")) != manifest:
                 hint = "Give a folder of its own, or remove this one."
                 raise BenchError("it holds the files of another system", where=str(out), hint=hint)
         elif out.exists() and any(out.iterdir()):
             raise BenchError("it is there already, and not empty", where=str(out))
         else:
-            write_json(path, passport)
+            write_json(path, manifest)
     except (OSError, ValueError) as error:
         raise BenchError(f"cannot be used: {error}", where=str(path)) from None

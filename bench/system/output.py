@@ -24,6 +24,10 @@ def to_output(amplified: Tensor, sample_rate: int) -> Tensor:
 
     Resampled (soxr HQ), clipped to [-1, 1] and truncated to 16 bit, as in the challenge's FLAC
     files; FLAC itself loses nothing, so it is not written here.
+
+    Example:
+        >>> to_output(torch.zeros(2, 44_100, dtype=torch.float64), 44_100).shape
+        torch.Size([2, 32000])
     """
     ears = [
         to_pcm(soxr.resample(ear.numpy(), sample_rate, OUTPUT_RATE, quality="HQ"))
@@ -36,7 +40,7 @@ def to_output(amplified: Tensor, sample_rate: int) -> Tensor:
 
 
 def to_pcm(samples: npt.NDArray[np.floating[npt.NBitBase]]) -> npt.NDArray[np.int16]:
-    """Samples clipped to [-1, 1] and truncated to 16 bit; what is handed in is overwritten.
+    """Samples clipped to [-1, 1] and truncated to 16 bit; the input is overwritten.
 
     Example:
         >>> to_pcm(np.array([0.0, 0.5, -2.0, 2.0])).tolist()

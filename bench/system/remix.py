@@ -1,20 +1,32 @@
-"""Gains, sum and loudness match: the remix."""
+"""Gains, sum and loudness match: the remix, after the challenge's ``remix_stems``.
+
+One definition in three forms, since they differ in what must fit into memory: :func:`scale_stems`
+and :func:`remix` for a batch of excerpts, with a gradient; :func:`mix` for a scene, without a
+second copy of its stems; and :mod:`bench.system.song`, which adds up the sections of a song by
+:func:`scale_stems` and :func:`loudness_factor`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
-from bench.hearing.loudness import SILENCE, integrated_loudness, match_loudness
+from bench.hearing.loudness import finite_loudness, match_loudness
 from bench.runtime.memory import empty
 
 
 def scale_stems(stems: Tensor, gains: Tensor) -> Tensor:
-    """Stems ``(B, 4, 2, N)`` changed by gains in dB, ``(B, 4)`` or per ear ``(B, 2, 4)``."""
+    """Stems ``(B, 4, 2, N)`` changed by gains in dB, ``(B, 4)`` or per ear ``(B, 2, 4)``.
+
+    Example:
+        >>> stems = torch.ones(1, 4, 2, 3)
+        >>> scale_stems(stems, torch.tensor([[20.0, 0.0, 0.0, -20.0]]))[0, :, 0, 0].tolist()
+        [10.0, 1.0, 1.0, 0.10000000149011612]
+    """
     factors = 10.0 ** (gains.to(stems.dtype) / 20.0)
     if factors.ndim == 2:
         return stems * factors[:, :, None, None]
@@ -24,7 +36,7 @@ def scale_stems(stems: Tensor, gains: Tensor) -> Tensor:
 def remix(stems: Tensor, mixture: Tensor, sample_rate: int) -> Tensor:
     """The sum of scaled stems ``(B, 4, 2, N)``, brought to the mixture's loudness: ``(B, 2, N)``.
 
-    Source: the challenge's ``remix_stems``; a loudness of minus infinity counts as -80 LUFS.
+    Differentiable. Silence counts as -80 LUFS.
     """
     return match_loudness(stems.sum(dim=1), mixture, sample_rate)
 
@@ -45,20 +57,25 @@ def mix(stems: Tensor, gains: Tensor, loudness: float, sample_rate: int) -> Tens
     total = empty(tuple(stems.shape[1:]), torch.float64)
     for block in _blocks(stems.shape[-1]):
         total[:, block] = (stems[..., block].double() * factors).sum(dim=0)
-    change = loudness - _level(total, sample_rate)
+    factor = loudness_factor(total, loudness, sample_rate)
     for block in _blocks(stems.shape[-1]):
-        total[:, block] *= 10.0 ** (change / 20.0)
+        total[:, block] *= factor
     return total
+
+
+def loudness_factor(signal: ArrayLike, loudness: float, sample_rate: int) -> float:
+    """The factor that brings a signal ``(2, N)`` to a loudness in LUFS; silence counts as -80.
+
+    Example:
+        >>> quiet = torch.zeros(2, 44_100)  # counts as -80 LUFS
+        >>> loudness_factor(quiet, -60.0, 44_100)
+        10.0
+    """
+    return float(10.0 ** ((loudness - finite_loudness(signal, sample_rate)) / 20.0))
 
 
 def _blocks(samples: int) -> Iterator[slice]:
     return (slice(start, start + _BLOCK) for start in range(0, samples, _BLOCK))
-
-
-def _level(signal: Tensor, sample_rate: int) -> float:
-    """Integrated loudness, LUFS; minus infinity counts as -80."""
-    level = float(integrated_loudness(signal.numpy(), sample_rate))
-    return SILENCE if np.isneginf(level) else level
 
 
 _BLOCK: Final = 1 << 19

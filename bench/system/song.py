@@ -1,6 +1,6 @@
 """A whole song through a system: any file that soundfile reads, any length, in bounded memory.
 
-What a song becomes is what an evaluation would hand in for it: the same system and remix, one
+The output for a song is that of an evaluation: the same system and remix, one
 loudness match over the whole song, and the same way to 16 bit. Up to SECTION seconds go through
 the system in one piece. A longer song is cut into even sections: their remixes are cross-faded,
 and every amplification starts LEAD seconds early, so that a prescription with a memory has
@@ -25,12 +25,13 @@ import torch
 from torch import Tensor
 
 from bench.api import SAMPLE_RATE, STEMS
+from bench.data.audio import open_audio, read_blocks
 from bench.errors import BenchError
-from bench.hearing.loudness import SILENCE, integrated_loudness
+from bench.hearing.loudness import finite_loudness
 from bench.runtime.files import replacing
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.system.output import to_pcm
-from bench.system.remix import scale_stems
+from bench.system.remix import loudness_factor, scale_stems
 from bench.system.system import System
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ Planar = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Enhanced:
-    """What was written.
+    """The result of enhancing a song.
 
     Attributes:
         path: the file.
@@ -91,7 +92,7 @@ def enhance_file(
         listener: pyclarity's Listener.
         requested: gains asked for, dB, in the order of STEMS.
         sample_rate: of the output, Hz.
-        progress: told how far it is.
+        progress: notified of how far it is.
 
     Raises:
         BenchError: the song or the output is not what it should be, or the system is an oracle.
@@ -114,7 +115,8 @@ def enhance_file(
         cuts = _cuts(mixture.shape[1])
         with progress.stage(f"enhancing {song.name}", 2 * (len(cuts) - 1)) as step:
             remixed, gains = _remix(mixture, cuts, system, listener, requested, folder, step)
-            factor = _loudness_factor(remixed, mixture)
+            wanted = finite_loudness(mixture, SAMPLE_RATE)
+            factor = loudness_factor(remixed, wanted, SAMPLE_RATE)
             with replacing(output) as draft:
                 frames, clipped = _amplify(
                     remixed, cuts, factor, system, listener,
@@ -128,14 +130,8 @@ def enhance_file(
 
 def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:
     """The song at SAMPLE_RATE as a file in memory's place, float32 ``(2, N)``, and notes."""
-    try:
-        file = soundfile.SoundFile(song)
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
-        what = "cannot be read as audio: " + str(reason).rstrip(".") if song.exists() else "missing"
-        raise BenchError(what, where=str(song)) from None
     notes = []
-    with file:
+    with open_audio(song) as file:
         if file.channels > 2:
             hint = "Mix it down to two channels, left and right."
             what = f"it has {file.channels} channels, expected 1 or 2"
@@ -146,7 +142,8 @@ def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:
             notes.append(f"resampled from {file.samplerate} Hz to {SAMPLE_RATE} Hz (soxr HQ)")
         left, right = folder / "mixture.f32", folder / "right.f32"
         with open(left, "wb") as first, open(right, "wb") as second:
-            for block in _at_rate(_blocks(file, song), file.samplerate, SAMPLE_RATE):
+            blocks = read_blocks(file, _BLOCK, "float32")
+            for block in _at_rate(blocks, file.samplerate, SAMPLE_RATE):
                 first.write(block[:, 0].tobytes())
                 second.write(block[:, -1].tobytes())
     with open(left, "ab") as whole, open(right, "rb") as second:
@@ -155,23 +152,8 @@ def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:
     right.unlink()
     if frames < 0.4 * SAMPLE_RATE:
         raise BenchError("it is shorter than 0.4 s, too short for a loudness", where=str(song))
-    # Nobody writes to it, but numba takes no read-only arrays: "c" never reaches the file.
+    # It is never written to, but numba takes no read-only arrays: "c" never reaches the file.
     return np.memmap(left, np.float32, "c", shape=(2, frames)), tuple(notes)
-
-
-def _blocks(file: soundfile.SoundFile, song: Path) -> Iterator[Planar]:
-    """Interleaved blocks of a file, checked."""
-    try:
-        for block in file.blocks(_BLOCK, dtype="float32", always_2d=True):
-            if not np.isfinite(block).all():
-                hint = "Write the file again; silence is 0."
-                raise BenchError(
-                    "it has samples that are NaN or infinite", where=str(song), hint=hint
-                )
-            yield block
-    except soundfile.LibsndfileError as error:
-        what = f"the file is damaged: {error.error_string.rstrip('.')}"
-        raise BenchError(what, where=str(song)) from None
 
 
 def _at_rate(blocks: Iterator[Planar], rate: int, wanted: int) -> Iterator[Planar]:
@@ -238,15 +220,6 @@ def _separate(system: System, section: Tensor) -> Tensor:
     if stems.shape != expected:
         raise BenchError(f"the separator returned {tuple(stems.shape)}, expected {expected}")
     return stems
-
-
-def _loudness_factor(remixed: Planar, mixture: Planar) -> float:
-    """What brings the remix to the loudness of the mixture, as an evaluation does."""
-    own, wanted = (
-        SILENCE if np.isneginf(level) else level
-        for level in (float(integrated_loudness(x, SAMPLE_RATE)) for x in (remixed, mixture))
-    )
-    return float(10.0 ** ((wanted - own) / 20))
 
 
 def _amplify(

@@ -35,6 +35,8 @@ class System:
     separator: Separator
     gain_strategy: GainStrategy
     prescription: Prescription
+    reference_prescription: Prescription
+    """Of the reference: the suite's, whatever the system's own."""
     reads_stems: bool
     sample_rate: int = 44_100
 
@@ -59,8 +61,12 @@ class System:
         """The prescription for each ear, ``(B, 2, N)`` -> ``(B, 2, N + tail)``."""
         return self.prescription.amplify(signal, listeners, self.sample_rate)
 
+    def amplify_reference(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
+        """The suite's prescription of the reference, ``(B, 2, N)`` -> ``(B, 2, N + tail)``."""
+        return self.reference_prescription.amplify(signal, listeners, self.sample_rate)
+
     def modules(self) -> dict[str, nn.Module]:
-        """Those parts that are torch modules, by name."""
+        """The parts that are torch modules, by name."""
         parts = {"separator": self.separator, "gains": self.gain_strategy}
         return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
 
@@ -100,7 +106,7 @@ class System:
 
 
 def _device(part: object, otherwise: torch.device) -> torch.device:
-    """Where a part computes: with its parameters, if it has some.
+    """The device of a part: that of its parameters, if it has some.
 
     Evaluation holds its signals on the CPU whatever the system is on.
     """
@@ -117,7 +123,10 @@ def build_system(spec: RunSpec, plugins: Plugins) -> System:
     """
     separator = plugins.get(SeparatorSpec, spec.separator.name)
     gains = plugins.get(GainsSpec, spec.gains.name)
-    prescription = plugins.get(PrescriptionSpec, spec.prescription.name)
+    own, others = (
+        plugins.get(PrescriptionSpec, choice.name).build(choice.options)
+        for choice in (spec.prescription, spec.reference_prescription)
+    )
 
     def made(part: Registered[Any], choice: Choice) -> Any:
         with seeded(derive(spec.seed, "init", part.spec.kind, choice.name)):
@@ -126,6 +135,7 @@ def build_system(spec: RunSpec, plugins: Plugins) -> System:
     return System(
         separator=made(separator, spec.separator),
         gain_strategy=made(gains, spec.gains),
-        prescription=prescription.build(spec.prescription.options),
+        prescription=own,
+        reference_prescription=others,
         reads_stems=separator.spec.reads_stems,
     )

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.tables.markup import clean, csv_text, escape_latex, escape_markdown, json_text
+from bench.tables.numbers import interval_text, number_text, p_value_text
 
 WIDTH: Final = 100
 """Columns of a text table."""
@@ -32,22 +33,31 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Section:
-    """A table: `rows` with the same keys, and a `note` of what they mean."""
+    """A table: `rows` with the same keys, and a `note` of what they mean.
+
+    Numbers are written with `decimals`.
+    """
 
     title: str
     rows: tuple[Record, ...]
     note: str = ""
+    decimals: int = 3
 
 
 def finite(value: float | None) -> float | None:
-    """The value, or None where there is none."""
+    """The value, or None where there is none.
+
+    Example:
+        >>> finite(0.5), finite(float("nan")), finite(None)
+        (0.5, None, None)
+    """
     return value if value is not None and math.isfinite(value) else None
 
 
 def render_sections(
     title: str, sections: Sequence[Section], format: str, *, words: Sequence[str] = ()
 ) -> str:
-    """Sections under a title, in one of ``bench.leaderboard.export.FORMATS``.
+    """Sections under a title, in one of ``bench.tables.FORMATS``.
 
     Args:
         title: of the whole; may be empty.
@@ -152,7 +162,7 @@ def _cells(section: Section) -> tuple[dict[str, bool], list[list[str]]]:
         key.replace("_", " "): not any(isinstance(row.get(key), str) for row in section.rows)
         for key in shown
     }
-    return header, [[_cell(row, key) for key in shown] for row in section.rows]
+    return header, [[_cell(row, key, section.decimals) for key in shown] for row in section.rows]
 
 
 def _is_bound(key: str, keys: Sequence[str]) -> bool:
@@ -160,16 +170,16 @@ def _is_bound(key: str, keys: Sequence[str]) -> bool:
     return name != key and name in keys
 
 
-def _cell(row: Record, key: str) -> str:
+def _cell(row: Record, key: str, decimals: int) -> str:
     value = row.get(key)
     low, high = row.get(f"{key}_low"), row.get(f"{key}_high")
-    text = _one(value, key)
+    text = _one(value, key, decimals)
     if low is None or high is None:
         return text
-    return f"{text} [{_one(low, key)}, {_one(high, key)}]"
+    return f"{text} {interval_text(low, high, decimals, sign=_signed(key))}"
 
 
-def _one(value: Any, key: str) -> str:
+def _one(value: Any, key: str, decimals: int) -> str:
     if value is None:
         return "–"
     if isinstance(value, bool):
@@ -177,5 +187,9 @@ def _one(value: Any, key: str) -> str:
     if not isinstance(value, float):
         return clean(str(value))
     if key in ("p", "p_holm"):
-        return "<.001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
-    return f"{value:+.3f}" if key.startswith("difference") else f"{value:.3f}"
+        return p_value_text(value)
+    return number_text(value, decimals, sign=_signed(key))
+
+
+def _signed(key: str) -> bool:
+    return key.startswith("difference")

@@ -1,4 +1,4 @@
-"""The conformance kit: what a plugin of each kind must do, as checks that say how to mend it.
+"""The conformance kit: what a plugin of each kind must do, as checks that say how to fix it.
 
 In the tests of a package of your own, where its plugin is installed::
 
@@ -59,8 +59,8 @@ def check_plugin(
         plugins: where to look for it; the installed ones by default.
 
     Raises:
-        AssertionError: some checks failed; the message has each, with what was expected, what came
-            and how to mend it.
+        AssertionError: some checks failed; the message has each, with what was expected, what
+            there was and how to fix it.
         BenchError: there is no such plugin or option.
         unittest.SkipTest: it could not be made, since what its spec says it needs is not here.
     """
@@ -93,7 +93,7 @@ def conformance(
             subjects.append(find(installed(), kind, name, options))
         result = check.run(subjects[0])
         if result.status == "skipped":
-            pytest.skip(result.came)
+            pytest.skip(result.got)
         assert result.status == "passed", str(result)
 
     return test

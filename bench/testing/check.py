@@ -1,4 +1,4 @@
-"""What a check is, what comes of it, and the list of all checks."""
+"""A check, its result, and the report of all."""
 
 from __future__ import annotations
 
@@ -15,75 +15,75 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What came of one check.
+    """The result of one check.
 
     Attributes:
         check: the check.
         status: "passed", "failed" or "skipped".
-        came: what came instead of what was expected, or why the check was skipped.
+        got: what there was instead of what was expected, or why the check was skipped.
         made: whether the plugin could be made.
     """
 
     check: Check
     status: str
-    came: str = ""
+    got: str = ""
     made: bool = True
 
     def __str__(self) -> str:
         if self.status != "failed":
-            return f"{self.check.name}: {self.status}" + (f" ({self.came})" if self.came else "")
+            return f"{self.check.name}: {self.status}" + (f" ({self.got})" if self.got else "")
         return (
             f"{self.check.name}\n"
             f"  expected: {self.check.expects}\n"
-            f"  came:     {self.came}\n"
-            f"  mend:     {self.check.mend}"
+            f"  got:      {self.got}\n"
+            f"  fix:      {self.check.fix}"
         )
 
     def as_dict(self) -> dict[str, str]:
-        """For JSON."""
+        """The same as plain values, for JSON."""
         return {
             "check": self.check.name,
             "status": self.status,
             "expected": self.check.expects,
-            "came": self.came,
-            "mend": self.check.mend,
+            "got": self.got,
+            "fix": self.check.fix,
         }
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that plugins of some kinds must do.
+    """A requirement that plugins of some kinds must meet.
 
     Attributes:
         name: what it is called in reports.
         kinds: the kinds of plugin that it is for.
         expects: what is expected, in words.
-        mend: what to do where it fails.
-        look: says what came instead, or None where all is well; raises :class:`Skip` where the
-            check does not apply. Whatever else it raises is what came.
+        fix: what to do where it fails.
+        look: says what there was instead, or None where all is well; raises :class:`Skip` where the
+            check does not apply. Whatever else it raises is a failure.
     """
 
     name: str
     kinds: tuple[str, ...]
     expects: str
-    mend: str
+    fix: str
     look: Callable[[Subject], str | None]
 
     def run(self, subject: Subject) -> Result:
         """Look at a plugin; never raises for what is wrong with it."""
         try:
-            came = self.look(subject)
+            got = self.look(subject)
         except Skip as reason:
             return Result(self, "skipped", str(reason), made=not isinstance(reason, NotMade))
         # A plugin may raise anything at all, or exit.
         except (Exception, SystemExit) as error:
             return Result(self, "failed", described(error))
-        return Result(self, "failed", came) if came else Result(self, "passed")
+        return Result(self, "failed", got) if got else Result(self, "passed")
 
 
 @dataclass(frozen=True)
 class Report:
-    """What came of all checks of one plugin."""
+    """The results of all checks of one plugin."""
 
     kind: str
     name: str
@@ -98,16 +98,16 @@ class Report:
     @property
     def not_made(self) -> str:
         """Why the plugin could not be made; empty where it could."""
-        return next((result.came for result in self.results if not result.made), "")
+        return next((result.got for result in self.results if not result.made), "")
 
     @property
     def ok(self) -> bool:
-        """Whether it could be made, and nothing failed."""
+        """Whether the plugin could be made and no check failed."""
         return not self.failures and not self.not_made
 
     @property
     def summary(self) -> str:
-        """How many checks passed, failed and were skipped."""
+        """The numbers of checks that passed, failed and were skipped."""
         count = [result.status for result in self.results].count
         text = f"{self.kind} '{self.name}' of {self.distribution}: {count('passed')} checks passed"
         text += f", {count('failed')} failed" if count("failed") else ""
@@ -117,7 +117,7 @@ class Report:
         return "\n\n".join([self.summary, *map(str, self.failures)])
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The same as plain values, for JSON."""
         return {
             "kind": self.kind,
             "name": self.name,
@@ -128,10 +128,10 @@ class Report:
 
 
 def check(
-    name: str, kinds: tuple[str, ...], *, expects: str, mend: str
+    name: str, kinds: tuple[str, ...], *, expects: str, fix: str
 ) -> Callable[[Callable[[Subject], str | None]], Check]:
     """Make a function a check."""
-    return lambda look: Check(name, kinds, expects, mend, look)
+    return lambda look: Check(name, kinds, expects, fix, look)
 
 
 def described(error: BaseException) -> str:

@@ -47,11 +47,11 @@ def listeners(case: Case) -> tuple[Listener, ...]:
 
 @pytest.fixture
 def gain_query(case: Case) -> GainQuery:
-    """What a gain strategy is asked."""
+    """The input of a gain strategy."""
     return case.query()
 
 
 @pytest.fixture
 def rendering(case: Case) -> Rendering:
-    """What a metric scores: the first item, with some noise in each stem."""
+    """The input of a metric: the first item, with some noise in each stem."""
     return case.rendering()

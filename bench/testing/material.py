@@ -1,7 +1,7 @@
-"""What plugins are tried on: music-like signals, listeners, and all that is made of them.
+"""The material that plugins are tried on: music-like signals, listeners and scenes.
 
 Everything is made from seeds of its own, the same at each call, and in fresh memory: a plugin
-that writes into its input spoils nobody else's.
+that writes into its input spoils no other's.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bench.api import (
 from bench.hearing.calibration import level1
 
 FRAMES: Final = 66_150
-"""Samples of the usual case: 1.5 s."""
+"""Samples of most checks: 1.5 s."""
 ODD: Final = 49_999
 """Samples of the odd case: a prime number, 1.13 s."""
 SHORT: Final = 64
@@ -89,7 +89,7 @@ def music(items: int, frames: int) -> Tensor:
 
 @dataclass
 class Case:
-    """One call's worth of input for every kind of plugin.
+    """The input of one call for every kind of plugin.
 
     Attributes:
         stems: clean stems, ``(B, 4, 2, N)``.
@@ -115,7 +115,7 @@ class Case:
         return cls(stems, stems.sum(1), torch.tensor(REQUESTED[:items]), listeners()[:items])
 
     def item(self, index: int) -> Case:
-        """One item by itself."""
+        """The case of one item by itself."""
         one = slice(index, index + 1)
         return replace(
             self,
@@ -164,7 +164,7 @@ class Case:
         )
 
     def query(self) -> GainQuery:
-        """What a gain strategy is asked."""
+        """The input of a gain strategy."""
         ids = tuple(who.id for who in self.listeners)
         return GainQuery(self.requested, self.audiograms(), self.stems, ids)
 
@@ -176,7 +176,7 @@ class Case:
         return reference + self.error * level * noise
 
     def loss_input(self, place: str) -> LossInput:
-        """What a loss term is given at a place."""
+        """The input of a loss term at a place."""
         reference = self.stems if place == "stems" else self.mixture
         estimate = self.estimate(reference)
         rms = self.mixture.square().mean(-1).sqrt().clamp_min(1e-8)
@@ -190,7 +190,7 @@ class Case:
         )
 
     def predicted_by(self, predictor: Predictor) -> Tensor:
-        """What a front end of HAAQI-Net says of the estimated mixture, ``(B, 2)``, by ear."""
+        """The prediction of a front end for the estimated mixture, ``(B, 2)``, by ear."""
         data = self.loss_input("remix")
         score = predictor.score(
             data.estimate.flatten(0, 1),

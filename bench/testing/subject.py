@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bench.api import LossSpec, SeparatorSpec
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.plugins import KINDS as SPEC_KINDS
 from bench.plugins import OBSERVER, Observer, Plugins, Registered
 
@@ -36,7 +36,7 @@ class Subject:
 
     @property
     def kind(self) -> str:
-        """One of :data:`KINDS`."""
+        """The kind of the plugin, one of :data:`KINDS`."""
         return OBSERVER if isinstance(self.plugin, Observer) else self.plugin.spec.kind
 
     @property
@@ -46,7 +46,7 @@ class Subject:
 
     @property
     def distribution(self) -> str:
-        """Where it came from."""
+        """The distribution that the plugin is from."""
         return self.plugin.distribution
 
     @property
@@ -57,7 +57,7 @@ class Subject:
 
     @property
     def trainable(self) -> bool:
-        """Whether its spec says that it can be trained."""
+        """Whether the spec says that the plugin can be trained."""
         return bool(getattr(self.registered.spec, "trainable", False))
 
     def make(self, seed: int = 0) -> Any:
@@ -109,7 +109,7 @@ class Subject:
         return values
 
     def raw(self, made: Any, case: Case) -> Any:
-        """What an instance returns for a case; a metric's mapping as a tensor, by part."""
+        """The output of an instance for a case; a metric's mapping as a tensor, by part."""
         import torch
 
         if self.kind == "separator":
@@ -130,7 +130,7 @@ class Subject:
 
     @property
     def place(self) -> str:
-        """Where a loss acts by default."""
+        """The place where a loss acts by default."""
         assert isinstance(self.registered.spec, LossSpec)
         return self.registered.spec.default_place
 
@@ -174,7 +174,7 @@ def find_all(
         known = [item.spec.name for item in plugins.every]
         known += [item.name for item in plugins.observers]
         failed = [failure for failure in plugins.failures if failure.plugin == bare]
-        hint = str(failed[0]) if failed else near_match(bare, sorted(set(known)))
+        hint = str(failed[0]) if failed else suggest(bare, sorted(set(known)))
         raise BenchError(f"there is no plugin '{name}'", hint=hint)
     return [find(plugins, k, name, options) for k in kinds]
 
@@ -184,4 +184,4 @@ class Skip(Exception):
 
 
 class NotMade(Skip):
-    """The plugin could not be made, for want of something that its spec says it needs."""
+    """The plugin could not be made: something that its spec says it needs is not here."""

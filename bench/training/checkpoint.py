@@ -15,7 +15,7 @@ from bench.runtime.files import replacing
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training stands after an epoch.
+    """The state of a training after an epoch.
 
     Attributes:
         epoch: epochs done; 0 before the first.

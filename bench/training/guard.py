@@ -37,7 +37,7 @@ class GoodhartGuard:
 
     @property
     def warning(self) -> str:
-        """What is to be said if the last epochs part, else an empty text."""
+        """The warning if truth and proxy of the last epochs part, else an empty text."""
         proxy, truth = self._values["proxy"], self._values["truth"]
         if min(len(proxy), len(truth)) <= EPOCHS:
             return ""

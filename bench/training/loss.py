@@ -50,14 +50,10 @@ def losses_of(spec: RunSpec, plugins: Plugins) -> ComposedLoss:
     Raises:
         BenchError: a term's plugin cannot be made.
     """
-    from bench.spec.loss import parse_loss
-
-    known: Sequence[str] = [item.spec.name for item in plugins.all(LossSpec)]
-    made = {}
+    made: dict[str, tuple[Loss, str]] = {}
     for choice in spec.losses:
         registered = plugins.get(LossSpec, choice.name)
         made[choice.name] = (registered.build(choice.options), registered.spec.default_place)
-    terms = parse_loss(spec.loss, known)
     return ComposedLoss(
-        [(term, made[term.name][0], term.place or made[term.name][1]) for term in terms]
+        [(term, made[term.name][0], term.place or made[term.name][1]) for term in spec.loss.terms]
     )

@@ -22,10 +22,10 @@ _LEAST_RMS: Final = 1e-8
 def loss_inputs(
     system: System, batch: Batch, protocol: str, places: Collection[str]
 ) -> dict[str, LossInput]:
-    """What the loss terms at `places` compare.
+    """The signals that the loss terms at `places` compare.
 
     On stems, both sides carry their gains. On output, the estimate is clipped to [-1, 1] as the
-    file that a system hands in would be; the reference never is.
+    file that an entrant submits would be; the reference never is, and has the suite's prescription.
     """
     separated = system.separate(batch.mixture, batch.stems)
     applied = system.gains(separated, batch.requested, batch.listeners)
@@ -36,7 +36,7 @@ def loss_inputs(
     pairs = {"stems": (own, clean), "remix": (own_remix, clean_remix)}
     if "output" in places:
         amplified = system.amplify(own_remix, batch.listeners).clamp(-1.0, 1.0)
-        pairs["output"] = (amplified, system.amplify(clean_remix, batch.listeners))
+        pairs["output"] = (amplified, system.amplify_reference(clean_remix, batch.listeners))
     audiograms = torch.stack([audiogram_tensor(who) for who in batch.listeners])
     calibration = level1(clean_remix.detach().square().mean(dim=-1).sqrt().clamp_min(_LEAST_RMS))
     return {

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from bench.api import Dataset
+from bench.board.layout import BEST, LAST
 from bench.board.store import Board
 from bench.plugins import Plugins
 from bench.runtime.progress import NO_PROGRESS, Progress, Step
@@ -39,7 +40,7 @@ class TrainingStopped(Exception):
 
 @dataclass
 class Trainer:
-    """One training; :meth:`train` goes on from where an earlier process stopped.
+    """A training; :meth:`train` goes on from where an earlier process stopped.
 
     Args:
         run_id: of the run.
@@ -49,9 +50,9 @@ class Trainer:
         loss: what to make small.
         board: gets a row an epoch.
         folder: of the checkpoints.
-        plugins: whose observers are told of each epoch.
+        plugins: whose observers are notified of each epoch.
         device: on which it trains.
-        progress: told how far it is.
+        progress: notified of how far it is.
     """
 
     run_id: str
@@ -108,11 +109,11 @@ class Trainer:
 
     @property
     def _last(self) -> Path:
-        return self.folder / "last.pt"
+        return self.folder / LAST
 
     @property
     def _best(self) -> Path:
-        return self.folder / "best.safetensors"
+        return self.folder / BEST
 
     def _optimizer(self) -> torch.optim.Adam:
         settings = self.spec.training

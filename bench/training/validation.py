@@ -80,5 +80,5 @@ class Validation:
 
 
 def _name(metric: str, part: str) -> str:
-    """What a score of validation is called in a training's log."""
+    """The name of a validation score in a training's log."""
     return f"valid/{metric}/{part}"

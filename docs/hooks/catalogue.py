@@ -60,17 +60,17 @@ def plugins_of(kind: str) -> str:
 def _plugin(item: Registered[Any]) -> str:
     spec = item.spec
     lines = [f"### `{spec.name}`", "", f"{_cell(spec.summary)}.", ""]
-    usual = {field.name for field in dataclasses.fields(type(spec).__mro__[1])}
+    common = {field.name for field in dataclasses.fields(type(spec).__mro__[1])}
     facts = {
         "Needs": ", ".join(spec.needs),
-        "Has seen": ", ".join(spec.trained_on),
+        "Trained on": ", ".join(spec.trained_on),
         "Licence": spec.licence,
         "Citation": spec.citation,
     }
     for field in dataclasses.fields(spec):
         value = getattr(spec, field.name)
-        if field.name not in usual and value not in (False, "", ()):
-            text = ", ".join(value) if isinstance(value, tuple) else value
+        if field.name not in common and value not in (None, False, "", ()):
+            text = ", ".join(map(str, value)) if isinstance(value, tuple) else value
             facts[field.name.replace("_", " ").capitalize()] = {True: "yes"}.get(text, str(text))
     lines += [f"- {name}: {_cell(value)}" for name, value in facts.items() if value]
     if spec.options is None:
@@ -81,10 +81,10 @@ def _plugin(item: Registered[Any]) -> str:
     for field in dataclasses.fields(spec.options):
         kind = getattr(types[field.name], "__name__", str(types[field.name]))
         unit = field.metadata.get("unit", "")
-        usual = f", default `{field.default!r}`" if field.default != "" else ""
+        default = f", default `{field.default!r}`" if field.default != "" else ""
         key = of_kind.option(spec.name, field.name)
         name = f"`-o {key}`" if of_kind.chosen else f"`{field.name}`"
-        lines += [f"{name} ({kind}{usual}{' ' + _cell(unit) if unit else ''})"]
+        lines += [f"{name} ({kind}{default}{' ' + _cell(unit) if unit else ''})"]
         lines += [f":   {_cell(field.metadata.get('help', ''))}", ""]
     return "\n".join(lines)
 
@@ -118,7 +118,7 @@ def suites() -> str:
             "Prescription": suite.prescription,
             "Loss": suite.loss,
             "Baselines": ", ".join(baselines),
-            "Not ranked where weights have seen": ", ".join(suite.excluded),
+            "Not ranked where weights were trained on": ", ".join(suite.excluded),
         }
         training = [f"`{k}` {v!r}" for k, v in dataclasses.asdict(suite.training).items()]
         lines = [f"## `{name}`", "", f"{_cell(suite.summary)}.", ""]

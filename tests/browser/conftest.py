@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-for folder in ("leaderboard", "listening"):
-    sys.path.insert(0, str(Path(__file__).parents[1] / "unit" / folder))
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from heard import RUNS, SECONDS, board_of, heard, stored_runs
 
 from bench.listening.mushra import make_test
 from bench.listening.page import write_pages
 from bench.listening.ratings import import_ratings
+from tests.helpers.heard import RUNS, SECONDS, board_of, heard, stored_runs
 
 pytestmark = pytest.mark.slow
 READY = "#play:not([disabled])"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from boards import run_row, usual_board
 
 from bench.report.page import write_report
+from tests.helpers.boards import known_board, run_row
 
 pytestmark = pytest.mark.slow
 HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -18,7 +18,7 @@ HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
-    board = usual_board(folder / "board")
+    board = known_board(folder / "board")
     board.write_run(run_row("revil", "x", "none", label=HOSTILE, status="failed", failure=HOSTILE))
     for epoch in range(3):
         row = {f"valid/haaqi/{ear}": 0.5 for ear in ("mean", "left", "right")}

@@ -12,39 +12,10 @@ from pathlib import Path
 import pytest
 
 from bench.board.store import Board
-from bench.cli import main
 from bench.plugins import installed
 from bench.testing.subject import KINDS
-
-SUITE = """
-name = "small"
-[dataset]
-name = "cadenza"
-root = '{root}'
-[evaluation]
-split = "valid"
-metrics = ["lufs"]
-[defaults]
-loss = "mse"
-[[baselines]]
-separator = "mixture"
-gains = "fixed"
-[ranking]
-baseline = "mixture + fixed"
-[training]
-epochs = 1
-segments = 2
-batch = 2
-segment_seconds = 1.0
-validation_songs = 0
-"""
-
-
-def bench(*arguments: str) -> int:
-    """The command line in this process."""
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    return int(caught.value.code or 0)
+from tests.helpers.command_line import Bench
+from tests.helpers.suites import SHORT_TRAINING, WriteSuite
 
 
 def pip_install(site: Path, *folders: Path) -> None:
@@ -58,7 +29,7 @@ def pip_install(site: Path, *folders: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def packages(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A package of each kind, written, and installed for this process."""
     pytest.importorskip("hatchling", reason="the backend of the packages is not installed")
     root = tmp_path_factory.mktemp("scaffold")
@@ -75,14 +46,15 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     installed.cache_clear()
 
 
-@pytest.fixture
-def suite(small_set: Path, tmp_path: Path) -> str:
-    path = tmp_path / "small.toml"
-    path.write_text(SUITE.format(root=small_set), encoding="utf-8")
-    return str(path)
+@pytest.fixture(scope="module")
+def suite(small_suite: WriteSuite) -> str:
+    training = {**SHORT_TRAINING, "segments": 2, "validation_songs": 0}
+    return str(small_suite(metrics=("lufs",), training=training))
 
 
-def test_new_says_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_says_what_comes_next(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "stems-by-me"
     assert bench("plugins", "new", folder.name, "--kind", "separator", "--out", str(tmp_path)) == 0
     said = capsys.readouterr().out.splitlines()
@@ -97,7 +69,7 @@ def test_new_says_what_comes_next(tmp_path: Path, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_it_is_listed_and_conforms(
-    kind: str, packages: Path, capsys: pytest.CaptureFixture[str]
+    bench: Bench, kind: str, packages: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bench("plugins", "list", "--kind", kind) == 0
     assert f"[my-{kind}]" in capsys.readouterr().out
@@ -124,6 +96,7 @@ RUN: dict[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_row_on_a_board(
+    bench: Bench,
     kind: str,
     packages: Path,
     suite: str,

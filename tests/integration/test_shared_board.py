@@ -10,25 +10,14 @@ from pathlib import Path
 import pytest
 
 import bench
-
-SUITE = """
-name = "shared"
-[dataset]
-name = "cadenza"
-root = '{root}'
-[evaluation]
-split = "valid"
-metrics = ["lufs", "clipping"]
-"""
+from tests.helpers.suites import WriteSuite
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def suite(small_set: Path, tmp_path: Path) -> Path:
-    path = tmp_path / "shared.toml"
-    path.write_text(SUITE.format(root=small_set), encoding="utf-8")
-    return path
+@pytest.fixture(scope="module")
+def suite(small_suite: WriteSuite) -> Path:
+    return small_suite()
 
 
 def start(suite: Path, out: Path, separator: str) -> subprocess.Popen[str]:

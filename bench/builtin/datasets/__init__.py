@@ -30,6 +30,7 @@ def register_datasets() -> list[DatasetSpec]:
             name="demo",
             target="bench.builtin.datasets.demo:DemoDataset",
             summary="synthesised songs in the same layout, made on first use",
+            music="bench-synth",
             options=DemoOptions,
             files="bench.builtin.datasets.demo:files",
         ),

@@ -59,7 +59,7 @@ def _zero_linear(features: int, outputs: int) -> nn.Linear:
 
 
 class Cnn(nn.Module):
-    """One gain a stem from the audiograms alone; it cannot know what the scene requests."""
+    """A gain for each stem from the audiograms alone; it cannot know what the scene requests."""
 
     def __init__(self) -> None:
         super().__init__()

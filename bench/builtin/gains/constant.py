@@ -1,4 +1,4 @@
-"""Gains that nobody has to think about."""
+"""Gains that are the same for every scene and listener."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from bench.api import EARS, STEMS, GainQuery
 from bench.builtin.gains import TableOptions
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 
 DEFAULT = "default"
 
@@ -103,7 +103,7 @@ def _stem_gains(entry: Any, where: str) -> list[float]:
 def _check_keys(entry: Mapping[str, Any], wanted: tuple[str, ...], where: str) -> None:
     for key in entry:
         if key not in wanted:
-            raise BenchError(f"unknown key '{key}'", where=where, hint=near_match(key, wanted))
+            raise BenchError(f"unknown key '{key}'", where=where, hint=suggest(key, wanted))
     missing = [key for key in wanted if key not in entry]
     if missing:
         raise BenchError(f"{', '.join(missing)} missing", where=where)

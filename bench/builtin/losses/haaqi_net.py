@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.api import LossInput
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.plugins.front_ends import load_predictor
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class HaaqiNetLoss:
             raise BenchError(
                 f"no variant '{options.variant}'",
                 where="loss haaqi-net",
-                hint=near_match(options.variant, VARIANTS),
+                hint=suggest(options.variant, VARIANTS),
             )
         self.variant = options.variant
         self.predictor = load_predictor(options.front_end, options.weights)

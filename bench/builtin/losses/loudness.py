@@ -10,7 +10,7 @@ from bench.api import LossInput
 from bench.hearing.loudness import differentiable_loudness
 
 FLOOR: Final = -60.0
-"""LUFS; what is softer is not heard in a mix at usual levels."""
+"""LUFS; what is softer is not heard in a mix at common levels."""
 
 
 class LoudnessLoss:

@@ -12,9 +12,10 @@ def register_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="haaqi",
             target="bench.builtin.metrics.haaqi:Haaqi",
-            summary="HAAQI of the output as handed in, by the challenge's path and calibration",
+            summary="HAAQI of the output file, by the challenge's path and calibration",
             parts=("mean", *EARS),
             title="HAAQI",
+            bounds=(0.0, 1.0),
             citation="Kates and Arehart (2016), IEEE/ACM TASLP 24(2), 354-365",
         ),
         MetricSpec(
@@ -47,6 +48,7 @@ def register_metrics() -> list[MetricSpec]:
             decimals=1,
             percent=True,
             higher_is_better=False,
+            bounds=(0.0, 1.0),
         ),
         MetricSpec(
             name="haaqi-net",
@@ -55,6 +57,7 @@ def register_metrics() -> list[MetricSpec]:
             parts=("mean", *EARS),
             title="HAAQI-Net",
             predicts="haaqi",
+            bounds=(0.0, 1.0),
             citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",
         ),
     ]

@@ -1,4 +1,4 @@
-"""How much of the output is clipped."""
+"""The share of the output that is clipped."""
 
 from __future__ import annotations
 

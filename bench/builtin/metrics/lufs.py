@@ -1,14 +1,13 @@
-"""How much louder or softer the output is than the reference."""
+"""The difference in loudness between the output and the reference."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import soxr
 
 from bench.api import Rendering
-from bench.hearing.loudness import SILENCE, integrated_loudness
+from bench.hearing.loudness import finite_loudness
 
 
 class LufsDifference:
@@ -30,6 +29,4 @@ class LufsDifference:
         if rendering.sample_rate != rate:
             reference = soxr.resample(reference.T, rendering.sample_rate, rate, quality="HQ").T
         output = rendering.output.double().numpy()
-        levels = [float(integrated_loudness(signal, rate)) for signal in (output, reference)]
-        own, wanted = (SILENCE if np.isneginf(level) else level for level in levels)
-        return {"mean": own - wanted}
+        return {"mean": finite_loudness(output, rate) - finite_loudness(reference, rate)}

@@ -22,6 +22,7 @@ class HDemucsOptions:
         'weights: "bundled" (small, trained on synthesised music, shipped), "musdb" or '
         '"musdb-plus" (torchaudio\'s, 335 MB, downloaded on first use), or a path to a '
         ".safetensors, .pt or .th state dict",
+        weights=True,
     )
     segment: float = option(
         0.0,
@@ -33,19 +34,29 @@ class HDemucsOptions:
         0.1, "cross-fade of two chunks, and by how much of its length a chunk is longer", unit="s"
     )
 
-    seen: str = option(
+    trained_on: str = option(
         "",
         "what the weights at a path were trained on, such as musdb18-train, separated by commas; "
         "where it is not said, the row is not ranked",
+        weights=True,
     )
 
     @property
-    def trained_on(self) -> tuple[str, ...]:
-        """Names of the data that the weights have seen."""
-        said = tuple(name.strip() for name in self.seen.split(",") if name.strip())
+    def weights_trained_on(self) -> tuple[str, ...]:
+        """Names of the data that the weights were trained on."""
+        said = tuple(name.strip() for name in self.trained_on.split(",") if name.strip())
         return _TRAINED_ON.get(self.weights, said or ("unknown",))
 
+    @property
+    def caution(self) -> str:
+        """What is to be said where the weights meet music of another kind than they know."""
+        return _BUNDLED_CAUTION if self.weights == "bundled" else ""
 
+
+_BUNDLED_CAUTION = (
+    "the bundled weights know synthesised music alone and separate other music hardly better than "
+    "no separation does; others: -o separator.weights=musdb, or a path"
+)
 _CITATION = (
     "A. Défossez, 'Hybrid spectrogram and waveform source separation', "
     "Proc. ISMIR Workshop on Music Source Separation, 2021"
@@ -54,6 +65,7 @@ _CITATION = (
 
 @hookimpl
 def register_separators() -> list[SeparatorSpec]:
+    """The built-in separators."""
     return [
         SeparatorSpec(
             name="mixture",

@@ -1,4 +1,4 @@
-"""The separator that is told the answer."""
+"""The separator that returns the clean stems."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Oracle:
-    """Hands back the clean stems."""
+    """Returns the clean stems."""
 
     def separate(self, mixture: Tensor, stems: Tensor) -> Tensor:
         """``(B, 2, N)`` and clean stems ``(B, 4, 2, N)`` -> those stems."""

@@ -1,4 +1,4 @@
-"""Where HDemucs weights come from: the bundled file, torchaudio's bundles, or a path."""
+"""The sources of HDemucs weights: the bundled file, torchaudio's bundles, or a path."""
 
 from __future__ import annotations
 

@@ -55,10 +55,15 @@ def match_loudness(signal: Signal, reference: Signal, sample_rate: int) -> Signa
 
 
 def to_at_mic(signal: Signal, left: Signal, right: Signal, sample_rate: int) -> Signal:
-    """One file of an at-mic sample: :func:`apply_hrtf`, then the loudness it had before."""
+    """Make one file of an at-mic sample: :func:`apply_hrtf`, then the loudness it had before."""
     return match_loudness(apply_hrtf(signal, left, right), signal, sample_rate)
 
 
 def to_int16(signal: Signal) -> NDArray[np.int16]:
-    """Full scale 1.0 to 16 bit: scaled by 2^15, clipped and truncated, as the recipe writes it."""
+    """Full scale 1.0 to 16 bit: scaled by 2^15, clipped and truncated, as the recipe writes it.
+
+    Example:
+        >>> to_int16(np.array([0.0, 0.5, -1.0])).tolist()
+        [0, 16384, -32768]
+    """
     return np.clip(signal * 32768.0, -32768.0, 32767.0).astype(np.int16)

@@ -21,7 +21,6 @@ import soundfile
 from scipy.io import wavfile
 
 from bench.api import AUDIOGRAM_FREQUENCIES, SAMPLE_RATE
-from bench.data.audio import PARTS
 from bench.data.generate import DEMO_VERSION, demo_root
 from bench.data.generate.draws import draw_listeners, draw_scenes, gains_table
 from bench.data.generate.hrtf import spherical_head
@@ -37,6 +36,7 @@ from bench.data.generate.prepare import (
 from bench.data.generate.synth.score import compose
 from bench.data.generate.synth.song import make_song
 from bench.data.metadata import MetadataFile
+from bench.data.scene_files import PARTS
 from bench.errors import BenchError
 from bench.hearing.audiograms import standard_audiograms
 from bench.runtime.executors import run_jobs
@@ -95,7 +95,7 @@ def write_demo(
         processes: None for two threads, and nothing is left of a call that fails. With a number
             (0 for one a core, as far as memory goes) the work lies in ``.<name>.partial`` beside
             `root` until it is whole, and the same call goes on where a killed one stopped.
-        progress: told of the folders of every song.
+        progress: notified of the folders of every song.
 
     Raises:
         BenchError: `root` exists and is not empty, or cannot be written, the disk has not enough

@@ -9,9 +9,9 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from bench.data.audio import PARTS
 from bench.data.generate.draws import draw_listeners, draw_scenes, gains_table
 from bench.data.metadata import MetadataFile
+from bench.data.scene_files import PARTS
 from bench.errors import BenchError
 from bench.runtime.files import write_json
 
@@ -99,7 +99,7 @@ def at_mic_samples(
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a set is made from.
+    """The sources that a set is made from.
 
     Attributes:
         music: songs, as ``<split>/<song>/{mixture,vocals,drums,bass,other}.wav``.

@@ -15,10 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import soundfile
-
 from bench.api import SAMPLE_RATE
-from bench.data.audio import read_header
+from bench.data.audio import read_header, read_samples
 from bench.data.generate.metadata import SetMetadata, Sources
 from bench.data.generate.songs import as_wav, song_sources
 from bench.data.generate.streaming import measure, write_at_mic
@@ -51,7 +49,7 @@ class PartJob:
 
 @dataclass
 class Preparation:
-    """What is to be done.
+    """The work that a preparation has to do.
 
     Attributes:
         out: root of the set.
@@ -136,7 +134,7 @@ def prepare(
     """Write what is missing: notes on silent files, and what failed with the reason.
 
     A file is there whole or not at all; the same call goes on where a killed one stopped.
-    `progress` is told of each file.
+    `progress` is notified of each file.
     """
     notes: list[str] = []
     failed: list[str] = []
@@ -155,7 +153,7 @@ def prepare(
 
 
 def make_part(job: PartJob) -> list[Path]:
-    """Do one job; the files that came out silent.
+    """Do one job; the files that are silent.
 
     Raises:
         BenchError: a source cannot be read.
@@ -164,7 +162,7 @@ def make_part(job: PartJob) -> list[Path]:
         wanted = measure(source)
         silent = []
         for target, left, right in job.targets:
-            near, far = (soundfile.read(path, always_2d=True)[0] for path in (left, right))
+            near, far = (read_samples(path)[0] for path in (left, right))
             if not write_at_mic(source, target, near, far, wanted, SAMPLE_RATE):
                 silent.append(target)
     return silent
@@ -204,7 +202,7 @@ def _add_jobs(plan: Preparation, maker: SetMetadata, split: str) -> None:
 
 
 def is_there(path: Path, frames: int) -> bool:
-    """Whether a file is there whole, as long as its source (0 where that is not known)."""
+    """Whether a file is complete: as long as its source (0 where that is not known)."""
     try:
         header = read_header(path)
     except BenchError:

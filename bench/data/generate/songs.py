@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.api import SAMPLE_RATE
-from bench.data.audio import PARTS, read_header
+from bench.data.audio import read_header
 from bench.data.generate.metadata import KINDS
+from bench.data.scene_files import PARTS
 from bench.errors import BenchError
 
 _STREAMS = ("mixture", "drums", "bass", "other", "vocals")

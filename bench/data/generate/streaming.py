@@ -7,7 +7,6 @@ in hand is kept, as its gain is known when all of it has been measured.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,10 @@ import pyloudnorm
 import soundfile
 from scipy.signal import lfilter
 
+from bench.data.audio import open_audio, read_blocks
 from bench.data.generate.at_mic import Signal, apply_hrtf, to_int16
 from bench.errors import BenchError
 from bench.runtime.files import replacing
-
-BLOCK = 1 << 17
-"""Samples a channel that are read at once."""
 
 
 class LoudnessMeter:
@@ -65,7 +62,7 @@ class LoudnessMeter:
         self._tail, self._first = self._tail[keep:], self._first + keep
 
     def lufs(self) -> float:
-        """The loudness of all that came, LUFS; -inf where no gating block is above -70 LUFS."""
+        """The loudness of all blocks so far, LUFS; -inf where no gating block is above -70 LUFS."""
         while len(self._energies) < self._count:  # the last ones reach past the end
             self._measure()
         # In the order of pyloudnorm's operations: another order rounds otherwise.
@@ -95,42 +92,23 @@ class LoudnessMeter:
         self._energies.append([scale * np.sum(np.square(channel)) for channel in piece.T])
 
 
-def read_blocks(path: Path, frames: int = BLOCK) -> Iterator[Signal]:
-    """The samples of an audio file, ``(n, channels)`` float64 at a time.
-
-    Raises:
-        BenchError: it cannot be read, or holds NaN or infinite samples.
-    """
-    try:
-        with soundfile.SoundFile(path) as file:
-            position = 0
-            while len(block := file.read(frames, dtype="float64", always_2d=True)):
-                if not np.isfinite(block).all():
-                    first = position + int(np.argmin(np.isfinite(block).all(axis=1)))
-                    raise BenchError(f"sample {first} is NaN or infinite", where=str(path))
-                yield block
-                position += len(block)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise BenchError(f"cannot be read as audio: {error}", where=str(path)) from None
-
-
 def measure(path: Path) -> float:
     """Integrated loudness of an audio file, LUFS; -inf for silence.
 
     Raises:
         BenchError: it cannot be read, or is shorter than 0.4 s.
     """
-    info = soundfile.info(path)
-    meter = LoudnessMeter(info.frames, info.samplerate, info.channels)
-    for block in read_blocks(path):
-        meter.add(block)
+    with open_audio(path) as file:
+        meter = LoudnessMeter(file.frames, file.samplerate, file.channels)
+        for block in read_blocks(file):
+            meter.add(block)
     return meter.lufs()
 
 
 def write_at_mic(
     source: Path, target: Path, left: Signal, right: Signal, wanted: float, sample_rate: int
 ) -> bool:
-    """Write one file of an at-mic sample, 16 bit, in one step; False where it came out silent.
+    """Write one file of an at-mic sample, 16 bit, in one step; False where it is silent.
 
     Args:
         source: what the loudspeakers play.
@@ -144,15 +122,15 @@ def write_at_mic(
         BenchError: the source cannot be read.
         OSError: the target cannot be written.
     """
-    frames = soundfile.info(source).frames
-    meter = LoudnessMeter(frames, sample_rate)
     blocks: list[Signal] = []
     history = np.empty((0, 2))
-    for block in read_blocks(source):
-        joined = np.concatenate([history, block])
-        blocks.append(apply_hrtf(joined, left, right)[len(history) :])
-        history = joined[max(0, len(joined) - max(len(left), len(right)) + 1) :]
-        meter.add(blocks[-1])
+    with open_audio(source) as file:
+        meter = LoudnessMeter(file.frames, sample_rate)
+        for block in read_blocks(file):
+            joined = np.concatenate([history, block])
+            blocks.append(apply_hrtf(joined, left, right)[len(history) :])
+            history = joined[max(0, len(joined) - max(len(left), len(right)) + 1) :]
+            meter.add(blocks[-1])
     measured = meter.lufs()
     sounds = bool(np.isfinite(measured) and np.isfinite(wanted))
     # As pyloudnorm.normalize.loudness(signal, measured, measured + (wanted - measured)).

@@ -1,12 +1,14 @@
-"""The light HAAQI-Net: an intrusive one, small enough to be bundled and quick enough for a loss.
+"""The light HAAQI-Net: an intrusive model, small enough to be bundled and fast enough for a loss.
 
 The processed signal and its reference pass a cochlea in torch that knows the audiogram and the
-level (:mod:`.cochlea`), are compared as HAAQI compares them (:mod:`.features`), and a small network
-(convolutions over time with the audiogram and the summary at every frame, self-attention, a score
-a frame, their mean) corrects what HAAQI's formula gives on these approximate quantities. The
-correction is bounded, and it has no gradient: it knows what systems do to music, not what an
-optimiser may do to please it. So a system trained on the score climbs the formula; with the
-network's gradient too, less of the truth was gained (see the model card). Without training the
+level (:mod:`.cochlea`) and are compared as HAAQI compares them (:mod:`.comparison`). The formula of
+HAAQI turns these approximate quantities into an estimate, and a small network corrects it:
+convolutions over time with the audiogram and the summary at every frame, self-attention, and a
+score a frame, of which the mean counts.
+
+The correction is bounded, and it has no gradient: the network was trained on the output of systems,
+not on what an optimiser does to please it. So a system trained on the score climbs the formula;
+with the network's gradient too, true HAAQI rose less (see the model card). Without training the
 network changes nothing.
 """
 
@@ -25,7 +27,12 @@ from bench.errors import BenchError
 from bench.hearing import AUDIOGRAM_FREQUENCIES
 from bench.hearing.haaqi_net import BUNDLED, check_shapes
 from bench.hearing.haaqi_net.cochlea import Cochlea, Excitation
-from bench.hearing.haaqi_net.features import FRAME_CHANNELS, SUMMARY_CHANNELS, Comparison, Features
+from bench.hearing.haaqi_net.comparison import (
+    FRAME_CHANNELS,
+    SUMMARY_CHANNELS,
+    Comparison,
+    Features,
+)
 
 BUNDLED_FILE: Final = Path(__file__).parent / "weights" / "haaqi_net_light.safetensors"
 CORRECTION: Final = 1.5
@@ -39,12 +46,16 @@ _LEVEL1_RANGE: Final = (0.0, 180.0)
 
 
 class FrameScorer(nn.Module):
-    """The trained part: features to a correction of each frame's score.
+    """The trained part of the light HAAQI-Net, which corrects each frame's score.
 
     Args:
         channels: width of the body.
         layers: convolutions of the body, each over 3 frames; the first two halve the frame rate.
         heads: heads of the self-attention.
+
+    Example:
+        >>> sum(parameter.numel() for parameter in FrameScorer().parameters())
+        192673
     """
 
     def __init__(self, channels: int = 96, layers: int = 4, heads: int = 4) -> None:
@@ -69,7 +80,7 @@ class FrameScorer(nn.Module):
         nn.init.zeros_(self.frame_score.bias)
 
     def forward(self, features: Features, audiogram: Tensor) -> Tensor:
-        """Frame scores ``(B, T)``, 0 to 1; differentiable in ``features.estimate`` alone."""
+        """Score frames, ``(B, T)``, 0 to 1; differentiable in ``features.estimate`` alone."""
         summary = torch.cat([features.summary.detach(), audiogram / 100], -1)
         context = self.context(summary)
         frames = features.frames.shape[-1]
@@ -87,10 +98,19 @@ class FrameScorer(nn.Module):
 
 
 class LightHaaqiNet(nn.Module):
-    """The bundled predictor; see the module's text and :class:`bench.hearing.haaqi_net.Predictor`.
+    """The light HAAQI-Net, a :class:`bench.api.Predictor`.
 
     Args:
-        scorer: the trained part.
+        scorer: the trained part; one that changes nothing where None.
+
+    Example:
+        >>> signal = 0.1 * torch.rand(1, 3_000)
+        >>> with torch.no_grad():  # a signal beside itself
+        ...     score = LightHaaqiNet().score(
+        ...         signal, torch.zeros(1, 8), torch.tensor([80.0]), 24_000, reference=signal
+        ...     )
+        >>> bool(score > 0.95)
+        True
     """
 
     intrusive = True
@@ -110,7 +130,7 @@ class LightHaaqiNet(nn.Module):
         reference: Tensor,
         reference_rate: int | None = None,
     ) -> Features:
-        """What the trained part is given; arguments as in `score`."""
+        """Compute the input of the trained part; arguments are as in `score`."""
         level1 = torch.nan_to_num(level1, nan=_LEVEL1_RANGE[1]).clamp(*_LEVEL1_RANGE)
         clean = self.cochlea(reference, audiogram, level1, reference_rate or sample_rate)
         heard = self.cochlea(processed, audiogram, level1, sample_rate)
@@ -119,7 +139,7 @@ class LightHaaqiNet(nn.Module):
         return features
 
     def frame_scores(self, features: Features, audiogram: Tensor) -> Tensor:
-        """Scores of the frames of 32 ms, ``(B, T)``."""
+        """Score frames of 32 ms, ``(B, T)``."""
         scores: Tensor = self.scorer(features, audiogram)
         return scores
 
@@ -132,7 +152,7 @@ class LightHaaqiNet(nn.Module):
         reference: Tensor | None = None,
         reference_rate: int | None = None,
     ) -> Tensor:
-        """See :meth:`bench.hearing.haaqi_net.Predictor.score`."""
+        """Score as :meth:`bench.api.Predictor.score` says; the reference is needed."""
         check_shapes(processed, audiogram, level1)
         if reference is None or reference.dim() != 2 or len(reference) != len(processed):
             raise ValueError("the light HAAQI-Net compares with a reference (B, M)")
@@ -141,7 +161,7 @@ class LightHaaqiNet(nn.Module):
             reference.shape[-1] / (reference_rate or sample_rate),
         )
         if length < SHORTEST:
-            raise BenchError(f"HAAQI-Net needs {SHORTEST} s of sound, and was given {length:.3f} s")
+            raise BenchError(f"HAAQI-Net needs {SHORTEST} s of sound, and got {length:.3f} s")
         features = self.features(
             processed, audiogram, level1, sample_rate, reference, reference_rate
         )
@@ -164,10 +184,10 @@ def save_light(model: LightHaaqiNet, path: Path) -> None:
 
 
 def load_light(weights: str = BUNDLED) -> LightHaaqiNet:
-    """The light model with bundled or own weights, in eval mode and frozen.
+    """Load the light model with bundled or own weights, in eval mode and frozen.
 
     Args:
-        weights: "bundled", or a path to what ``bench proxy train`` wrote.
+        weights: "bundled", or a path to a file that ``bench proxy train`` wrote.
 
     Raises:
         BenchError: the file is missing, damaged or of another model.

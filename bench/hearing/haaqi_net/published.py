@@ -1,9 +1,11 @@
-"""The published HAAQI-Net (arXiv 2401.01145): its head, over any front end.
+"""The published HAAQI-Net: its head, over any front end.
 
-Chiang, Fu, Wang, Tsao and colleagues' model hears the processed signal alone at 16 kHz. A front end
-gives twelve layers of 768 features a patch; they are normalised, summed with learned weights,
-reduced, joined with the audiogram, and scored patch by patch. Parameters carry the names of the
-original checkpoints, so that these load as they are.
+The model takes the processed signal alone, at 16 kHz. A front end gives twelve layers of 768
+features a patch; they are normalised, summed with learned weights, reduced, joined with the
+audiogram, and scored patch by patch. Parameters carry the names of the original checkpoints, so
+that these load as they are.
+
+Source: Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from bench.errors import BenchError
 from bench.hearing.haaqi_net import check_shapes
 
 SAMPLE_RATE: Final = 16_000
-"""Hz; what the front end wants."""
+"""Hz; the rate of the front end's input."""
 LAYERS: Final = 12
 FEATURES: Final = 768
 _REDUCED: Final = 256
@@ -29,15 +31,22 @@ _HEADS: Final = 16
 
 
 class FrontEnd(nn.Module):
-    """Turns a waveform into patches; to be derived from."""
+    """A network that turns a waveform into patches; front ends derive from it."""
 
     def layers(self, waveform: Tensor) -> Tensor:
-        """``(B, N)`` at 16 kHz, full scale 1.0 -> ``(12, B, patches, 768)``."""
+        """Compute features.
+
+        Args:
+            waveform: at 16 kHz, full scale 1.0, ``(B, N)``.
+
+        Returns:
+            ``(12, B, patches, 768)``.
+        """
         raise NotImplementedError
 
 
 class HaaqiNet(nn.Module):
-    """The published model; see :class:`bench.hearing.haaqi_net.Predictor`.
+    """The published model, a :class:`bench.api.Predictor`.
 
     The waveform goes in as it stands, at full scale 1.0, as the original reads its files: the level
     is part of what it was trained on, and `level1` is not used.
@@ -62,7 +71,7 @@ class HaaqiNet(nn.Module):
         self.haaqiframe_score = nn.Linear(_REDUCED, 1)
 
     def frame_scores(self, layers: Tensor, audiogram: Tensor) -> Tensor:
-        """The head alone.
+        """Score patches by the head alone.
 
         Args:
             layers: the front end's ``(12, B, patches, 768)``.
@@ -95,14 +104,19 @@ class HaaqiNet(nn.Module):
         reference: Tensor | None = None,
         reference_rate: int | None = None,
     ) -> Tensor:
-        """See :meth:`bench.hearing.haaqi_net.Predictor.score`; the reference is not heard."""
+        """Score as :meth:`bench.api.Predictor.score` says, without `level1` and the reference."""
         check_shapes(processed, audiogram, level1)
         layers = self.beats_model.layers(resample(processed, sample_rate))
         return self.frame_scores(layers, audiogram).mean(-1)
 
 
 def resample(signal: Tensor, sample_rate: int) -> Tensor:
-    """``(B, N)`` at `sample_rate` in Hz to 16 kHz."""
+    """Resample ``(B, N)`` from `sample_rate` (Hz) to 16 kHz.
+
+    Example:
+        >>> resample(torch.zeros(2, 44_100), 44_100).shape
+        torch.Size([2, 16000])
+    """
     if sample_rate == SAMPLE_RATE:
         return signal
     import torchaudio

@@ -1,4 +1,7 @@
-"""Compiled kernels: one decorator, a cache that notices every change, and a word beforehand."""
+"""The decorator of compiled kernels, with a cache that notices every change of their sources.
+
+The first compilation of HAAQI is announced in the log.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,12 @@ from numba.core import event
 from numba.core.caching import FunctionCache
 
 _HEARING: Final = Path(__file__).parents[1]
+_ANNOUNCED: Final = ("bench.hearing.haaqi.", "bench.hearing.simd.")
 _log = logging.getLogger("bench.hearing.haaqi")
 
 
 def _sources() -> str:
-    """A hash of all source files that kernels are made of."""
+    """Compute a hash of all source files that kernels are made of."""
     digest = hashlib.sha256()
     for path in sorted([*_HEARING.glob("haaqi/**/*.py"), *_HEARING.glob("simd/*.py")]):
         digest.update(path.read_bytes())
@@ -28,7 +32,7 @@ _SOURCES: Final = _sources()
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Compile `function` on its first call, and keep the result on disk where that can be.
+    """Compile `function` on its first call, and keep the result on disk where possible.
 
     numba would take a kept result for good as long as the function's own file is unchanged, but
     kernels contain others from other files. So the hash of all of them goes with it.
@@ -45,14 +49,14 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 class _Announcement(event.Listener):  # type: ignore[misc]
-    """Says once that kernels are being compiled, since that takes a while."""
+    """A message, given once, that kernels are being compiled, since that takes a while."""
 
     def __init__(self) -> None:
         self._said = False
 
     def on_start(self, event: Any) -> None:
         module = event.data["dispatcher"].py_func.__module__
-        if not self._said and module.startswith("bench.hearing."):
+        if not self._said and module.startswith(_ANNOUNCED):
             self._said = True
             _log.warning("Compiling HAAQI for this machine: about ten seconds, only this once.")
 

@@ -1,4 +1,4 @@
-"""Vector operations that only the differentiable HAAQI's kernels need, beside those of ``simd``."""
+"""Operations on single lanes of a vector: choices, sums, and rows that are late lane by lane."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core.typing.templates import signature
 from numba.extending import intrinsic
 
@@ -16,12 +16,10 @@ TINY: Final = 1e-200
 """Added to what goes into a filter, so that in silence its state does not decay to subnormal
 numbers, which processors handle fifty times as slowly."""
 
-compiled = njit(cache=True, nogil=True, error_model="numpy")
-
 
 @intrinsic  # type: ignore[untyped-decorator]
 def choose(typing: Any, test: Any, positive: Any, otherwise: Any) -> Any:
-    """`positive` in the lanes where `test` > 0, else `otherwise`; all vectors."""
+    """Choose `positive` in the lanes where `test` > 0, else `otherwise`; all are vectors."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         zero = ir.Constant(args[0].type, [0.0] * LANES)
@@ -32,7 +30,7 @@ def choose(typing: Any, test: Any, positive: Any, otherwise: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def total(typing: Any, value: Any) -> Any:
-    """Sum of the lanes."""
+    """Sum the lanes."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         parts = [
@@ -48,7 +46,7 @@ def total(typing: Any, value: Any) -> Any:
 def _late_elements(
     context: Any, builder: ir.IRBuilder, sig: Any, args: Any
 ) -> Iterator[tuple[ir.Constant, ir.Value, ir.Value]]:
-    """For each lane: its number, whether its row is inside, and its element (of row 0 if not)."""
+    """Yield each lane's number, whether its row is inside, and its element (of row 0 if not)."""
     array = context.make_array(sig.args[0])(context, builder, args[0])
     lags = context.make_array(sig.args[2])(context, builder, args[2]).data
     for k in range(LANES):
@@ -63,7 +61,7 @@ def _late_elements(
 
 @intrinsic  # type: ignore[untyped-decorator]
 def load_late(typing: Any, array: Any, row: Any, lags: Any) -> Any:
-    """Element ``[row + lags[k], k]`` of ``(rows, 8)`` in each lane k; 0 where no such row is."""
+    """Load element ``[row + lags[k], k]`` of ``(rows, 8)`` into lane k; 0 where no such row is."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         double = ir.DoubleType()

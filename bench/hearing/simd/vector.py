@@ -61,12 +61,12 @@ def _splat(builder: ir.IRBuilder, scalar: ir.Value, code: Any) -> ir.Value:
 
 
 def integers(value: int) -> ir.Constant:
-    """For code generation: eight equal 64-bit integers."""
+    """Return eight equal 64-bit integers, for code generation."""
     return ir.Constant(I64, [value] * LANES)
 
 
 def floats(value: float) -> ir.Constant:
-    """For code generation: eight equal float64."""
+    """Return eight equal float64, for code generation."""
     return ir.Constant(F64, [value] * LANES)
 
 
@@ -113,7 +113,7 @@ def _place(
 
 @intrinsic  # type: ignore[untyped-decorator]
 def load(typing: Any, array: Any, index: Any) -> Any:
-    """Eight elements of a C-contiguous float64 or float32 array from flat position `index`."""
+    """Load eight elements of a C-contiguous float64 or float32 array from flat place `index`."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         pointer, single = _place(context, builder, sig.args[0], args[0], args[1])
@@ -125,7 +125,7 @@ def load(typing: Any, array: Any, index: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def load_shifted(typing: Any, array: Any, row: Any, shifts: Any, index: Any) -> Any:
-    """Element ``[row + shift, k]`` of an array ``(rows, 8)`` in each lane k.
+    """Load element ``[row + shift, k]`` of an array ``(rows, 8)`` into each lane k.
 
     The eight shifts stand in an integer array from flat position `index`.
     """
@@ -161,7 +161,7 @@ def store(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def load16(typing: Any, array: Any, index: Any) -> Any:
-    """Sixteen elements of a C-contiguous float32 array from flat position `index`."""
+    """Load sixteen elements of a C-contiguous float32 array from flat position `index`."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         data = context.make_array(sig.args[0])(context, builder, args[0]).data
@@ -186,7 +186,7 @@ def store16(typing: Any, array: Any, index: Any, value: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def join(typing: Any, low: Any, high: Any) -> Any:
-    """Two vectors of float64 as one of float32."""
+    """Join two vectors of float64 to one of float32."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         halves = [builder.fptrunc(half, _F32) for half in args]
@@ -198,7 +198,7 @@ def join(typing: Any, low: Any, high: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def rounded(typing: Any, left: Any, right: Any) -> Any:
-    """The product of two vectors, rounded by itself whatever it is added to."""
+    """Multiply two vectors; the product is rounded by itself, whatever it is added to."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         return builder.fmul(*args)
@@ -208,13 +208,13 @@ def rounded(typing: Any, left: Any, right: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def maximum(typing: Any, left: Any, right: Any) -> Any:
-    """The greater of a vector and a vector or float, lane by lane."""
+    """Take the greater of a vector and a vector or float, lane by lane."""
     return _choose(">", left, right)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
 def minimum(typing: Any, left: Any, right: Any) -> Any:
-    """The smaller of a vector and a vector or float, lane by lane."""
+    """Take the smaller of a vector and a vector or float, lane by lane."""
     return _choose("<", left, right)
 
 
@@ -230,7 +230,7 @@ def _choose(comparison: str, left: Any, right: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def magnitude(typing: Any, value: Any) -> Any:
-    """Absolute value, lane by lane."""
+    """Take absolute values, lane by lane."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         bits = builder.bitcast(args[0], I64)
@@ -241,7 +241,7 @@ def magnitude(typing: Any, value: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def zeros(typing: Any) -> Any:
-    """A vector of zeros."""
+    """Return a vector of zeros."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
         return floats(0.0)
@@ -250,7 +250,12 @@ def zeros(typing: Any) -> Any:
 
 
 def aligned(rows: int, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
-    """Zeros ``(rows, 8)`` in which no vector straddles two cache lines: that would cost double."""
+    """Allocate zeros ``(rows, 8)`` in which no vector straddles two cache lines: that costs double.
+
+    Example:
+        >>> aligned(3).shape, aligned(3).ctypes.data % 64
+        ((3, 8), 0)
+    """
     size = np.dtype(dtype).itemsize
     memory = np.zeros(rows * LANES * size + 64, dtype=np.uint8)
     start = -memory.ctypes.data % 64

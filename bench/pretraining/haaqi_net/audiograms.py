@@ -63,7 +63,7 @@ _SHARES: Final = {"standard": 0.5, "normal": 0.12, "sloping": 0.38}
 
 
 def draw_audiogram(rng: np.random.Generator, unseen: bool = False) -> Audiogram:
-    """One ear's audiogram, ``(8,)`` in steps of 5 dB HL."""
+    """Draw one ear's audiogram, ``(8,)`` in steps of 5 dB HL."""
     if unseen:
         shape = UNSEEN[str(rng.choice(list(UNSEEN)))]
     else:

@@ -1,4 +1,4 @@
-"""What systems do to music: from clean stems and a mixture to an enhanced remix that is not right.
+"""Degradations as systems cause them, from clean stems and a mixture to a bad remix.
 
 Each degradation is ``(Material, generator) -> (2, n)``; signals are float64, full scale 1.0. The
 severity is drawn with the degradation, from hardly audible to unusable.
@@ -55,7 +55,7 @@ def clean(material: Material, rng: Rng) -> Signal:
 
 
 def mixture(material: Material, rng: Rng) -> Signal:
-    """No separation at all, or part of the way there."""
+    """The mixture, alone or with a share of the remix of clean stems."""
     share = float(rng.choice([1.0, rng.random()]))
     return share * material.mixture + (1 - share) * material.remix(material.stems)
 

@@ -1,4 +1,4 @@
-"""How far a predictor and the truth are apart: the figures of ``bench proxy evaluate``."""
+"""Compare a predictor with the truth: the figures of ``bench proxy evaluate``."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Predictions:
     kind: NDArray[np.str_]
 
     def where(self, chosen: NDArray[np.bool_]) -> Predictions:
-        """Some of them."""
+        """The labels for which a mask holds."""
         return Predictions(**{name: values[chosen] for name, values in vars(self).items()})
 
     @staticmethod

@@ -102,7 +102,7 @@ class Ear:
 
 
 def shard_path(folder: Path, split: str, song: int) -> Path:
-    """Where a song's labels are kept."""
+    """The file of a song's labels."""
     return folder / f"{split.replace(' ', '-')}-{song:05d}.npz"
 
 
@@ -116,7 +116,7 @@ def make_labels(
         split: one of SPLITS.
         songs: songs 0 ... songs - 1 of the split; LABELS_A_SONG labels each.
         workers: processes; 0 for one a core.
-        progress: told of each song.
+        progress: notified of each song.
 
     Raises:
         BenchError: no such split.
@@ -213,7 +213,7 @@ def _leveled(remix: Array, reference: Array, material: Material, rng: np.random.
 
 
 def label_ear(own: Array, remixes: list[Array], kinds: list[str], ear: Ear, group: int) -> Shard:
-    """One ear's labels: its signals at RATE and the exact scores of the remixes.
+    """Label one ear: its signals at RATE and the exact scores of the remixes.
 
     Args:
         own: the reference remix, ``(2, n)`` at SAMPLE_RATE; not silent in this ear.

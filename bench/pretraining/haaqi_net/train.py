@@ -15,7 +15,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from bench.hearing.haaqi_net.features import Features
+from bench.hearing.haaqi_net.comparison import Features
 from bench.hearing.haaqi_net.light import LightHaaqiNet, save_light
 from bench.pretraining.haaqi_net.labels import LABELS_A_SONG, RATE, Shard, load_shard
 from bench.runtime.seeds import derive
@@ -25,7 +25,7 @@ _CHUNK: Final = 12
 
 @dataclass(frozen=True)
 class Settings:
-    """Of the training; `rate` is Adam's, halved along a cosine to nothing."""
+    """Settings of the training; `rate` is Adam's, falling to 0 along a cosine."""
 
     epochs: int = 30
     batch: int = 64

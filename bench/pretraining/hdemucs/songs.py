@@ -28,7 +28,7 @@ Levels = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class PoolSong:
-    """What is known of a song of the pool.
+    """A song of the pool.
 
     Attributes:
         name: of the song, which seeds it.

@@ -126,7 +126,7 @@ class Trainer:
             torch.save(state, draft)
 
     def advance(self, pool: Pool) -> float:
-        """One step; returns the loss in dB."""
+        """Take one step; returns the loss in dB."""
         plan = self.plan
         rng = generator("pretrain", str(plan.seed), str(self.step))
         draw = partial(pool.draw, rng, plan.frames, plan.coherent, plan.spread)
@@ -220,6 +220,7 @@ def main(
     seed: int,
     threads: int,
 ) -> None:
+    """Train a separator like the bundled one; songs, checkpoint and weights are kept in FOLDER."""
     from bench.runtime.console import ConsoleProgress
 
     torch.set_num_threads(threads)

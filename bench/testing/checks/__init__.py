@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from bench.errors import BenchError, near_match
+from bench.errors import BenchError, suggest
 from bench.testing.check import Check
 from bench.testing.checks import calls, data, learning, specs
 from bench.testing.subject import KINDS
@@ -19,5 +19,5 @@ def checks_for(kind: str) -> list[Check]:
         BenchError: there is no such kind.
     """
     if kind not in KINDS:
-        raise BenchError(f"there is no kind of plugin '{kind}'", hint=near_match(kind, KINDS))
+        raise BenchError(f"there is no kind of plugin '{kind}'", hint=suggest(kind, KINDS))
     return [check for check in CHECKS if kind in check.kinds]

@@ -36,7 +36,7 @@ _SHAPES: Final = (
 
 
 def wrong_shape(subject: Subject, case: Case, out: Any) -> str | None:
-    """What is wrong with the shape of what came, in words."""
+    """The fault in the shape of an output, in words."""
     if not isinstance(out, Tensor):
         return f"{type(out).__name__}, which is no tensor"
     batch, _, frames = case.mixture.shape
@@ -64,7 +64,7 @@ def _metric_parts(subject: Subject, case: Case) -> str | None:
     return None if spec.parts[0] in values else f"no '{spec.parts[0]}', only {list(values)}"
 
 
-@check("shape", CALLED, expects=_SHAPES, mend="return what bench.api says for this kind")
+@check("shape", CALLED, expects=_SHAPES, fix="return what bench.api says for this kind")
 def _shape(subject: Subject) -> str | None:
     case = Case.make()
     if subject.kind == "metric":
@@ -77,7 +77,7 @@ def _shape(subject: Subject) -> str | None:
     CALLED,
     expects="float32 for float32; of a prescription also float64 for float64, as evaluation works "
     "in it; of a metric, real numbers",
-    mend="take the type of the input (x.to(signal), zeros_like) instead of a fixed one",
+    fix="take the type of the input (x.to(signal), zeros_like) instead of a fixed one",
 )
 def _dtype(subject: Subject) -> str | None:
     case = Case.make()
@@ -97,7 +97,7 @@ def _dtype(subject: Subject) -> str | None:
     "device",
     SIGNALS,
     expects="values on the device of the input, on the GPU too where there is one",
-    mend="make new tensors with device=x.device; register constants as buffers of a torch module",
+    fix="make new tensors with device=x.device; register constants as buffers of a torch module",
 )
 def _device(subject: Subject) -> str | None:
     for device in ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]:
@@ -114,7 +114,7 @@ def _device(subject: Subject) -> str | None:
     "finite",
     CALLED,
     expects="finite values for music",
-    mend="look for a division by zero, a logarithm of zero, or samples that were never set",
+    fix="look for a division by zero, a logarithm of zero, or samples that were never set",
 )
 def _finite(subject: Subject) -> str | None:
     return _not_finite(subject.call(subject.instance, Case.make()))
@@ -130,7 +130,7 @@ def _not_finite(values: Tensor) -> str | None:
     CALLED,
     expects="finite values for silence, and of a loss and a prescription finite gradients; a "
     "metric or a front end that has no value raises NoValueError, ValueError or BenchError",
-    mend="add a small constant under a root, a logarithm or a division; check x.std() and norms",
+    fix="add a small constant under a root, a logarithm or a division; check x.std() and norms",
 )
 def _silence(subject: Subject) -> str | None:
     case = Case.make(silent=True)
@@ -192,7 +192,7 @@ def loss_and_gradient(
     "odd-length",
     CALLED,
     expects="the same rules for a length that no block size divides",
-    mend="pad to a whole number of blocks and cut the padding off again",
+    fix="pad to a whole number of blocks and cut the padding off again",
 )
 def _odd(subject: Subject) -> str | None:
     case = Case.make(frames=ODD)
@@ -212,7 +212,7 @@ def _odd(subject: Subject) -> str | None:
     CALLED,
     expects=f"the same rules for {SHORT} samples, or a BenchError that says what is too short (of "
     "a metric, NoValueError and ValueError too)",
-    mend="pad what is shorter than a window, or raise bench.errors.BenchError",
+    fix="pad what is shorter than a window, or raise bench.errors.BenchError",
 )
 def _short(subject: Subject) -> str | None:
     case = Case.make(frames=SHORT)
@@ -231,7 +231,7 @@ def _short(subject: Subject) -> str | None:
     SIGNALS,
     expects=f"an item has the same values alone and in a batch, within {TOLERANCE} of its peak; a "
     "loss the same value for a batch given twice",
-    mend="normalise and filter each item by itself; average a loss over items; no batch norm",
+    fix="normalise and filter each item by itself; average a loss over items; no batch norm",
 )
 def _batch(subject: Subject) -> str | None:
     case, made = Case.make(), subject.instance
@@ -263,7 +263,7 @@ def _loss_of_twice(subject: Subject, data: LossInput) -> str | None:
     "repeatable",
     CALLED,
     expects="bit for bit the same values when it is called again",
-    mend="keep nothing between calls; no dropout in evaluation mode; draw random numbers from a "
+    fix="keep nothing between calls; no dropout in evaluation mode; draw random numbers from a "
     "torch.Generator seeded in each call",
 )
 def _repeatable(subject: Subject) -> str | None:
@@ -276,7 +276,7 @@ def _repeatable(subject: Subject) -> str | None:
     "seeded",
     CALLED,
     expects="bit for bit the same values from two instances made under one seed of torch",
-    mend="initialise from torch's generator, which the harness seeds, or from a seed of your own",
+    fix="initialise from torch's generator, which the harness seeds, or from a seed of your own",
 )
 def _seeded(subject: Subject) -> str | None:
     if subject.instance is None:
@@ -297,7 +297,7 @@ def _differ(first: Tensor, second: Tensor) -> str | None:
     "global-state",
     CALLED,
     expects=UNCHANGED,
-    mend=OWN_GENERATOR,
+    fix=OWN_GENERATOR,
 )
 def _global_state(subject: Subject) -> str | None:
     made = subject.instance
@@ -308,7 +308,7 @@ def _global_state(subject: Subject) -> str | None:
 
 
 def global_state() -> dict[str, Any]:
-    """What a plugin must leave alone, by name."""
+    """The global state that a plugin must leave alone, by name."""
     name, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
         "random's generator": random.getstate(),
@@ -320,7 +320,7 @@ def global_state() -> dict[str, Any]:
 
 
 def changed(before: Mapping[str, Any]) -> str | None:
-    """What of the global state is not as it was `before`."""
+    """The parts of the global state that are not as they were `before`."""
     after = global_state()
     found = [name for name, value in before.items() if after[name] != value]
     return f"{' and '.join(found)} changed" if found else None
@@ -330,7 +330,7 @@ def changed(before: Mapping[str, Any]) -> str | None:
     "inputs-untouched",
     CALLED,
     expects="its input as it was: others are given the same tensors",
-    mend="write into a copy (x = x.clone()), and use x = x * y instead of x *= y",
+    fix="write into a copy (x = x.clone()), and use x = x * y instead of x *= y",
 )
 def _inputs_untouched(subject: Subject) -> str | None:
     case = Case.make()

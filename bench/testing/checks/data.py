@@ -36,7 +36,7 @@ def _scenes(subject: Subject) -> Iterator[tuple[Dataset, str, Sequence[Scene]]]:
     "splits",
     ("dataset",),
     expects="at least one split, each with scenes; a BenchError for a split that is not there",
-    mend="check the name of the split first, and raise bench.errors.BenchError",
+    fix="check the name of the split first, and raise bench.errors.BenchError",
 )
 def _splits(subject: Subject) -> str | None:
     dataset: Dataset = subject.instance
@@ -57,7 +57,7 @@ def _splits(subject: Subject) -> str | None:
     ("dataset",),
     expects="scenes with ids of their own, a song, four requested gains in dB, and listeners of "
     "the split",
-    mend="see bench.api.Scene; listeners(split) holds every listener that a scene names",
+    fix="see bench.api.Scene; listeners(split) holds every listener that a scene names",
 )
 def _whole_scenes(subject: Subject) -> str | None:
     for dataset, split, scenes in _scenes(subject):
@@ -85,7 +85,7 @@ def _whole_scenes(subject: Subject) -> str | None:
     "audio",
     ("dataset",),
     expects="float32 (2, frames) for the mixture and each stem, finite, as long as scene.frames",
-    mend="return torch.float32, channels first, full scale 1.0",
+    fix="return torch.float32, channels first, full scale 1.0",
 )
 def _audio(subject: Subject) -> str | None:
     for _, _, scenes in _scenes(subject):
@@ -106,7 +106,7 @@ def _audio(subject: Subject) -> str | None:
     "excerpts",
     ("dataset",),
     expects="read(part, start, frames) gives those samples of read(part)",
-    mend="frames is a number of samples, not where to stop",
+    fix="frames is a number of samples, not where to stop",
 )
 def _excerpts(subject: Subject) -> str | None:
     for _, _, scenes in _scenes(subject):
@@ -114,8 +114,8 @@ def _excerpts(subject: Subject) -> str | None:
         start, frames = scene.frames // 3, min(1001, scene.frames // 3)
         for part in ("mixture", STEMS[0]):
             wanted = scene.audio.read(part)[:, start : start + frames]
-            came = scene.audio.read(part, start, frames)
-            if came.shape != wanted.shape or not torch.equal(came, wanted):
+            got = scene.audio.read(part, start, frames)
+            if got.shape != wanted.shape or not torch.equal(got, wanted):
                 return f"other samples for read('{part}', {start}, {frames}) of scene {scene.id}"
     return None
 
@@ -124,7 +124,7 @@ def _excerpts(subject: Subject) -> str | None:
     "fingerprint",
     ("dataset",),
     expects="a fingerprint for each split, the same for another instance, and another for each",
-    mend="hash all that scores depend on: scenes, gains, listeners, and the audio or what makes it",
+    fix="hash all that scores depend on: scenes, gains, listeners, and the audio or what makes it",
 )
 def _fingerprint(subject: Subject) -> str | None:
     other = subject.make() if subject.instance is not None else None
@@ -145,7 +145,7 @@ def _fingerprint(subject: Subject) -> str | None:
     "repeatable",
     ("dataset",),
     expects="the same scenes and bit for bit the same audio from another instance",
-    mend="draw by seeds of your own that follow from names: bench.runtime.seeds.derive",
+    fix="draw by seeds of your own that follow from names: bench.runtime.seeds.derive",
 )
 def _repeatable(subject: Subject) -> str | None:
     if subject.instance is None:
@@ -164,7 +164,7 @@ def _repeatable(subject: Subject) -> str | None:
     "global-state",
     ("dataset",),
     expects=UNCHANGED,
-    mend=OWN_GENERATOR,
+    fix=OWN_GENERATOR,
 )
 def _global_state(subject: Subject) -> str | None:
     assert subject.instance is not None
@@ -179,7 +179,7 @@ def _global_state(subject: Subject) -> str | None:
     "light-plan",
     ("dataset",),
     expects="splits, scenes and fingerprint without torch and its like: `bench plan` asks for them",
-    mend="import torch inside the method that reads audio",
+    fix="import torch inside the method that reads audio",
 )
 def _light_plan(subject: Subject) -> str | None:
     assert subject.instance is not None
@@ -219,7 +219,7 @@ def _run_info() -> RunInfo:
     return spec.info()
 
 
-def _told(subject: Subject, rows: dict[str, Any]) -> None:
+def _notified(subject: Subject, rows: dict[str, Any]) -> None:
     """Tell an observer of a whole run, in order."""
     assert isinstance(subject.plugin, Observer)
     arguments: dict[str, dict[str, Any]] = {
@@ -246,14 +246,14 @@ def _rows() -> dict[str, Any]:
 
 
 @check(
-    "told",
+    "notified",
     (OBSERVER,),
-    expects="nothing raised when it is told of a run, an epoch, a scene of which a score failed "
-    "(its value is None), and the end",
-    mend="a failed row has value None and a reason; a hook cannot count on another being called",
+    expects="nothing raised when it is notified of a run, an epoch, a scene of which a score "
+    "failed (its value is None), and the end",
+    fix="a failed row has value None and a reason; a hook cannot count on another being called",
 )
-def _told_whole(subject: Subject) -> str | None:
-    _told(subject, _rows())
+def _notified_whole(subject: Subject) -> str | None:
+    _notified(subject, _rows())
     return None
 
 
@@ -261,24 +261,24 @@ def _told_whole(subject: Subject) -> str | None:
     "inputs-untouched",
     (OBSERVER,),
     expects="rows and summary as they were: the board is given the same ones",
-    mend="copy before changing: row = dict(row)",
+    fix="copy before changing: row = dict(row)",
 )
 def _inputs_untouched(subject: Subject) -> str | None:
     rows = _rows()
     before = copy.deepcopy(rows)
-    _told(subject, rows)
-    return None if rows == before else "what it was told had changed after the call"
+    _notified(subject, rows)
+    return None if rows == before else "what it received had changed after the call"
 
 
 @check(
     "global-state",
     (OBSERVER,),
     expects=UNCHANGED,
-    mend=OWN_GENERATOR,
+    fix=OWN_GENERATOR,
 )
 def _observer_state(subject: Subject) -> str | None:
     before = global_state()
-    _told(subject, _rows())
+    _notified(subject, _rows())
     return changed(before)
 
 
@@ -291,7 +291,7 @@ CHECKS: Final = (
     _repeatable,
     _global_state,
     _light_plan,
-    _told_whole,
+    _notified_whole,
     _inputs_untouched,
     _observer_state,
 )

@@ -27,7 +27,7 @@ def _random_sum(values: Tensor) -> Tensor:
     ("separator", "gains", "prescription", "loss", "front-end"),
     expects="finite gradients, not all zero: of a trainable plugin for its parameters, of a "
     "prescription and a front end for the signal, of a loss for the estimate",
-    mend="no detach, no_grad, .numpy() or .item() on the way; what is learned is a parameter of a "
+    fix="no detach, no_grad, .numpy() or .item() on the way; what is learned is a parameter of a "
     "torch.nn.Module, with requires_grad",
 )
 def _gradients(subject: Subject) -> str | None:
@@ -70,7 +70,7 @@ def _wrong(gradients: list[Tensor] | tuple[Tensor, ...]) -> str | None:
     "frozen",
     ("separator", "gains"),
     expects="no parameter that requires a gradient where the spec does not say trainable=True",
-    mend="self.requires_grad_(False), or trainable=True in the spec",
+    fix="self.requires_grad_(False), or trainable=True in the spec",
 )
 def _frozen(subject: Subject) -> str | None:
     if subject.trainable:
@@ -85,7 +85,7 @@ def _frozen(subject: Subject) -> str | None:
     "save-load",
     ("separator", "gains"),
     expects="the same values from an instance of another seed, once it has loaded the saved state",
-    mend="keep all that a result depends on in parameters and buffers (register_buffer)",
+    fix="keep all that a result depends on in parameters and buffers (register_buffer)",
 )
 def _save_load(subject: Subject) -> str | None:
     from bench.system.weights import load_weights, save_weights
@@ -113,7 +113,7 @@ def _save_load(subject: Subject) -> str | None:
     ("loss", "metric", "front-end"),
     expects="a better value for a better estimate: of a loss a smaller one, of a front end a "
     "higher one, of a metric as its higher_is_better says",
-    mend="look at the sign, and at which of estimate and reference is which",
+    fix="look at the sign, and at which of estimate and reference is which",
 )
 def _ordered(subject: Subject) -> str | None:
     case = Case.make()

@@ -37,7 +37,7 @@ _TYPES: Final = (str, int, float, bool)
     "spec",
     tuple(KINDS),
     expects="a spec with a summary of one line, and values that the harness knows",
-    mend="correct the spec that the register_... hook returns",
+    fix="correct the spec that the register_... hook returns",
 )
 def _spec(subject: Subject) -> str | None:
     spec = subject.registered.spec
@@ -49,7 +49,7 @@ def _spec(subject: Subject) -> str | None:
         return f"parts={spec.parts!r}"
     told = spec.trained_on or hasattr(subject.options, "trained_on")
     if isinstance(spec, SeparatorSpec) and "weights" in spec.needs and not told:
-        return "weights, and not a word of what they were trained on (trained_on)"
+        return "weights, and nothing about what they were trained on (trained_on)"
     return None
 
 
@@ -58,7 +58,7 @@ def _spec(subject: Subject) -> str | None:
     tuple(KINDS),
     expects="options=None, or a frozen dataclass whose fields are str, int, float or bool, each "
     "with a default and a help text",
-    mend="write each field as NAME: TYPE = bench.api.option(DEFAULT, 'what it does', unit='dB')",
+    fix="write each field as NAME: TYPE = bench.api.option(DEFAULT, 'what it does', unit='dB')",
 )
 def _options(subject: Subject) -> str | None:
     cls = subject.registered.spec.options
@@ -85,7 +85,7 @@ def _options(subject: Subject) -> str | None:
     "import-light",
     (*KINDS, OBSERVER),
     expects="an entry point whose module imports none of " + ", ".join(HEAVY),
-    mend="keep only the hooks and options in that module; import the rest in the target's module, "
+    fix="keep only the hooks and options in that module; import the rest in the target's module, "
     "or inside functions",
 )
 def _import_light(subject: Subject) -> str | None:
@@ -97,7 +97,7 @@ def _import_light(subject: Subject) -> str | None:
 
 @lru_cache(maxsize=64)
 def heavy_imports(code: str) -> str | None:
-    """Which of HEAVY `code` imports in a fresh interpreter, in words, or how it fails."""
+    """The packages of HEAVY that `code` imports in a fresh interpreter, or how it fails."""
     tell = f"import sys; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}\n{tell}"],
@@ -117,7 +117,7 @@ def heavy_imports(code: str) -> str | None:
     "pickle",
     tuple(KINDS),
     expects="options that go to another process and come back equal, and stand in a run's record",
-    mend="define the options class at the top of a module, of plain str, int, float and bool",
+    fix="define the options class at the top of a module, of plain str, int, float and bool",
 )
 def _pickle(subject: Subject) -> str | None:
     if subject.options is None:
@@ -131,7 +131,7 @@ def _pickle(subject: Subject) -> str | None:
     "made",
     tuple(KINDS),
     expects="an instance with its kind's methods, made from the options",
-    mend="give options that it cannot do without (bench plugins check -o NAME=VALUE, or options= "
+    fix="give options that it cannot do without (bench plugins check -o NAME=VALUE, or options= "
     "in Python), say in the spec's `needs` what must be installed or downloaded first, and see "
     "bench.api for the methods",
 )
@@ -146,7 +146,7 @@ def _made(subject: Subject) -> str | None:
     "hooks",
     (OBSERVER,),
     expects="at least one of the observer hooks",
-    mend="mark a function such as scene_scored with @bench.api.hookimpl",
+    fix="mark a function such as scene_scored with @bench.api.hookimpl",
 )
 def _hooks(subject: Subject) -> str | None:
     assert isinstance(subject.plugin, Observer)

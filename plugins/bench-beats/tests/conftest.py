@@ -51,9 +51,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
-    usual = BEATsConfig.__init__
+    original = BEATsConfig.__init__
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BEATsConfig, "__init__", lambda self, cfg=None: usual(self, CONFIG))
+        patch.setattr(BEATsConfig, "__init__", lambda self, cfg=None: original(self, CONFIG))
         beats = BEATs()
     for parameter in beats.parameters():
         # Biases of zero and gains of one would hide that they are left out.

@@ -215,6 +215,6 @@ def test_private_and_unsaid_data_are_not_ranked(path: Path) -> None:
         return made.unranked_reason
 
     assert "private" in reason()
-    assert "private" in reason(weights="htdemucs_ft", seen="musdb18-train")
+    assert "private" in reason(weights="htdemucs_ft", trained_on="musdb18-train")
     assert "not said" in reason(weights=str(path))
-    assert reason(weights=str(path), seen="musdb18-train") == ""
+    assert reason(weights=str(path), trained_on="musdb18-train") == ""

@@ -253,5 +253,5 @@ def test_private_and_unsaid_data_are_not_ranked(path: Path) -> None:
     assert reason() == ""
     assert "private" in reason(weights="umxl")
     assert "not said" in reason(weights=str(path))
-    assert reason(weights=str(path), seen="musdb18-train") == ""
-    assert "musdb18-test" in reason(weights=str(path), seen="musdb18-train, musdb18-test")
+    assert reason(weights=str(path), trained_on="musdb18-train") == ""
+    assert "musdb18-test" in reason(weights=str(path), trained_on="musdb18-train, musdb18-test")

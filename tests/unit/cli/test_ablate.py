@@ -10,41 +10,17 @@ from pathlib import Path
 import pytest
 
 from bench.board.store import Board
-from bench.cli import main
-
-SUITE = """
-name = "small"
-[dataset]
-name = "cadenza"
-root = '{root}'
-[evaluation]
-split = "valid"
-metrics = ["haaqi", "lufs"]
-[defaults]
-loss = "mse"
-[[baselines]]
-separator = "mixture"
-gains = "fixed"
-[ranking]
-baseline = "mixture + fixed"
-"""
+from tests.helpers.command_line import Bench
+from tests.helpers.suites import WriteSuite
 
 
 @pytest.fixture(scope="module")
-def suite(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("suite") / "small.toml"
-    path.write_text(SUITE.format(root=small_set), encoding="utf-8")
-    return path
-
-
-def bench(*arguments: str | Path) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main(list(map(str, arguments)))
-    return int(caught.value.code or 0)
+def suite(small_suite: WriteSuite) -> Path:
+    return small_suite(metrics=("haaqi", "lufs"), training={})
 
 
 def test_an_ablation_from_end_to_end(
-    suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bench: Bench, suite: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     board = tmp_path / "board"
     file = tmp_path / "ablation.toml"
@@ -138,7 +114,7 @@ def test_a_plan_imports_nothing_heavy_and_runs_nothing(suite: Path, tmp_path: Pa
     ],
 )
 def test_wrong_input_is_told(
-    arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+    bench: Bench, arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bench("ablate", *arguments) == 2
     said = capsys.readouterr().err
@@ -146,13 +122,13 @@ def test_wrong_input_is_told(
     assert len(said.strip().splitlines()) <= 2
 
 
-def test_plan_shows_the_matrix_too(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_plan_shows_the_matrix_too(
+    bench: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     lists = ("--separator", "hdemucs,hdemucs-ft", "--gains", "fixed,cnn", "--seeds", "2")
 
     def said(*arguments: str, code: int = 0) -> str:
-        with pytest.raises(SystemExit) as caught:
-            main([*arguments, *lists, "--out", str(tmp_path)])
-        assert (caught.value.code or 0) == code
+        assert bench(*arguments, *lists, "--out", tmp_path) == code
         return capsys.readouterr()[1 if code else 0]
 
     assert said("plan") == said("ablate", "--plan")

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-import torch
 
-from bench.cli import main
-from bench.commands.songs import make_listener
-from bench.errors import BenchError
-from bench.spec import choices
-from bench.system import song as enhancement
-from bench.system.output import to_output
-from bench.system.remix import remix, scale_stems
-from bench.system.song import enhance_file
-from bench.system.system import System, build_system
-
-RATE = 44_100
-REQUESTED = (6.0, -3.0, 0.0, 3.0)
-
-
-def noise(seconds: float, channels: int = 2, rate: int = RATE) -> np.ndarray:
-    """Noise that swells, so that a section's own level would be heard. ``(N, channels)``."""
-    generator = np.random.default_rng(7)
-    swell = np.linspace(0.02, 0.2, int(seconds * rate))[:, None]
-    return (generator.standard_normal((int(seconds * rate), channels)) * swell).astype(np.float32)
+from tests.helpers.command_line import Bench
+from tests.helpers.swells import RATE, noise, read
 
 
 @pytest.fixture
@@ -39,164 +19,15 @@ def song(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def make_system() -> Callable[..., System]:
-    def make(**chosen: Any) -> System:
-        plugins, _, spec = choices.resolve(separator="mixture", **chosen)
-        return build_system(spec, plugins)
-
-    return make
-
-
-LISTENER = make_listener("N2", "S1")
-
-
-def read(path: Path) -> np.ndarray:
-    samples, _ = soundfile.read(path, dtype="int16", always_2d=True)
-    return samples.astype(np.int64)
-
-
-def test_it_is_what_an_evaluation_would_hand_in(
-    song: Path, tmp_path: Path, make_system: Callable[..., System]
-) -> None:
-    system = make_system()
-    done = enhance_file(
-        song, tmp_path / "out.flac", system, LISTENER, requested=REQUESTED, sample_rate=32_000
-    )
-    mixture = torch.from_numpy(soundfile.read(song, dtype="float32")[0].T.copy())[None]
-    stems = system.separate(mixture, torch.zeros(0))
-    gains = system.gains(stems, torch.tensor([REQUESTED]), [LISTENER]).double()
-    own = remix(scale_stems(stems.double(), gains), mixture.double(), RATE)
-    expected = to_output(system.amplify(own, [LISTENER])[0], RATE) * 32768
-    written = read(done.path)
-    assert written.shape == expected.T.shape
-    difference = np.abs(written - expected.T.numpy())
-    # A last bit of the loudness may move a sample over the border at which it is truncated.
-    assert difference.max() <= 1
-    assert (difference > 0).mean() < 1e-4
-    assert done.gains.tolist() == list(REQUESTED)
-    assert done.clipped == np.mean((written == 32767) | (written <= -32767)) > 0
-
-
-@pytest.mark.parametrize(("prescription", "steps"), [("nalr", 1), ("nalr-compressor", 8)])
-def test_sections_make_no_seams(
-    song: Path,
-    tmp_path: Path,
-    make_system: Callable[..., System],
-    monkeypatch: pytest.MonkeyPatch,
-    prescription: str,
-    steps: int,
-) -> None:
-    system = make_system(prescription=prescription, options={})
-    whole = enhance_file(song, tmp_path / "whole.wav", system, LISTENER, requested=REQUESTED)
-    heard: list[int] = []
-    separate, amplify = System.separate, System.amplify
-
-    def spy(self: System, mixture: torch.Tensor, *rest: Any) -> torch.Tensor:
-        heard.append(mixture.shape[-1])
-        return separate(self, mixture, *rest)
-
-    def spy_too(self: System, signal: torch.Tensor, *rest: Any) -> torch.Tensor:
-        heard.append(signal.shape[-1])
-        return amplify(self, signal, *rest)
-
-    monkeypatch.setattr(System, "separate", spy)
-    monkeypatch.setattr(System, "amplify", spy_too)
-    monkeypatch.setattr(enhancement, "SECTION", 1.5)
-    monkeypatch.setattr(enhancement, "FADE", 0.2)
-    # The compressor has forgotten the start of a section after a few of its time constants.
-    monkeypatch.setattr(enhancement, "LEAD", 0.1 if prescription == "nalr" else 2.5)
-    parts = enhance_file(song, tmp_path / "parts.wav", system, LISTENER, requested=REQUESTED)
-    assert len(heard) == 8
-    # The separator gets a section and half a fade on both sides, the prescription a lead.
-    assert max(heard) < (1.5 + max(0.2, enhancement.LEAD)) * RATE
-    assert np.abs(read(parts.path) - read(whole.path)).max() <= steps
-    assert parts.gains == pytest.approx(whole.gains)
-
-
-def test_mono_of_another_rate(tmp_path: Path, make_system: Callable[..., System]) -> None:
-    path = tmp_path / "mono.ogg"
-    soundfile.write(path, noise(1.0, channels=1, rate=48_000), 48_000)
-    both = make_listener("N2")
-    done = enhance_file(path, tmp_path / "deep" / "out.flac", make_system(), both)
-    written = read(done.path)
-    assert "mono" in done.notes[0]
-    assert "48000 Hz" in done.notes[1]
-    assert abs(len(written) - RATE - 220) <= 1
-    assert (written[:, 0] == written[:, 1]).all()
-    assert done.seconds == len(written) / RATE
-
-
-def test_nothing_is_left_behind(song: Path, tmp_path: Path, make_system: Any) -> None:
-    system = make_system()
-    system.separator = None  # whatever goes wrong on the way
-    with pytest.raises(AttributeError):
-        enhance_file(song, tmp_path / "out.flac", system, LISTENER)
-    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
-
-
-def broken(path: Path, kind: str) -> Path:
-    samples, rate = noise(1.0), RATE
-    if kind == "surround":
-        samples = noise(1.0, channels=6)
-    elif kind == "short":
-        samples = noise(0.3)
-    elif kind == "nan":
-        samples[1000, 1] = np.nan
-    elif kind == "text":
-        path.write_text("no audio")
-        return path
-    elif kind == "missing":
-        return path
-    soundfile.write(path, samples, rate, subtype="FLOAT")
-    return path
-
-
-@pytest.mark.parametrize(
-    ("kind", "message"),
-    [
-        ("surround", "6 channels, expected 1 or 2"),
-        ("short", "shorter than 0.4 s"),
-        ("nan", "NaN or infinite"),
-        ("text", "cannot be read as audio"),
-        ("missing", "missing"),
-    ],
-)
-def test_a_wrong_song_is_named(
-    tmp_path: Path, make_system: Callable[..., System], kind: str, message: str
-) -> None:
-    path = broken(tmp_path / f"{kind}.wav", kind)
-    with pytest.raises(BenchError, match=message) as caught:
-        enhance_file(path, tmp_path / "out.flac", make_system(), LISTENER)
-    assert str(path) in str(caught.value)
-    assert not (tmp_path / "out.flac").exists()
-
-
-def test_wrong_outputs_and_systems(
-    song: Path, tmp_path: Path, make_system: Callable[..., System]
-) -> None:
-    system = make_system()
-    with pytest.raises(BenchError, match=r"Name it with .flac or .wav"):
-        enhance_file(song, tmp_path / "out.mp3", system, LISTENER)
-    with pytest.raises(BenchError, match="replace the song"):
-        enhance_file(song, song, system, LISTENER)
-    system.reads_stems = True
-    with pytest.raises(BenchError, match="an oracle needs clean stems"):
-        enhance_file(song, tmp_path / "out.flac", system, LISTENER)
-
-
 def test_the_command_says_what_it_did(
-    song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bench: Bench, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(
-            [
-                *("enhance", str(song), "-O", str(tmp_path / "out.wav"), "--audiogram", "N2"),
-                *("--separator", "mixture", "--gains", "cnn", "--request", "vocals:6"),
-            ]
-        )
+    code = bench(
+        *("enhance", song, "-O", tmp_path / "out.wav", "--audiogram", "N2"),
+        *("--separator", "mixture", "--gains", "cnn", "--request", "vocals:6"),
+    )
     said = capsys.readouterr()
-    assert caught.value.code == 0
+    assert code == 0
     samples = read(tmp_path / "out.wav")
     share = 100 * np.mean((samples == 32767) | (samples <= -32767))
     assert f"clipped: {share:.2f} %" in said.out
@@ -207,7 +38,7 @@ def test_the_command_says_what_it_did(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "nobody listens"),
+        ([], "no listener given"),
         (["--audiogram", "N9"], "no such standard audiogram"),
         (["--audiogram", "N2", "--request", "vocals=6"], "'vocals=6' is no gain"),
         (["--audiogram", "N2", "--request", "vocals:6,vocals:3"], "'vocals:3' is no gain"),
@@ -218,13 +49,28 @@ def test_the_command_says_what_it_did(
     ],
 )
 def test_wrong_options(
+    bench: Bench,
     song: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     message: str,
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(["enhance", str(song), "-O", str(tmp_path / "out.flac"), *arguments])
-    assert caught.value.code == 2
+    assert bench("enhance", song, "-O", tmp_path / "out.flac", *arguments) == 2
     assert message in capsys.readouterr().err
+
+
+def test_without_a_request_nothing_is_separated(
+    bench: Bench, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("enhance", song, "--audiogram", "N2", "-O")
+    assert bench(*arguments, tmp_path / "out.wav", "--separator", "hdemucs") == 0
+    said = capsys.readouterr().err
+    assert "no gains are asked for" in said
+    assert "synthesised music alone" not in said
+    assert bench(*arguments, tmp_path / "plain.wav", "--separator", "mixture") == 0
+    np.testing.assert_array_equal(read(tmp_path / "out.wav"), read(tmp_path / "plain.wav"))
+    capsys.readouterr()
+    request = ("--separator", "hdemucs", "--request", "vocals:6")
+    assert bench(*arguments, tmp_path / "loud.wav", *request) == 0
+    assert "the bundled weights know synthesised music alone" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.cli.listener_options import chosen_listener
+from bench.cli.options import chosen_listener
 from bench.errors import BenchError
 
 
@@ -57,7 +57,7 @@ def test_audiogram_of_both_ears_or_of_each() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (("", "", ""), "nobody listens"),
+        (("", "", ""), "no listener given"),
         (("", "", "250:20,500:30"), "the left ear's --audiogram is missing"),
         (("A", "250:20,500:30", ""), "no file to find it in"),
         (("", "250", ""), "no such standard audiogram"),

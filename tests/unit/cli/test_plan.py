@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import main
 from bench.evaluation.estimate import Rate, keep_rates, key_of
 from bench.plugins import installed
 from bench.spec.resolve import make_run_spec
 from bench.spec.suite import load_suite
+from tests.helpers.command_line import Bench
 
 
 def test_time_is_told_once_it_was_measured(
+    bench: Bench,
     small_set: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -25,9 +26,7 @@ def test_time_is_told_once_it_was_measured(
     def plan() -> str:
         arguments = ["plan", "--suite", suite, "--separator", "mixture", "--no-baselines"]
         board = str(tmp_path / "board")
-        with pytest.raises(SystemExit) as caught:
-            main([*arguments, "-o", root, "--out", board, "--workers", "1"])
-        assert not caught.value.code
+        assert bench(*arguments, "-o", root, "--out", board, "--workers", "1") == 0
         return capsys.readouterr().out
 
     assert "time: not known here for mixture + fixed; --calibrate measures it" in plan()

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile as sf
-from cadenza_set import STEMS, listener, metadata, signal, write_set
 from clarity.utils.audiogram import Listener
 
 from bench.api import Dataset
@@ -24,8 +23,10 @@ from bench.builtin.datasets.demo import DemoDataset
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
 from bench.errors import BenchError
+from tests.helpers.cadenza_set import STEMS, listener, metadata, signal, write_set
+from tests.helpers.paths import SHARED
 
-REAL = Path(__file__).parents[4] / "shared" / "data" / "cadenza_real"
+REAL = SHARED / "cadenza_real"
 
 
 def open_set(root: Path) -> CadenzaDataset:
@@ -308,10 +309,11 @@ def test_a_missing_metadata_file(tmp_path: Path, name: str) -> None:
         dataset.scenes("valid")
     if name == "scenes.valid.json":
         assert "no split 'valid'" in caught.value.what
+        assert "There is no scenes.<split>.json" in caught.value.hint
     else:
         assert "missing" in caught.value.what
         assert caught.value.where.endswith(name)
-    assert caught.value.hint
+        assert len(caught.value.hint) > 20
 
 
 def test_malformed_json_names_file_line_and_column(tmp_path: Path) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import pyloudnorm
 import pytest
 import soundfile
-from cadenza_set import metadata, write_set
 
-from bench.cli import main
 from bench.data.validate import Report, validate
 from bench.errors import BenchError
+from tests.helpers.cadenza_set import metadata, write_set
+from tests.helpers.command_line import Bench
 
 RATE = 44_100
 PARTS = ("mixture", "vocals", "drums", "bass", "other")
@@ -196,11 +196,10 @@ def test_processes_find_the_same(good: Path) -> None:
     assert validate(good, workers=2) == validate(good, workers=1)
 
 
-def test_the_command(good: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(bench: Bench, good: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def call(*arguments: str) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as caught:
-            main(["data", "validate", str(good), "--jobs", "1", *arguments])
-        return int(caught.value.code or 0), capsys.readouterr().out
+        code = bench("data", "validate", good, "--workers", "1", *arguments)
+        return code, capsys.readouterr().out
 
     code, text = call()
     assert (code, "The set is in order." in text) == (0, True)

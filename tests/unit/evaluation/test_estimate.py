@@ -9,13 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.api import Scene
-from bench.evaluation.calibration import calibrate
-from bench.evaluation.estimate import Rate, bytes_of, keep_rates, key_of, rates, seconds_of, work_of
-from bench.evaluation.worker import RunToScore
-from bench.plugins import installed
-from bench.runs.plan import plan_runs
-from bench.spec.resolve import make_run_spec, open_dataset
-from bench.spec.suite import load_suite
+from bench.evaluation.estimate import Rate, bytes_of, keep_rates, rates, seconds_of, work_of
 
 
 class Audio:
@@ -63,21 +57,6 @@ def test_rates_are_kept_and_a_damaged_file_counts_as_none(
         assert rates() == {}
         keep_rates({"c": Rate(1.0, 1.0)})
         assert rates()["c"] == Rate(1.0, 1.0)
-
-
-def test_every_planned_run_is_measured(small_set: Path) -> None:
-    plugins, suite = installed(), load_suite("cadenza-icassp-2024")
-    spec = make_run_spec(
-        plugins, suite, separator="mixture", gains="none",
-        options={"dataset": {"root": str(small_set)}},
-    )  # fmt: skip
-    dataset = open_dataset(spec, plugins)
-    runs = plan_runs(spec, suite, plugins, dataset, baselines=False)
-    measured = calibrate([RunToScore(run.run_id, run.spec) for run in runs], dataset, plugins)
-    rate = measured[key_of(spec)]
-    assert rate.scene > 0
-    assert rate.pair > 0
-    assert not rate.keeps_stems
 
 
 def test_the_estimate_imports_nothing_heavy() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -15,9 +15,7 @@ from clarity.utils.audiogram import Audiogram, Listener
 from bench.api import MetricSpec, Rendering, Scene
 from bench.board.store import Board
 from bench.errors import BenchError, NoValueError
-from bench.evaluation.runner import pairs_to_score
 from bench.evaluation.scoring import Scorer, Stopwatch, reason_of, seconds_rows
-from bench.evaluation.worker import RunToScore
 from bench.plugins import Plugins, Registered
 from bench.spec.run import Choice
 
@@ -110,25 +108,6 @@ def test_stopwatch_adds_up() -> None:
     assert 0.02 <= watch.seconds["sleep"] < 1.0
 
 
-def test_a_limit_is_spread_over_the_split(tmp_path: Any) -> None:
-    scenes = [
-        Scene(f"s{i}", f"song {i}", "h", (0, 0, 0, 0), ("L1", "L2"), audio=None)  # type: ignore[arg-type]
-        for i in range(10)
-    ]
-    run = RunToScore("abc", spec=None)  # type: ignore[arg-type]
-    board = Board(tmp_path)
-    everything = pairs_to_score(scenes, [run], board)
-    assert sum(len(who) for by_run in everything.values() for who in by_run.values()) == 20
-    some = pairs_to_score(scenes, [run], board, limit=5)
-    assert list(some) == ["s0", "s2", "s4", "s6", "s8"]
-
-    row = {"listener": "L1", "metric": "haaqi", "part": "mean", "value": 0.5, "status": "ok"}
-    board.append_scores("abc", "s0", [row])
-    board.append_scores("abc", "s2", [{**row, "value": None, "status": "failed"}])
-    # A failed scene is tried again; a scored one is not.
-    assert list(pairs_to_score(scenes, [run], board, limit=5)) == ["s2", "s4", "s6", "s8"]
-
-
 def test_a_metric_that_defines_no_value_is_missing_and_no_failure(tmp_path: Any) -> None:
     made = scorer(a=NoValueError("no window of 1 s has sound"), b={"mean": 1.0})
     rows = made.score(rendering(torch.zeros(4)), Stopwatch())
@@ -140,6 +119,17 @@ def test_a_metric_that_defines_no_value_is_missing_and_no_failure(tmp_path: Any)
     board.append_scores("abc", "s1", rows)
     # Scored, and not to be tried again.
     assert board.scored_scenes("abc", include_failed=False) == {"s1"}
+
+
+def test_parts_without_a_value_keep_their_reasons() -> None:
+    class Some(dict[str, float]):
+        reasons: ClassVar[dict[str, str]] = {"bass": "the stem is silent"}
+
+    rows = scorer(a=Some(mean=1.0)).score(rendering(torch.zeros(4)), Stopwatch())
+    found = {row["part"]: row for row in rows if row["metric"] == "a"}
+    assert (found["mean"]["value"], found["mean"]["status"]) == (1.0, "ok")
+    assert (found["bass"]["value"], found["bass"]["status"]) == (None, "missing")
+    assert found["bass"]["reason"] == "the stem is silent"
 
 
 def test_stages_are_told_only_where_a_profile_is_asked_for() -> None:

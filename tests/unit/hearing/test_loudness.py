@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pyloudnorm
@@ -23,9 +22,10 @@ from bench.hearing.loudness import (
     integrated_loudness,
     match_loudness,
 )
+from tests.helpers.paths import SHARED
 
 RATE = 44_100
-MUSIC = Path(__file__).parents[4] / "shared" / "data" / "music"
+MUSIC = SHARED / "music"
 
 
 def pyloudnorms(signal: NDArray[np.float64], rate: int) -> float:

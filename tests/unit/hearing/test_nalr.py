@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,11 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from recipes.cad_icassp_2024.baseline.evaluate import apply_ha
 
+from bench.hearing import nalr
 from bench.hearing.audiograms import standard_audiograms
-from bench.hearing.nalr import amplify, nalr_filters
+from bench.hearing.nalr import amplify, nalr_filters, nalr_gains
+from tests.helpers.paths import SHARED
 
 RATE = 44_100
-LISTENERS = Path(__file__).parents[4] / "shared/data/cadenza_real/metadata/listeners.valid.json"
+LISTENERS = SHARED / "cadenza_real/metadata/listeners.valid.json"
 
 
 def official(signal: np.ndarray, listener: Listener, rate: int = RATE) -> np.ndarray:  # type: ignore[type-arg]
@@ -112,3 +113,30 @@ def test_equals_pyclarity_for_real_listeners() -> None:
     assert len(json.loads(LISTENERS.read_text())) == len(listeners) > 0
     for listener in listeners.values():
         assert_equals_pyclarity(noise(8000), listener)
+
+
+# Byrne and Dillon (1986), table 2: what NAL-R adds at each frequency, dB.
+K = {500: -8, 1000: 1, 2000: -1, 3000: -2, 4000: -2, 6000: -2}
+
+
+@pytest.mark.parametrize("levels", [(50.0,) * 8, (20.0, 20.0, 25.0, 35.0, 40.0, 45.0, 50.0, 50.0)])
+def test_gains_are_the_published_ones(levels: tuple[float, ...]) -> None:
+    frequencies = (250, 500, 1000, 2000, 3000, 4000, 6000, 8000)
+    ear = Audiogram(levels=np.array(levels), frequencies=np.array(frequencies))
+    level = dict(zip(frequencies, levels, strict=True))
+    common = 0.05 * (level[500] + level[1000] + level[2000])
+    expected = [common + 0.31 * level[f] + k for f, k in K.items()]
+    gains = nalr_gains(Listener(ear, ear, "x"), list(K), 44_100)
+    assert gains.shape == (2, 6)
+    # A filter of 220 taps rounds the corner between the bands.
+    assert gains[0].numpy() == pytest.approx(expected, abs=2.5)
+    assert gains[0].numpy()[1:] == pytest.approx(expected[1:], abs=1.0)
+    assert (gains[0] == gains[1]).all()
+
+
+def test_nalr_of_a_long_signal_is_that_of_a_short_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = Listener(Audiogram(np.full(8, 20.0)), Audiogram(np.full(8, 60.0)), "L")
+    signal = torch.randn(1, 2, 20_000, generator=torch.Generator().manual_seed(2)).double()
+    whole = nalr.amplify(signal, [listener], RATE)
+    monkeypatch.setattr(nalr, "_WHOLE", 8000)
+    torch.testing.assert_close(nalr.amplify(signal, [listener], RATE), whole, rtol=0, atol=0)

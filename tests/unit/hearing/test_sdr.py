@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -16,8 +15,9 @@ from scipy.optimize import brentq
 
 from bench.api import STEMS
 from bench.hearing.sdr import framewise_sdr, median_sdr
+from tests.helpers.paths import SHARED
 
-MUSIC = Path(__file__).parents[4] / "shared" / "data" / "music"
+MUSIC = SHARED / "music"
 PUBLISHED = MUSIC / "Music Delta - 80s Rock.museval.json"
 Array = NDArray[np.float64]
 

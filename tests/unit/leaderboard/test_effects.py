@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from boards import LISTENERS, pair_rows, run_row
 
 from bench.board.store import Board
 from bench.leaderboard.effects import Effect, levels_of, main_effects
 from bench.leaderboard.statistics import holm
 from bench.leaderboard.table import leaderboard
+from tests.helpers.boards import LISTENERS, pair_rows, run_row
 
 SONGS = 4
 GAINS = {"fixed": 0.0, "cnn": -0.05, "cnn-residual": 0.02}

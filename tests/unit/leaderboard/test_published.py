@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from bench.board import schema
-from bench.cli import main
 from bench.leaderboard.published import (
     published_results,
     published_sections,
@@ -19,8 +18,10 @@ from bench.leaderboard.published import (
     write_published,
 )
 from bench.spec.suite import PROTOCOLS, load_suite
+from tests.helpers.command_line import Bench
+from tests.helpers.paths import ROOT
 
-FOLDER = Path(__file__).parents[3] / "leaderboards" / "published"
+FOLDER = ROOT / "leaderboards" / "published"
 
 
 @pytest.mark.parametrize("table", ["published", "published_training"])
@@ -86,14 +87,11 @@ def test_sections_name_their_sources() -> None:
     assert [row["epoch"] for row in training.rows] == list(range(1, 11))
 
 
-def bench(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    return int(caught.value.code or 0)
-
-
 def test_they_are_shown_without_any_board(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bench: Bench,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert bench("leaderboard", "--published", "--format", "json") == 0

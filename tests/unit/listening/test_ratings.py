@@ -9,14 +9,14 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from heard import RUNS, board_of, heard, stored_runs
 
 from bench.board.store import Board
-from bench.cli import main
 from bench.errors import BenchError
 from bench.leaderboard.table import leaderboard
 from bench.listening.mushra import make_test
 from bench.listening.ratings import import_ratings, read_ratings
+from tests.helpers.command_line import Bench
+from tests.helpers.heard import RUNS, board_of, heard, stored_runs
 
 SCENES = ("s1", "s2")
 VALUES = {"reference": 100, "anchor": 20, "rone": 60, "rtwo": 70}
@@ -122,7 +122,7 @@ def test_who_does_not_hear_the_reference_does_not_count(key: Path, tmp_path: Pat
     assert mushra(board, "rone") == {
         (scene, part): 60 for scene in SCENES for part in ("mean", "participant/P1")
     }
-    # Where nobody counts any more there is no score, and no leftover of an older one.
+    # Where no participant counts any more there is no score, and no leftover of an older one.
     import_ratings(board, key, [rate(key, tmp_path / "r", "P1", reference=0)])
     assert mushra(board, "rone") == {}
 
@@ -188,13 +188,13 @@ def test_nothing_is_kept_of_an_import_that_fails(key: Path, tmp_path: Path) -> N
         import_ratings(board, key, twice)
 
 
-def test_the_command(key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(
+    bench: Bench, key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     board_of(tmp_path / "board", scenes=SCENES)
     files = [rate(key, tmp_path / "r", "P1"), rate(key, tmp_path / "r", "P2", reference=50)]
     command = ["listening-test", "import", "--key", str(key), "--out", str(tmp_path / "board")]
-    with pytest.raises(SystemExit) as caught:
-        main([*command, *map(str, files)])
-    assert caught.value.code == 0
+    assert bench(*command, *files) == 0
     told = capsys.readouterr().out
     assert "1 of 2 participants count" in told
     assert "P2 does not: the hidden reference was rated below 90 in 2 of 2 trials" in told

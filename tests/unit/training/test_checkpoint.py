@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.system.weights import load_weights, save_weights
+from bench.system.weights import load_weights
 from bench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 
 
@@ -54,11 +54,3 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
     with pytest.raises(BenchError):
         load_checkpoint(path)
     assert not marker.exists()
-
-
-def test_weights_round_trip(tmp_path: Path) -> None:
-    path = tmp_path / "best.safetensors"
-    state = {"a": torch.randn(3, 2).T, "b": torch.zeros(())}
-    save_weights(path, state)
-    loaded = load_weights(path)
-    assert all(torch.equal(loaded[key], value) for key, value in state.items())

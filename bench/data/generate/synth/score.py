@@ -1,4 +1,4 @@
-"""What is played: tempo, key, chords, grooves and melodies, drawn from a song's name."""
+"""The score of a song: tempo, key, chords, grooves and melodies, drawn from a song's name."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Score:
 
     @property
     def bars(self) -> int:
-        """How many bars cover the song, the first and last being cut."""
+        """The number of bars that cover the song, the first and last being cut."""
         return int(self.seconds / (16 * self.sixteenth)) + 2
 
     def at(self, bar: int, step: float) -> float:

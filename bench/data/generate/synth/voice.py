@@ -39,7 +39,7 @@ _CONSONANTS = {
 
 @dataclass(frozen=True)
 class Singer:
-    """What makes a voice: range, tract length, vibrato, effort and breath."""
+    """A singer's voice: range, tract length, vibrato, effort and breath."""
 
     low: int
     high: int

@@ -17,14 +17,26 @@ _MOST_COMPARED: Final = 64
 
 
 def audible_span(reference: Floats) -> tuple[int, int]:
-    """First and one past the last sample above a thousandth of the peak."""
+    """Find the first and one past the last sample above a thousandth of the peak.
+
+    Example:
+        >>> audible_span(np.array([0.0, 0.0005, 0.5, -1.0, 0.0, 0.002, 0.0]))
+        (2, 6)
+    """
     magnitude = np.abs(reference)
     above = magnitude > PRUNE_THRESHOLD * magnitude.max()
     return int(np.argmax(above)), above.size - int(np.argmax(above[::-1]))
 
 
 def shifted(samples: Floats, delay: int) -> Floats:
-    """`samples` moved to the left by `delay`, with zeros where nothing is known."""
+    """Move `samples` to the left by `delay`, with zeros where nothing is known.
+
+    Example:
+        >>> shifted(np.array([1.0, 2.0, 3.0]), 1).tolist()
+        [2.0, 3.0, 0.0]
+        >>> shifted(np.array([1.0, 2.0, 3.0]), -2).tolist()
+        [0.0, 0.0, 1.0]
+    """
     result = np.zeros_like(samples)
     n = samples.size
     if 0 <= delay < n:
@@ -35,10 +47,16 @@ def shifted(samples: Floats, delay: int) -> Floats:
 
 
 class BulkAligner:
-    """Finds the delay of processed signals behind one reference ``(samples,)``.
+    """A search for the delay of processed signals behind one reference ``(samples,)``.
 
     The correlation at every lag comes from transforms in float32; the lags that may be the best
     within their error are compared in float64, so that the delay is the one float64 finds.
+
+    Example:
+        >>> click = np.zeros(1000)
+        >>> click[100] = 1.0
+        >>> BulkAligner(click).delay(np.roll(click, 60))  # less the 48 samples left for dispersion
+        12
     """
 
     def __init__(self, reference: Floats) -> None:
@@ -49,7 +67,7 @@ class BulkAligner:
         self._spectrum = np.conjugate(spectrum, out=spectrum)
 
     def delay(self, processed: Floats) -> int:
-        """Samples by which `processed` lags the reference, less the 2 ms left for dispersion."""
+        """Find the samples by which `processed` is late, less the 2 ms left for dispersion."""
         n = self._reference.size
         centred = processed - processed.mean()
         norm = float(np.linalg.norm(centred))

@@ -22,21 +22,14 @@ _PART: Final = 64
 _AUDIBLE: Final = parameters.SILENCE_THRESHOLD**2 / 2 * (1 - 1e-9)
 
 
-def _normalisation(window: Floats) -> tuple[Floats, float]:
-    """Weights of the lags, ``(_LAGS,)``, and of the power, that undo a window's taper."""
-    correlation = np.correlate(window, window, "full")
-    middle = window.size - 1
-    lags = 1 / correlation[middle - COVARIANCE_LAG : middle + COVARIANCE_LAG + 1]
-    return np.append(lags, 0.0), float(1 / np.sum(window**2))
-
-
-_FULL_LAGS, _FULL_POWER = _normalisation(_WINDOW)
-_HALF_LAGS, _HALF_POWER = _normalisation(_WINDOW[BLOCK:])
+_lags, _powers = parameters.covariance_norms()
+_FULL_LAGS, _HALF_LAGS = (np.append(weights, 0.0) for weights in _lags)
+_FULL_POWER, _HALF_POWER = map(float, _powers)
 
 
 @kernel
 def _weigh(motion, row, window_row, total, out, out_row):  # type: ignore[no-untyped-def]
-    """Half a window over BLOCK rows, and the sum of what comes out, added to `total`."""
+    """Weigh BLOCK rows by half a window; their sum is added to `total`."""
     for i in range(BLOCK):
         value = _WINDOW[window_row + i] * load(motion, (row + i) * LANES)
         total = total + value
@@ -46,7 +39,7 @@ def _weigh(motion, row, window_row, total, out, out_row):  # type: ignore[no-unt
 
 @kernel
 def _centre(values, row, length, total, scale):  # type: ignore[no-untyped-def]
-    """Make `length` rows that sum to `total` zero-mean; their power times `scale`."""
+    """Make `length` rows that sum to `total` zero-mean; returns their power times `scale`."""
     mean = total * (1.0 / length)
     power = zeros()
     for i in range(length):
@@ -107,7 +100,7 @@ def _correlate(x, y, start, sums, steps, products):  # type: ignore[no-untyped-d
 
 @kernel
 def _peak(x, y, length, weights, sums, steps, products):  # type: ignore[no-untyped-def]
-    """The greatest magnitude over the lags of the weighted correlation of two segments.
+    """Find the greatest magnitude over the lags of the weighted correlation of two segments.
 
     Args:
         x: from row 0.
@@ -137,7 +130,7 @@ _FIRST, _FULL, _LAST = 0, 1, 2
 
 @kernel
 def _segment(x, x_rows, y, y_rows, kind, scratch, tile, out):  # type: ignore[no-untyped-def]
-    """Powers and peak covariance of one segment, to ``out[:, tile]``, ``(3, segments, 8)``.
+    """Compute powers and peak covariance of one segment, to ``out[:, tile]``, ``(3, segments, 8)``.
 
     A full segment is two blocks, whose rows are `x_rows` and `y_rows`; the first one has only the
     later block, under the falling half of the window, and the last one only the earlier.
@@ -174,7 +167,7 @@ def _segment(x, x_rows, y, y_rows, kind, scratch, tile, out):  # type: ignore[no
 def tiles(  # type: ignore[no-untyped-def]
     blocks, first, reference, processed, noise_gain, x, fresh, y, scratch, out
 ):
-    """Hair cells and covariances of one group for a range of blocks.
+    """Run hair cells and covariances of one group for a range of blocks.
 
     Args:
         blocks: the range, ``(start, stop)``; to be called with consecutive ranges.
@@ -217,6 +210,9 @@ def tiles(  # type: ignore[no-untyped-def]
 
 
 def scratch() -> tuple[Floats, ...]:
-    """Room for :func:`tiles`: two segments, the first rows of the second zero, and products."""
+    """Allocate room for :func:`tiles`: two segments, and products.
+
+    The first rows of the second segment stay zero.
+    """
     rows = COVARIANCE_WINDOW, COVARIANCE_WINDOW + _LAGS, _PART // 2, _PART + _LAGS, 2 * _LAGS
     return tuple(aligned(count) for count in rows)

@@ -25,7 +25,7 @@ are a hundred times slower, when the signal falls silent."""
 
 
 class Ear:
-    """The middle ear and the control filters' levels of one signal, and what follows from them.
+    """One signal behind the middle ear, with the filters that its control levels call for.
 
     Args:
         samples: at 24 kHz, ``(samples,)``.
@@ -33,10 +33,10 @@ class Ear:
         level1: dB SPL that an RMS of 1.0 stands for.
     """
 
-    def __init__(self, samples: Floats, cochlea: Cochlea, level1: float) -> None:
+    def __init__(self, samples: Floats, cochlea: Cochlea[Floats], level1: float) -> None:
         self.cochlea = cochlea
         self.level1 = level1
-        self.signal = _middle_ear(samples)
+        self.signal = middle_ear(samples)
         self.control_rms = _control_rms(self.signal)
         self.bandwidth = parameters.adjusted_bandwidth(self.control_rms, cochlea.bandwidth, level1)
         self.rows = cochlea_coefficients(cochlea, self.bandwidth, level1)
@@ -46,16 +46,23 @@ class Ear:
         self._energy = np.empty((GROUPS, LANES))
 
     def keep_energy(self, group: int, state: Floats) -> None:
-        """Remember the energy of a group's envelopes once the whole signal has been through."""
+        """Remember the energy of a group's envelopes at the end of the signal."""
         self._energy[group] = state[STATE_ROWS - 1]
 
     def levels(self) -> Floats:
-        """Long-term levels of the channels in dB SL, ``(32,)``."""
+        """Compute long-term levels of the channels in dB SL, ``(32,)``."""
         rms = self._gains * np.sqrt(self._energy.ravel() / self.signal.size)
         return index.sensation_levels(rms, self.control_rms, self.cochlea, self.level1)
 
 
-def _middle_ear(samples: Floats) -> Floats:
+def middle_ear(samples: Floats) -> Floats:
+    """Apply the middle ear's band-pass, ``(samples,)``.
+
+    Example:
+        >>> hum = np.sin(2 * np.pi * 50 / 24_000 * np.arange(24_000))
+        >>> round(20 * float(np.log10(np.std(middle_ear(hum)) / np.std(hum))))  # dB, of 50 Hz
+        -34
+    """
     low = signal.lfilter(*parameters.middle_ear_lowpass(), samples)
     filtered: Floats = signal.lfilter(*parameters.middle_ear_highpass(), low)
     filtered += _AFLOAT

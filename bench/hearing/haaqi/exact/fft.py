@@ -1,4 +1,12 @@
-"""A transform of eight channels at once, for the search of lags."""
+"""Fourier transforms of eight channels of two signals at once, for the search of lags.
+
+Sixteen float32 lie side by side in a register: eight channels of the reference, then the same eight
+of the processed signal. A point is an envelope plus i times a motion, so that one complex transform
+is that of both; :func:`add_spectra` parts them again.
+
+A block goes in by :func:`gather`, its cross spectra are summed by :func:`add_spectra`, and
+:func:`invert` turns their sum over all blocks into correlations.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +16,20 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from bench.hearing.haaqi.parameters import MAX_LAG
+from bench.hearing.haaqi.parameters import MAX_LAG, Integers
 from bench.hearing.simd.kernel import kernel
 from bench.hearing.simd.vector import LANES, join, load, load16, store, store16, zeros
 
 RADICES: Final = (8, 8, 8, 8, 4)
-
 SIZE: Final = 1 << 14
 """Points of a transform, the product of the radices of its passes."""
-
-Integers = NDArray[np.int64]
 
 _POINT: Final = 4 * LANES
 """float32 of a point: real parts, then imaginary ones, of eight channels of two signals."""
 
 
 def _twiddles() -> NDArray[np.float32]:
-    """For each span: ``(span / radix, radix - 1, 2)`` factors of its pass."""
+    """Compute the factors of each pass, ``(span / radix, radix - 1, 2)``, one after the other."""
     tables = []
     span = SIZE
     for radix in RADICES:
@@ -35,7 +40,7 @@ def _twiddles() -> NDArray[np.float32]:
 
 
 def _order() -> Integers:
-    """Where the transform leaves each frequency: its number with its digits reversed."""
+    """Compute where the transform leaves each frequency: its number with its digits reversed."""
     digits = np.arange(SIZE)
     place = np.zeros(SIZE, dtype=np.int64)
     for radix in RADICES:
@@ -45,10 +50,10 @@ def _order() -> Integers:
 
 
 def _pairs() -> Integers:
-    """Places of each frequency and of its negative, in the order in which they are finished.
+    """Compute the places of each frequency and its negative, in the order of their finishing.
 
     Frequencies of remainder m by 8 fill the m-th eighth of the points, and those of remainder
-    8 - m are their negatives: see :func:`_add_spectra`.
+    8 - m are their negatives: see :func:`add_spectra`.
     """
     order = _order()
     frequency = np.arange(SIZE)
@@ -62,11 +67,12 @@ def _pairs() -> Integers:
     return np.concatenate(parts)
 
 
-_TWIDDLES: Final = _twiddles()
-
-_ORDER: Final = _order()
-
-_PAIRS: Final = _pairs()
+TWIDDLES: Final = _twiddles()
+"""Factors of all passes: real and imaginary parts."""
+ORDER: Final = _order()
+"""The place of each frequency in a transformed block."""
+PAIRS: Final = _pairs()
+"""Places of frequencies and of their negatives, as :func:`add_spectra` finishes them."""
 
 _EIGHTH: Final = np.float32(0.5**0.5)
 
@@ -91,7 +97,7 @@ def _turn(work, place, real, imaginary, factors, w):  # type: ignore[no-untyped-
 
 @kernel
 def _pass4(work, base):  # type: ignore[no-untyped-def]
-    """The last pass: a transform of the four points from `base`."""
+    """Run the last pass: a transform of the four points from `base`."""
     r0, i0 = _load(work, base)
     r1, i1 = _load(work, base + _POINT)
     r2, i2 = _load(work, base + 2 * _POINT)
@@ -106,7 +112,7 @@ def _pass4(work, base):  # type: ignore[no-untyped-def]
 
 @njit(inline="always")
 def _butterfly(work, p, q, points, factors, w):  # type: ignore[no-untyped-def]
-    """A transform of eight points `q` apart, each output but the first turned by its factor."""
+    """Transform eight points `q` apart; each output but the first is turned by its factor."""
     (r0, i0), (r1, i1), (r2, i2), (r3, i3), (r4, i4), (r5, i5), (r6, i6), (r7, i7) = points
     r0, i0, r4, i4 = r0 + r4, i0 + i4, r0 - r4, i0 - i4
     r2, i2, r6, i6 = r2 + r6, i2 + i6, r2 - r6, i2 - i6
@@ -132,7 +138,7 @@ def _butterfly(work, p, q, points, factors, w):  # type: ignore[no-untyped-def]
 
 @kernel
 def _pass8(work, base, span, factors, at):  # type: ignore[no-untyped-def]
-    """One radix-8 pass of a decimation in frequency over the `span` points from `base`."""
+    """Run one radix-8 pass of a decimation in frequency over the `span` points from `base`."""
     q = span // 8 * _POINT
     for j in range(span // 8):
         p = base + j * _POINT
@@ -146,7 +152,7 @@ def _pass8(work, base, span, factors, at):  # type: ignore[no-untyped-def]
 
 @kernel
 def _subtransform(work, base, factors):  # type: ignore[no-untyped-def]
-    """The passes after the first, over an eighth of the points, depth first."""
+    """Run the passes after the first, over an eighth of the points, depth first."""
     span = SIZE // 8
     at = SIZE // 8 * 14
     _pass8(work, base, span, factors, at)
@@ -163,7 +169,7 @@ def _subtransform(work, base, factors):  # type: ignore[no-untyped-def]
 
 @kernel
 def _transform(work, factors):  # type: ignore[no-untyped-def]
-    """Transform SIZE points in place; frequencies come out in the order of _ORDER."""
+    """Transform SIZE points in place; the result is in the order of ORDER."""
     _pass8(work, 0, SIZE, factors, 0)
     for part in range(8):
         _subtransform(work, part * (SIZE // 8) * _POINT, factors)
@@ -197,10 +203,17 @@ def _multiply(work, pairs, total, power):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _gather(  # type: ignore[no-untyped-def]
+def gather(  # type: ignore[no-untyped-def]
     envelope_x, motion_x, x_row, x_count, envelope_y, motion_y, y_row, y_count, work
 ):
-    """A block as points envelope + i motion in float32, zero behind `x_count` and `y_count`."""
+    """Write a block as points envelope + i motion in float32.
+
+    Args:
+        envelope_x, motion_x: the reference's, ``(rows, 8)``: `x_count` rows from `x_row` on, then
+            zeros.
+        envelope_y, motion_y: the same of the processed signal.
+        work: filled, ``(SIZE * 32,)``, float32.
+    """
     nothing = zeros()
     for n in range(x_count):
         p, q = (x_row + n) * LANES, (y_row + n) * LANES
@@ -215,8 +228,16 @@ def _gather(  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _add_spectra(work, factors, pairs, total, power):  # type: ignore[no-untyped-def]
-    """Transform a block; cross spectra are added to `total` while they are in the cache."""
+def add_spectra(work, factors, pairs, total, power):  # type: ignore[no-untyped-def]
+    """Transform a block; its cross spectra are added to `total` while they are in the cache.
+
+    Args:
+        work: a block by :func:`gather`, transformed in place.
+        factors: TWIDDLES.
+        pairs: PAIRS.
+        total: cross spectra of envelopes plus i times those of motions, ``(SIZE * 16,)``.
+        power: sums of the squares of both signals' points, ``(2, 8)``, added to.
+    """
     _pass8(work, 0, SIZE, factors, 0)
     eighth = SIZE // 8 * _POINT
     done = 0
@@ -232,8 +253,8 @@ def _add_spectra(work, factors, pairs, total, power):  # type: ignore[no-untyped
 
 
 @kernel
-def _invert(total, order, factors, work, out):  # type: ignore[no-untyped-def]
-    """Correlations ``(2, 2 * MAX_LAG, 8)`` of envelopes and motions from their spectra.
+def invert(total, order, factors, work, out):  # type: ignore[no-untyped-def]
+    """Compute correlations ``(2, 2 * MAX_LAG, 8)`` of envelopes and motions from their spectra.
 
     An inverse transform is a forward one of the conjugate, conjugated.
     """

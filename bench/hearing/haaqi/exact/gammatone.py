@@ -25,13 +25,13 @@ _SUMMED: Final = 256
 
 
 def control_coefficients() -> Floats:
-    """Rows for :func:`control_energy`, ``(groups, 8, 8)``."""
+    """Compute the rows for :func:`control_energy`, ``(groups, 8, 8)``."""
     coefficients, _ = _control_filters()
     return grouped(*_carrier(), *coefficients)
 
 
-def cochlea_coefficients(ear: Cochlea, bandwidth: Floats, level1: float) -> Floats:
-    """Rows for :func:`cochlea_block`, ``(groups, 19, 8)``."""
+def cochlea_coefficients(ear: Cochlea[Floats], bandwidth: Floats, level1: float) -> Floats:
+    """Compute the rows for :func:`cochlea_block`, ``(groups, 19, 8)``."""
     control, control_gains = _control_filters()
     poles = parameters.gammatone_poles(bandwidth)
     coefficients, gains = parameters.gammatone_polynomials(poles)
@@ -63,13 +63,18 @@ def _carrier() -> tuple[Floats, Floats]:
 
 
 def grouped(*rows: Floats) -> Floats:
-    """Rows ``(32,)`` as the coefficients of each group, ``(groups, rows, 8)``."""
+    """Arrange rows ``(32,)`` as the coefficients of each group, ``(groups, rows, 8)``.
+
+    Example:
+        >>> grouped(np.arange(32.0), np.zeros(32))[1, 0].tolist()
+        [8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0]
+    """
     return np.ascontiguousarray(np.stack(rows).reshape(len(rows), GROUPS, LANES).swapaxes(0, 1))
 
 
 @njit(inline="always")
 def _filter(x, z, b1, b2, a1, a2, a3, a4):  # type: ignore[no-untyped-def]
-    """One sample through a gammatone filter with delays z: each operation as in scipy's lfilter."""
+    """Filter a sample by a gammatone filter with delays z, each operation as in scipy's lfilter."""
     y = z[0] + x
     z0 = (z[1] + rounded(x, b1)) - rounded(y, a1)
     z1 = (z[2] + rounded(x, b2)) - rounded(y, a2)
@@ -80,7 +85,7 @@ def _filter(x, z, b1, b2, a1, a2, a3, a4):  # type: ignore[no-untyped-def]
 
 @njit(inline="always")
 def _turned(c, s, turn_c, turn_s):  # type: ignore[no-untyped-def]
-    """Cosine and sine of the carrier, a sample on."""
+    """Advance cosine and sine of the carrier by a sample."""
     c_next = rounded(c, turn_c) + rounded(s, turn_s)
     return c_next, rounded(s, turn_c) - rounded(c, turn_s)
 
@@ -94,7 +99,7 @@ def _four(array, index):  # type: ignore[no-untyped-def]
 
 @kernel
 def control_energy(signal, rows):  # type: ignore[no-untyped-def]
-    """Sum over time of the squared control envelope of one group, before its gain, ``(8,)``.
+    """Sum the squared control envelope of one group over time, before its gain, ``(8,)``.
 
     Args:
         signal: after the middle ear, ``(samples,)``.
@@ -124,7 +129,7 @@ STATE_ROWS: Final = 21
 
 
 def initial_state() -> Floats:
-    """The state before the first sample, ``(STATE_ROWS, 8)``."""
+    """Return the state before the first sample, ``(STATE_ROWS, 8)``."""
     state = np.zeros((STATE_ROWS, LANES))
     state[0] = 1.0
     return state
@@ -132,7 +137,7 @@ def initial_state() -> Floats:
 
 @kernel
 def cochlea_block(signal, start, stop, rows, state, envelope, motion, offset):  # type: ignore[no-untyped-def]
-    """Both filter banks and the compression for samples `start` to `stop` of one group.
+    """Run both filter banks and the compression for samples `start` to `stop` of one group.
 
     Args:
         signal: after the middle ear, ``(samples,)``.

@@ -30,7 +30,7 @@ _B1, _A11, _A12, _B2, _A21, _A22 = (float(c) for c in parameters.adaptation())
 _TAPER: Final = np.hanning(ENVELOPE_WINDOW)
 
 
-def haircell_coefficients(ear: Cochlea, level1: float) -> Floats:
+def haircell_coefficients(ear: Cochlea[Floats], level1: float) -> Floats:
     """dB SL of an envelope of 1.0 in each channel, ``(groups, 1, 8)``."""
     return grouped(level1 - ear.ihc_attenuation)
 
@@ -50,7 +50,7 @@ def hair_cells(  # type: ignore[no-untyped-def]
     out_row,
     smooth,
 ):
-    """Inner hair cells of one group for BLOCK samples from `start`.
+    """Apply the inner hair cells of one group to BLOCK samples from `start`.
 
     Args:
         source: compressed envelope and motion, two arrays ``(rows, 8)``.
@@ -101,9 +101,12 @@ def hair_cells(  # type: ignore[no-untyped-def]
 
 
 def smoothed(sums: Floats) -> Floats:
-    """Segments of the smoothed envelope ``(segments, 8)`` from :func:`hair_cells`' `smooth`.
+    """Join the segments of the smoothed envelope, ``(segments, 8)``, from their halves.
 
     The first segment has the falling half of the window, the last one the rising half.
+
+    Args:
+        sums: `smooth` of :func:`hair_cells`.
     """
     rise, fall = sums
     segments = rise.shape[0]

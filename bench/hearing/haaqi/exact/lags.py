@@ -1,10 +1,12 @@
-"""The lag of each channel's greatest correlation within 100 ms, eight channels at a time.
+"""The search for the lag of each channel's greatest correlation within 100 ms.
+
+Eight channels are searched at a time.
 
 Correlations at all lags come from block Fourier transforms in float32, sixteen values a register:
 eight channels of the reference beside the same eight of the processed signal, each channel's
 envelope as the real and its motion as the imaginary part. Their error is bounded, so that the lags
 that may be the best are few, and those are compared by correlations in float64. The lag found is
-therefore the one that float64 finds.
+therefore the one that float64 finds. The transforms are those of :mod:`.fft`.
 """
 
 from __future__ import annotations
@@ -16,16 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.hearing.haaqi.exact.fft import (
-    _ORDER,
-    _PAIRS,
-    _TWIDDLES,
+    ORDER,
+    PAIRS,
     SIZE,
-    Integers,
-    _add_spectra,
-    _gather,
-    _invert,
+    TWIDDLES,
+    add_spectra,
+    gather,
+    invert,
 )
-from bench.hearing.haaqi.parameters import MAX_LAG, Floats
+from bench.hearing.haaqi.parameters import MAX_LAG, Floats, Integers
 from bench.hearing.simd.kernel import kernel
 from bench.hearing.simd.vector import LANES, aligned, load, load_shifted, maximum, store
 
@@ -100,7 +101,7 @@ def _compare(x, x_row, y, shifts, samples, lags, moved, sums):  # type: ignore[n
 
 @kernel
 def _highest(correlation, low, high, out):  # type: ignore[no-untyped-def]
-    """The greatest correlation at places `low` to `high`, ``(2, 8)``."""
+    """Find the greatest correlation at places `low` to `high`, ``(2, 8)``."""
     for part in range(2):
         peak = load(correlation, (part * 2 * MAX_LAG + low) * LANES)
         for place in range(low + 1, high + 1):
@@ -135,7 +136,7 @@ class Window(NamedTuple):
 
 
 class LagSearch:
-    """Finds the best lags of one group of channels after another."""
+    """A search for the best lags of one group of channels after another."""
 
     def __init__(self) -> None:
         self._work = aligned(4 * SIZE, np.float32).ravel()
@@ -146,7 +147,7 @@ class LagSearch:
         self._sums = aligned(2 * SLACK).reshape(2, SLACK, LANES)
 
     def lags(self, windows: Callable[[], Iterable[Window]], samples: int) -> Integers:
-        """Samples by which y lags x, ``(2, 8)``: of the envelopes, and of the motions.
+        """Find the samples by which y lags x, ``(2, 8)``: of the envelopes, and of the motions.
 
         Of equal correlations the one at the greater lag is taken, as pyclarity does.
 
@@ -187,7 +188,12 @@ class LagSearch:
     def _screen(
         self, windows: Callable[[], Iterable[Window]], samples: int, low: int, high: int
     ) -> tuple[Floats, NDArray[np.bool_]]:
-        """Correlations in float32; returns what the best ones must reach, and silent channels."""
+        """Correlate in float32.
+
+        Returns:
+            The correlation that the best lags must reach, ``(2, 8)``, and which channels are
+            silent, ``(8,)``.
+        """
         self._total[:] = 0
         self._power[:] = 0
         blocks = 0
@@ -197,10 +203,10 @@ class LagSearch:
                 x_count = min(STEP, samples - start)
                 y_count = min(STEP, samples - start) + 2 * MAX_LAG
                 y_row = row - MAX_LAG
-                _gather(*window.x, row, x_count, *window.y, y_row, y_count, self._work)
-                _add_spectra(self._work, _TWIDDLES, _PAIRS, self._total, self._power)
+                gather(*window.x, row, x_count, *window.y, y_row, y_count, self._work)
+                add_spectra(self._work, TWIDDLES, PAIRS, self._total, self._power)
                 blocks += 1
-        _invert(self._total, _ORDER, _TWIDDLES, self._work, self._correlation)
+        invert(self._total, ORDER, TWIDDLES, self._work, self._correlation)
         error = (
             (_ERROR + blocks * _ERROR_PER_BLOCK) * np.sqrt(self._power[0] * self._power[1]) / SIZE
         )
@@ -216,7 +222,7 @@ class LagSearch:
         count: int,
         parts: list[int],
     ) -> Floats:
-        """Correlations in float64 at `count` lags from `first` ``(2, 8)`` on, ``(2, count, 8)``.
+        """Correlate in float64 at `count` lags from `first` ``(2, 8)`` on, ``(2, count, 8)``.
 
         Those of parts not asked for are zero.
         """

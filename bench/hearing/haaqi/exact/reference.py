@@ -1,4 +1,4 @@
-"""The exact HAAQI: a prepared reference, and the score of what was made of it."""
+"""The exact HAAQI of a pair of signals, or of many against one prepared reference."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ class HaaqiReference:
         *,
         draws: np.random.RandomState | None = None,
     ) -> HaaqiResult:
-        """Score `processed` and say what the score is made of.
+        """Score `processed` and give the components of the score.
 
         Args:
             processed: ``(samples,)``, float64. Of two lengths the shorter one counts; what is
                 kept of the reference is kept for one length.
             processed_sample_rate: Hz, where it is not the reference's.
-            draws: what the threshold noise is drawn from, in pyclarity's order; by default a
-                table, always the same.
+            draws: generator of the threshold noise, used in pyclarity's order; by default the
+                noise is a table, always the same.
 
         Raises:
             BenchError: `processed` is no signal, or the two have less than 16 ms in common.
@@ -78,11 +78,11 @@ class HaaqiReference:
         return scorer.evaluate(samples, draws)
 
     def score(self, processed: Floats, processed_sample_rate: float | None = None) -> float:
-        """The score alone, 0 to 0.999: see :meth:`evaluate`."""
+        """Score `processed`, 0 to 0.999: see :meth:`evaluate`."""
         return self.evaluate(processed, processed_sample_rate).score
 
     def _common(self, processed: Floats, sample_rate: float | None) -> Floats:
-        """`processed` at 24 kHz, as far as the reference goes."""
+        """Resample `processed` to 24 kHz and cut it to the reference."""
         rate = self._sample_rate if sample_rate is None else sample_rate
         return to_model_rate(_checked(processed, "processed"), rate)[: self._samples.size]
 
@@ -91,7 +91,7 @@ class HaaqiReference:
         return Scorer(reference, self._levels, self._level1, self._equalisation, keep)
 
     def __getstate__(self) -> dict[str, Any]:
-        # What is kept is many times the size of the signal, and soon computed again.
+        # The memory is many times the size of the signal, and soon computed again.
         return {**self.__dict__, "_kept": None}
 
 
@@ -132,7 +132,8 @@ def haaqi(
         equalisation: 1 where the reference has had no NAL-R, and the model adds it; 2 where it
             has.
         processed_sample_rate: Hz, where it is not the reference's.
-        draws: what the threshold noise is drawn from, in pyclarity's order; by default a table.
+        draws: generator of the threshold noise, used in pyclarity's order; by default the noise is
+            a table.
 
     Returns:
         pyclarity's ``compute_haaqi`` to 1e-8 with the same draws, and to 1e-4, which is about
@@ -141,6 +142,10 @@ def haaqi(
     Raises:
         BenchError: a signal is empty, has more than one dimension or NaN, the reference is
             silent or has less than 16 ms of sound, or `equalisation` is neither 1 nor 2.
+
+    Source:
+        Kates and Arehart (2016), The Hearing-Aid Audio Quality Index (HAAQI), IEEE/ACM TASLP 24(2),
+        354-365; pyclarity 0.9.0.
     """
     prepared = HaaqiReference(reference, audiogram, sample_rate, level1, equalisation=equalisation)
     samples = prepared._common(processed, processed_sample_rate)

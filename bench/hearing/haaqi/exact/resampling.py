@@ -1,4 +1,4 @@
-"""To the model's 24 kHz, as pyclarity does it: the rate is first rounded to whole kHz."""
+"""Resampling to the model's 24 kHz as in pyclarity, which first rounds the rate to whole kHz."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def to_model_rate(samples: Floats, sample_rate: float) -> Floats:
 
     The level is kept over the whole band where the rate rises, below 10.5 kHz where it falls. A
     silent signal stays silent.
+
+    Example:
+        >>> tone = np.sin(2 * np.pi * 440 / 48_000 * np.arange(4_800))
+        >>> to_model_rate(tone, 48_000).size
+        2400
     """
     target = SAMPLE_RATE // 1000
     source = round(sample_rate / 1000)

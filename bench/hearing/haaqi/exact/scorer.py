@@ -1,4 +1,4 @@
-"""Scores one processed signal after another against one prepared reference."""
+"""The scorer of one processed signal after another against one prepared reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from bench.hearing.haaqi import index, parameters
 from bench.hearing.haaqi.exact.alignment import BulkAligner, audible_span, shifted
 from bench.hearing.haaqi.exact.covariance import scratch, tiles
 from bench.hearing.haaqi.exact.ear import Ear, SlidingChannels
-from bench.hearing.haaqi.exact.fft import Integers
 from bench.hearing.haaqi.exact.gammatone import GROUPS
 from bench.hearing.haaqi.exact.haircells import BLOCK, HOP, smoothed
 from bench.hearing.haaqi.exact.lags import SLACK, STEP, LagSearch, Window
@@ -29,6 +28,7 @@ from bench.hearing.haaqi.parameters import (
     MAX_LAG,
     SAMPLE_RATE,
     Floats,
+    Integers,
 )
 from bench.hearing.nalr import HAAQI_ORDER, nalr_taps
 from bench.hearing.simd.vector import LANES, aligned
@@ -47,7 +47,7 @@ _NOISE_SEED: Final = 20_150_219
 
 @cache
 def _noise_table() -> NDArray[np.float32]:
-    """Standard normal noise, which all signals share from different places on."""
+    """Draw standard normal noise, which all signals share from different places on."""
     return np.random.default_rng(_NOISE_SEED).standard_normal(NOISE, dtype=np.float32)
 
 
@@ -70,14 +70,14 @@ class HaaqiResult:
     d_norm: float
 
 
-class Draws:
+class NoiseDraws:
     """Threshold noise in pyclarity's order: all of the reference's, then the processed signal's."""
 
     def __init__(self, generator: np.random.RandomState, samples: int) -> None:
         self._noise = [generator.standard_normal((CHANNELS, samples)) for _ in range(2)]
 
     def table(self, signal_number: int, group: int, first: Integers) -> Floats:
-        """A group's noise as :func:`hair_cells` reads it, delayed as its channels are."""
+        """Arrange a group's noise as :func:`hair_cells` reads it, delayed as its channels are."""
         samples = self._noise[0].shape[1]
         table = np.zeros((1 << (samples + BLOCK).bit_length(), LANES))
         for k in range(LANES):
@@ -87,8 +87,8 @@ class Draws:
 
 
 @dataclass
-class _Kept:
-    """What is kept of one group of the reference's channels."""
+class _GroupMemory:
+    """One group of the reference's channels, as far as it is kept for further signals."""
 
     channels: SlidingChannels | None = None
     motion: NDArray[np.float32] | None = None
@@ -153,7 +153,7 @@ class Scorer:
         self._blocks = max(self._tiles, -(-self._hops * HOP // BLOCK))
         self._keep_channels = keep and self._length <= KEPT_CHANNELS
         self._keep_motion = keep and self._length <= KEPT_MOTION
-        self._kept: list[_Kept] = []
+        self._kept: list[_GroupMemory] = []
         self._spare: list[_Workspace] = []
         self._heard: NDArray[np.bool_] | None = None
         self._modulations: Floats | None = None
@@ -167,19 +167,21 @@ class Scorer:
         ear = Ear(moved, self._cochlea, self._level1)
         if generator is not None:
             return self._evaluate(
-                ear, [_Kept() for _ in range(GROUPS)], Draws(generator, moved.size)
+                ear, [_GroupMemory() for _ in range(GROUPS)], NoiseDraws(generator, moved.size)
             )
         # One thread alone computes what is kept of the reference, with its own signal.
         with self._lock:
             if not self._kept:
-                kept = [_Kept() for _ in range(GROUPS)]
+                kept = [_GroupMemory() for _ in range(GROUPS)]
                 result = self._evaluate(ear, kept, None)
                 if self._keep_channels or self._keep_motion:
                     self._kept = kept
                 return result
         return self._evaluate(ear, self._kept, None)
 
-    def _evaluate(self, ear: Ear, kept: list[_Kept], draws: Draws | None) -> HaaqiResult:
+    def _evaluate(
+        self, ear: Ear, kept: list[_GroupMemory], draws: NoiseDraws | None
+    ) -> HaaqiResult:
         envelope = np.zeros((2, self._hops, CHANNELS))
         covariance = np.zeros((3, self._tiles, CHANNELS))
         try:
@@ -196,7 +198,9 @@ class Scorer:
             envelope[:, :, lanes], covariance[:, :, lanes] = results
         self._spare.append(space)
         cepstral = self._cepstral_correlation(*envelope)
-        sync = index.sync_covariance(*covariance)
+        power, processed_power, peak = covariance
+        normalised = index.normalised_covariance(peak, power, processed_power)
+        sync = float(index.sync_covariance(normalised, power))
         linear = index.spectral_differences(self._ear.levels(), ear.levels())
         score = index.combine(cepstral, sync, *linear)
         return HaaqiResult(score, cepstral, sync, *linear)
@@ -209,18 +213,18 @@ class Scorer:
         if self._modulations is None:
             return 0.0
         distorted = index.modulations(processed[self._heard])
-        return index.cepstral_correlation(self._modulations, distorted)
+        return float(index.cepstral_correlation(self._modulations, distorted))
 
     def _group(
         self,
         group: int,
         x: SlidingChannels,
         ear: Ear,
-        kept: _Kept,
+        kept: _GroupMemory,
         space: _Workspace,
-        draws: Draws | None,
+        draws: NoiseDraws | None,
     ) -> tuple[Floats, Floats]:
-        """Envelopes ``(2, hops, 8)`` and covariances ``(3, tiles, 8)`` of one group."""
+        """Compute envelopes ``(2, hops, 8)`` and covariances ``(3, tiles, 8)`` of one group."""
         y = space.processed
         y.begin(ear, group)
 
@@ -273,9 +277,9 @@ class Scorer:
         return np.stack([smoothed(sums) for sums in smooth]), out
 
     def _noise(
-        self, number: int, group: int, draws: Draws | None
+        self, number: int, group: int, draws: NoiseDraws | None
     ) -> tuple[NDArray[np.floating[Any]], int]:
-        """A table of noise for one signal's group, and where to start reading it."""
+        """Return a table of noise for one signal's group, and where to start reading it."""
         if draws is not None:
             return draws.table(number, group, self._delays[group]), 0
         return _noise_table(), (2 * group + number) * NOISE // (2 * GROUPS)

@@ -1,7 +1,8 @@
-"""The heavy stages of the differentiable HAAQI on the CPU: compiled code with its own adjoints.
+"""The heavy stages of the differentiable HAAQI on the CPU: compiled kernels with their adjoints.
 
-The same functions as in the plain torch module, several times as fast and in a fraction of the
-memory.
+The functions are those of :mod:`.stages`, where they are documented, and must equal them in values
+and gradients; they are several times as fast and take a fraction of the memory. Here the kernels
+become torch functions.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from bench.hearing.haaqi import parameters as p
-from bench.hearing.haaqi.gradient import cochlea as cochlea
-from bench.hearing.haaqi.gradient import haircells as neurons
-from bench.hearing.haaqi.gradient.stages import covariance_norms
+from bench.hearing.haaqi.gradient import covariance as covariances
+from bench.hearing.haaqi.gradient import gammatone as filters
+from bench.hearing.haaqi.gradient import haircells
 
 _WINDOW = np.hanning(p.COVARIANCE_WINDOW)
 
 
 def _call(kernel: Callable[..., None], *arguments: Any) -> None:
-    """Call a kernel, which needs contiguous arrays, with tensors; results included."""
+    """Call a kernel, which needs contiguous arrays, with tensors; it fills some of them."""
     kernel(*(a.detach().contiguous().numpy() if isinstance(a, Tensor) else a for a in arguments))
 
 
 def _room(like: Tensor) -> Tensor:
-    """Contiguous memory to be filled."""
+    """Allocate contiguous memory to be filled."""
     return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
 def _zeros(like: Tensor) -> Tensor:
-    """Contiguous zeros to be added to, or filled in part."""
+    """Allocate contiguous zeros to be added to, or filled in part."""
     return torch.zeros_like(like, memory_format=torch.contiguous_format)
 
 
@@ -51,7 +52,7 @@ class _Gammatone(Function):
         ctx.pole = ctx.radius * np.stack((np.cos(angle), np.sin(angle)))
         z = torch.empty(2, groups[0], len(x), groups[1], dtype=dtype)
         power = _room(bandwidth)
-        _call(cochlea.gammatone, x, ctx.pole, ctx.gain, z, power)
+        _call(filters.gammatone, x, ctx.pole, ctx.gain, z, power)
         ctx.save_for_backward(x, z)
         return z, power
 
@@ -62,7 +63,7 @@ class _Gammatone(Function):
         grad_x = _zeros(x)
         by_pole, by_gain = np.empty((2, *grad_power.shape))
         _call(
-            cochlea.gammatone_adjoint,
+            filters.gammatone_adjoint,
             *(grad, grad_power, z, x, ctx.pole, ctx.gain),
             *(grad_x, by_pole, by_gain),
         )
@@ -74,11 +75,11 @@ class _Gammatone(Function):
         return grad_x, torch.from_numpy(by_radius * slope), None
 
 
-class _Compress(Function):
+class _Compression(Function):
     @staticmethod
     def forward(ctx: Any, control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
         gain, out = _room(z[0]), _room(z)
-        _call(cochlea.compress, control, z, curve, gain, out)
+        _call(filters.compress, control, z, curve, gain, out)
         ctx.save_for_backward(control, z, curve, gain)
         return out
 
@@ -87,15 +88,15 @@ class _Compress(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         control, z, curve, gain = ctx.saved_tensors
         grad_control, grad_z = _room(control), _room(z)
-        _call(cochlea.compress_adjoint, grad, control, z, gain, curve, grad_control, grad_z)
+        _call(filters.compress_adjoint, grad, control, z, gain, curve, grad_control, grad_z)
         return grad_control, grad_z, None
 
 
-class _Adapt(Function):
+class _Adaptation(Function):
     @staticmethod
     def forward(ctx: Any, compressed: Tensor, *rest: Any) -> Tensor:
         out = _zeros(compressed)
-        _call(neurons.adapt, compressed, *rest, out)
+        _call(haircells.adapt, compressed, *rest, out)
         lags, delays, threshold = rest[:3]
         ctx.save_for_backward(compressed, lags, delays, threshold, out)
         return out
@@ -106,7 +107,7 @@ class _Adapt(Function):
         compressed, lags, delays, threshold, out = ctx.saved_tensors
         grad_compressed = _zeros(compressed)
         _call(
-            neurons.adapt_adjoint,
+            haircells.adapt_adjoint,
             *(grad, compressed, out, lags, delays, threshold),
             grad_compressed,
         )
@@ -120,8 +121,8 @@ class _Covariance(Function):
         shape = (groups, p.segments(samples, p.COVARIANCE_WINDOW), lanes)
         value, power, lag, slope, decay = torch.empty(5, *shape, dtype=torch.float64)
         _call(
-            neurons.covariance,
-            *(reference, processed, _WINDOW, *covariance_norms()),
+            covariances.covariance,
+            *(reference, processed, _WINDOW, *p.covariance_norms()),
             *(value, power, lag, slope, decay),
         )
         ctx.save_for_backward(reference, processed, lag, slope, decay)
@@ -134,7 +135,7 @@ class _Covariance(Function):
         reference, processed, lag, slope, decay = ctx.saved_tensors
         grad_processed = _zeros(processed)
         _call(
-            neurons.covariance_adjoint,
+            covariances.covariance_adjoint,
             *(grad, reference, processed, _WINDOW, lag, slope, decay),
             grad_processed,
         )
@@ -142,14 +143,14 @@ class _Covariance(Function):
 
 
 def gammatone(x: Tensor, bandwidth: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """See the plain torch module."""
+    """Equal :func:`.stages.gammatone`, by kernels."""
     result: tuple[Tensor, Tensor] = _Gammatone.apply(x, bandwidth, dtype)  # type: ignore[no-untyped-call]
     return result
 
 
 def compress(control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
-    """See the plain torch module."""
-    result: Tensor = _Compress.apply(control, z, curve)  # type: ignore[no-untyped-call]
+    """Equal :func:`.stages.compress`, by kernels."""
+    result: Tensor = _Compression.apply(control, z, curve)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -161,12 +162,12 @@ def adapt(
     noise: Tensor,
     amplitude: float,
 ) -> Tensor:
-    """See the plain torch module."""
-    result: Tensor = _Adapt.apply(compressed, lags, delays, threshold, noise, amplitude)  # type: ignore[no-untyped-call]
+    """Equal :func:`.stages.adapt`, by kernels."""
+    result: Tensor = _Adaptation.apply(compressed, lags, delays, threshold, noise, amplitude)  # type: ignore[no-untyped-call]
     return result
 
 
 def covariance(reference: Tensor, processed: Tensor) -> tuple[Tensor, Tensor]:
-    """See the plain torch module."""
+    """Equal :func:`.stages.covariance`, by kernels."""
     result: tuple[Tensor, Tensor] = _Covariance.apply(reference, processed)  # type: ignore[no-untyped-call]
     return result

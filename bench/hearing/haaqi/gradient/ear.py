@@ -1,7 +1,8 @@
-"""The differentiable HAAQI of one ear at 24 kHz: what joins the heavy stages, and what follows.
+"""The differentiable HAAQI of one ear at 24 kHz, made of its heavy stages.
 
-Signals are ``(samples,)`` float64 up to the gammatone filters, then ``(groups, samples, 8)`` in the
-caller's precision, groups of eight channels; from the segments' features on, float64 again.
+What follows the ear model is in :mod:`bench.hearing.haaqi.index`. Signals are ``(samples,)``
+float64 up to the gammatone filters, then ``(groups, samples, 8)`` in the caller's precision, groups
+of eight channels; from the segments on, float64 again.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.errors import BenchError
+from bench.hearing.haaqi import index
 from bench.hearing.haaqi import parameters as p
-from bench.hearing.haaqi.gradient import compiled as _differentiable_compiled
-from bench.hearing.haaqi.gradient import stages as _differentiable_torch
-from bench.hearing.haaqi.gradient.lags import ChannelLags
+from bench.hearing.haaqi.gradient import compiled as compiled_stages
+from bench.hearing.haaqi.gradient import stages as plain_stages
+from bench.hearing.haaqi.gradient.lags import LagSearch
 from bench.hearing.haaqi.gradient.stages import (
     DB_PER_OCTAVE,
     fast_length,
@@ -39,7 +41,7 @@ _POWER_FLOOR: Final = p.SMALL**2
 
 @cache
 def threshold_noise() -> NDArray[np.float32]:
-    """One second of standard normal numbers, used over and over: reference, then processed.
+    """Draw a second of standard normal numbers, used over and over: reference, then processed.
 
     Fixed, so that a score is a function of its signals. Other numbers change it by some 1e-5; by up
     to 3e-4 where the processed signal falls silent, as from one of pyclarity's seeds to another.
@@ -49,7 +51,7 @@ def threshold_noise() -> NDArray[np.float32]:
 
 
 def middle_ear(samples: Tensor) -> Tensor:
-    """The middle ear's band-pass, ``(samples,)``; exactly 0 until the first sample that is not.
+    """Apply the middle ear's band-pass, ``(samples,)``; exactly 0 up to the signal's first sound.
 
     The model treats envelopes of exactly 0, and so the silence that alignment puts in front, unlike
     the transform's rounding.
@@ -64,8 +66,38 @@ class UnscorableReference(BenchError):
     """A reference that is silent, or audible for less than a segment of 16 ms: it has no HAAQI."""
 
 
+def audible_span(reference: Tensor) -> tuple[int, int]:
+    """Find the first and one past the last sample above a thousandth of the peak.
+
+    Raises:
+        UnscorableReference: none is, or they are less than 16 ms apart.
+
+    Example:
+        >>> sound = torch.zeros(1000)
+        >>> sound[100:900] = 1.0
+        >>> audible_span(sound)
+        (100, 900)
+    """
+    magnitude = reference.abs()
+    audible = torch.nonzero(magnitude > p.PRUNE_THRESHOLD * magnitude.max())
+    if len(audible) == 0 or int(audible[-1] - audible[0]) < p.COVARIANCE_WINDOW:
+        raise UnscorableReference(
+            "the reference is silent, or audible for less than 16 ms",
+            where="HAAQI",
+            hint="Leave it out: no score exists for it.",
+        )
+    return int(audible[0]), int(audible[-1]) + 1
+
+
+def _with_nalr(samples: Tensor, levels: Floats) -> Tensor:
+    audiogram = Audiogram(levels=levels, frequencies=np.array(p.AUDIOGRAM_FREQUENCIES))
+    taps = nalr_taps(audiogram, p.SAMPLE_RATE, HAAQI_ORDER)
+    # As the model has it, cut by the filter's whole length rather than its delay.
+    return convolve(samples, torch.from_numpy(taps).to(samples))[HAAQI_ORDER:]
+
+
 class EarModel:
-    """HAAQI of one ear, with all that depends on the reference alone computed once.
+    """HAAQI of one ear against a reference, whose own part is computed once.
 
     Args:
         reference: ``(samples,)``, float64, at 24 kHz.
@@ -73,10 +105,10 @@ class EarModel:
         level1: dB SPL that an RMS of 1.0 stands for.
         equalisation: 1 to amplify the reference by NAL-R, 2 where that has been done.
         dtype: precision of the channels.
-        stages: the module of the heavy stages; the fastest one where None.
+        stages: the module of the heavy stages; the fastest one for the device where None.
 
     Raises:
-        UnscorableReference: see there.
+        UnscorableReference: the reference is silent, or audible for less than 16 ms.
     """
 
     def __init__(
@@ -89,38 +121,28 @@ class EarModel:
         stages: ModuleType | None = None,
     ) -> None:
         on_cpu = reference.device.type == "cpu"
-        self.stages: Any = stages or (_differentiable_compiled if on_cpu else _differentiable_torch)
+        self.stages: Any = stages or (compiled_stages if on_cpu else plain_stages)
         self.dtype, self.device = dtype, reference.device
         self.level1 = level1
         self.cochlea = p.cochlea(levels)
-        magnitude = reference.abs()
-        audible = torch.nonzero(magnitude > p.PRUNE_THRESHOLD * magnitude.max())
-        if len(audible) == 0 or int(audible[-1] - audible[0]) < p.COVARIANCE_WINDOW:
-            raise UnscorableReference(
-                "the reference is silent, or audible for less than 16 ms",
-                where="HAAQI",
-                hint="Leave it out: no score exists for it.",
-            )
-        self.start, self.end = int(audible[0]), int(audible[-1]) + 1
+        self.start, self.end = audible_span(reference)
         self._constants()
         self.length = fast_length(2 * len(reference))
         self.spectrum = torch.fft.rfft(reference - reference.mean(), self.length).conj()
         reference = reference[self.start : self.end]
         if equalisation == 1:
-            audiogram = Audiogram(levels=levels, frequencies=np.array(p.AUDIOGRAM_FREQUENCIES))
-            taps = nalr_taps(audiogram, p.SAMPLE_RATE, HAAQI_ORDER)
-            # As the model has it, cut by the filter's whole length rather than its delay.
-            reference = convolve(reference, torch.from_numpy(taps).to(reference))[HAAQI_ORDER:]
+            reference = _with_nalr(reference, levels)
         with torch.no_grad():
             compressed, bandwidth, self.sensation_levels = self._compressed(reference)
-            self.lags = ChannelLags(compressed)
+            self.search = LagSearch(compressed)
             self.delays = self._channels(p.group_delays(bandwidth.cpu().numpy().ravel()))
             unaligned = torch.zeros_like(self.delays).expand(2, -1, -1)
             envelope, self.motion = self._adapted(compressed, unaligned, 0)
-            smooth = _smooth(envelope)
-            loudness = _loudness(smooth)
-            self.heard = loudness > p.SILENCE_THRESHOLD
-            self.modulations = _modulations(smooth[self.heard])
+            smooth = smoothed(envelope)
+            self.heard: Tensor = index.heard(smooth)
+            self.modulations: Tensor | None = None
+            if self.heard.sum() > 1:
+                self.modulations = index.tensor_modulations(smooth[self.heard])
 
     def _channels(self, values: ArrayLike) -> Tensor:
         return grouped(values).to(self.device)
@@ -145,7 +167,7 @@ class EarModel:
         return self.level1 + 10 * power.clamp(min=_POWER_FLOOR).log10()
 
     def _compressed(self, samples: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Compressed envelope and motion, relative bandwidths, and long-term levels in dB SL."""
+        """Compute compressed envelope and motion, bandwidths, and long-term levels in dB SL."""
         heard = middle_ear(samples)
         control, control_power = self.stages.gammatone(heard, self.wide, self.dtype)
         control_level = self._decibels(control_power)
@@ -158,7 +180,7 @@ class EarModel:
         return self.stages.compress(control, z, self.curve), bandwidth, levels
 
     def _adapted(self, compressed: Tensor, lags: Tensor, which: int) -> Tensor:
-        """Envelope in dB SL and motion, after the inner hair cells; `which` of the noises."""
+        """Apply the inner hair cells, with `which` of the noises: envelope in dB SL, and motion."""
         adapted: Tensor = self.stages.adapt(
             compressed,
             lags,
@@ -170,7 +192,7 @@ class EarModel:
         return adapted
 
     def _aligned(self, processed: Tensor) -> Tensor:
-        """Broadband alignment, then the span in which the reference is audible."""
+        """Align the whole signal, and cut it to the span in which the reference is audible."""
         with torch.no_grad():
             spectrum = torch.fft.rfft(processed - processed.mean(), self.length)
             correlation = torch.fft.irfft(self.spectrum * spectrum, self.length)
@@ -184,30 +206,27 @@ class EarModel:
         return functional.pad(inside, (before, end - start - before - len(inside)))
 
     def score(self, processed: Tensor) -> Tensor:
-        """HAAQI of ``(samples,)``, float64, as long as the reference: a scalar."""
+        """Score ``(samples,)``, float64, as long as the reference: a scalar."""
         compressed, _, levels = self._compressed(self._aligned(processed))
         with torch.no_grad():
-            lags = self.lags.find(compressed)
+            lags = self.search.lags(compressed)
         envelope, motion = self._adapted(compressed, lags, 1)
         covariance, power = self.stages.covariance(self.motion, motion)
-        cepstral = self._cepstral_correlation(_smooth(envelope))
-        synchrony = _synchrony(*(x.transpose(0, 1).flatten(1) for x in (covariance, power)))
-        nonlinear = 0.754 * cepstral**3 + 0.246 * synchrony
-        linear = _spectral_similarity(self.sensation_levels, levels)
-        return 0.336 * nonlinear + 0.001 * linear + 0.501 * nonlinear**2 + 0.161 * linear**2
+        cepstral = self._cepstral_correlation(smoothed(envelope))
+        sync = index.sync_covariance(*(x.transpose(0, 1).flatten(1) for x in (covariance, power)))
+        linear = index.tensor_spectral_differences(self.sensation_levels, levels)
+        score: Tensor = index.combine(cepstral, sync, *linear)
+        return score
 
     def _cepstral_correlation(self, smooth: Tensor) -> Tensor:
-        if self.heard.sum() <= 1:
+        if self.modulations is None:
             return smooth.new_zeros(())
-        x, y = self.modulations, _modulations(smooth[self.heard])
-        x_power, y_power = x.square().sum(-1), y.square().sum(-1)
-        varies = (x_power >= p.SMALL) & (y_power >= p.SMALL)
-        norm = torch.where(varies, x_power * y_power, 1).sqrt()
-        return torch.where(varies, (x * y).sum(-1).abs() / norm, 0).mean()
+        processed = index.tensor_modulations(smooth[self.heard])
+        return index.cepstral_correlation(self.modulations, processed)
 
 
-def _smooth(envelope: Tensor) -> Tensor:
-    """Envelopes averaged over windows of 8 ms, ``(segments, channels)``, float64."""
+def smoothed(envelope: Tensor) -> Tensor:
+    """Average envelopes over windows of 8 ms, ``(segments, channels)``, float64."""
     groups, samples, lanes = envelope.shape
     segments = p.segments(samples, p.ENVELOPE_WINDOW)
     window = torch.from_numpy(np.hanning(p.ENVELOPE_WINDOW)).to(envelope)
@@ -218,43 +237,3 @@ def _smooth(envelope: Tensor) -> Tensor:
     rise, fall = sums.permute(2, 1, 0, 3).flatten(2)
     half, whole = window[_ENVELOPE_HOP:].sum(), window.sum()
     return torch.cat((fall[:1] / half, (rise[1:-1] + fall[2:]) / whole, rise[-1:] / half))
-
-
-def _loudness(levels: Tensor) -> Tensor:
-    """Mean over the channels of levels in dB ``(segments, channels)``, as loudness: in dB."""
-    return 20 * (10 ** (levels / 20)).mean(1).log10()
-
-
-def _modulations(smooth: Tensor) -> Tensor:
-    """Cepstral coefficients 1 ... 5 in the four upper modulation bands, means taken off."""
-    basis = torch.from_numpy(p.cepstral_basis()[:, 1:]).to(smooth)
-    bands = torch.from_numpy(p.modulation_filters()[4:]).to(smooth)
-    cepstra = (smooth - smooth.mean(0)) @ basis
-    # The filters are symmetric: correlation is convolution.
-    modulations = functional.conv1d(cepstra.T[:, None], bands[:, None], padding="same")
-    return modulations - modulations.mean(-1, keepdim=True)
-
-
-def _synchrony(covariance: Tensor, power: Tensor) -> Tensor:
-    """Covariance averaged over audible tiles, weighted by the channels' synchrony."""
-    levels = (2 * power).sqrt()
-    heard = _loudness(levels) > p.SILENCE_THRESHOLD
-    if heard.sum() <= 1:
-        return covariance.new_zeros(())
-    weights = (levels[heard] > p.SILENCE_THRESHOLD) * torch.from_numpy(p.sync_weights()).to(levels)
-    return (weights * covariance[heard]).sum() / weights.sum()
-
-
-def _spectral_similarity(reference: Tensor, processed: Tensor) -> Tensor:
-    """The model's linear term, from long-term levels in dB SL ``(channels,)``."""
-    x, y = 10 ** (reference / 20), 10 ** (processed / 20)
-    x, y = x / x.sum(), y / y.sum()
-
-    def spread(difference: Tensor) -> Tensor:
-        # No slope at equal spectra, where the deviation has its corner.
-        variance = difference.var(correction=0)
-        return torch.where(variance > 0, torch.where(variance > 0, variance, 1).sqrt(), 0)
-
-    loud = (1 - p.CHANNELS / 2.5 * spread(x - y)).clamp(0, 1)
-    norm = (1 - p.CHANNELS / 25 * spread((x - y) / (x + y))).clamp(0, 1)
-    return 0.329 * loud + 0.671 * norm

@@ -14,8 +14,8 @@ _LONGEST: Final = 32_768
 """Points of a transform, where the signal is long enough to fill it."""
 
 
-class ChannelLags:
-    """Finds the lag of each channel's greatest correlation with a kept reference.
+class LagSearch:
+    """A search for the lag of each channel's greatest correlation with a kept reference.
 
     Means are taken off before the transform and their part added in float64: an envelope's
     correlation is nearly flat at its top, and its mean would drown the rest in float32's rounding.
@@ -29,9 +29,9 @@ class ChannelLags:
         # From the latest to the earliest, so that of equals the model's choice comes first.
         latest = min(p.MAX_LAG, self.samples) - 1
         earliest = max(-p.MAX_LAG, 1 - self.samples)
-        self.lags = torch.arange(latest, earliest - 1, -1, device=reference.device)
+        self._lags = torch.arange(latest, earliest - 1, -1, device=reference.device)
         self.mean = reference.mean(2)[..., None]
-        self.sums = _overlap_sums(reference, self.mean, -self.lags)
+        self.sums = _overlap_sums(reference, self.mean, -self._lags)
         # A block of the reference, and of the processed signal MAX_LAG more on either side.
         self.points = min(_LONGEST, 1 << (self.samples + 2 * p.MAX_LAG).bit_length())
         step = self.points - 2 * p.MAX_LAG
@@ -41,21 +41,21 @@ class ChannelLags:
             for start in self.starts
         ]
 
-    def find(self, processed: Tensor) -> Tensor:
-        """Samples by which each envelope and motion is late, ``(2, groups, 8)``."""
+    def lags(self, processed: Tensor) -> Tensor:
+        """Find the samples by which each envelope and motion is late, ``(2, groups, 8)``."""
         mean = processed.mean(2)[..., None]
         total = torch.zeros_like(self.spectra[0])
         for start, spectrum in zip(self.starts, self.spectra, strict=True):
             frame = self._block(processed, mean, start - p.MAX_LAG, self.points)
             total.addcmul_(torch.fft.rfft(frame), spectrum)
-        correlation = torch.fft.irfft(total, self.points)[..., self.lags + p.MAX_LAG].double()
-        sums = self.sums + self.mean.double() * (self.samples - self.lags.abs())
+        correlation = torch.fft.irfft(total, self.points)[..., self._lags + p.MAX_LAG].double()
+        sums = self.sums + self.mean.double() * (self.samples - self._lags.abs())
         correlation += mean.double() * sums
-        correlation += self.mean.double() * _overlap_sums(processed, mean, self.lags)
-        return self.lags[correlation.argmax(-1)]
+        correlation += self.mean.double() * _overlap_sums(processed, mean, self._lags)
+        return self._lags[correlation.argmax(-1)]
 
     def _block(self, x: Tensor, mean: Tensor, start: int, length: int) -> Tensor:
-        """Samples of ``(2, groups, samples, 8)`` less their mean, ``(2, groups, 8, points)``."""
+        """Cut a block of ``(2, groups, samples, 8)`` less its mean, ``(2, groups, 8, points)``."""
         block = x.new_zeros(*x.shape[:2], x.shape[3], self.points)
         inside = x[:, :, max(start, 0) : start + length].transpose(2, 3)
         before = max(-start, 0)
@@ -64,9 +64,9 @@ class ChannelLags:
 
 
 def _overlap_sums(x: Tensor, mean: Tensor, lags: Tensor) -> Tensor:
-    """Sums of x[n] less the mean over the n for which n - lag is a sample too, float64.
+    """Sum x[n] less the mean over the n for which n - lag is a sample too, float64.
 
-    But for a constant: the sum over all n is 0.
+    The sum over all n, a constant, is left out.
     """
     head, tail = (
         functional.pad((part.transpose(2, 3).double() - mean).cumsum(3), (1, 0))

@@ -5,8 +5,8 @@ continuous: the filters and their level-dependent bandwidths, compression, adapt
 Decisions are constants: alignment lags, the lag at which a covariance is greatest, and which
 segments count as silent.
 
-HAAQI can be gamed. A free waveform that climbs the gradient writes what the model hears, not what
-the ear wants: from music in noise at 6.0 dB SDR, 150 steps raised the true score from 0.48 to 0.97
+HAAQI can be gamed. A free waveform that climbs the gradient suits the model and not the ear: from
+music in noise at 6.0 dB SDR, 150 steps raised the true score from 0.48 to 0.97
 and the SDR to 6.8 dB. So train with it what cannot do that (gains, an equaliser), or add another
 loss, and log SDR beside it.
 """
@@ -86,7 +86,7 @@ def _score(processed: Tensor, model: EarModel, sample_rate: int) -> Tensor:
 
 
 def _full_precision(signal: Tensor) -> torch.autocast:
-    """Keeps a training run's mixed precision out of the model."""
+    """Keep a training run's mixed precision out of the model."""
     return torch.autocast(signal.device.type, enabled=False)
 
 
@@ -111,8 +111,8 @@ class DifferentiableHaaqi:
         BenchError: shapes that do not fit, NaN or infinite samples.
 
     Source:
-        Kates and Arehart (2016), The Hearing-Aid Audio Quality Index (HAAQI), IEEE/ACM TASLP 24(2);
-        the gradient is this project's.
+        Kates and Arehart (2016), The Hearing-Aid Audio Quality Index (HAAQI), IEEE/ACM TASLP 24(2),
+        354-365; the gradient is this project's.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class DifferentiableHaaqi:
             ]
 
     def score(self, processed: Tensor) -> Tensor:
-        """Scores ``(ears,)`` of `processed`, ``(ears, samples)`` like the reference.
+        """Score `processed`, ``(ears, samples)`` like the reference: ``(ears,)``.
 
         Silence has a score and a gradient of zeros.
 

@@ -1,9 +1,10 @@
-"""The heavy stages of the differentiable HAAQI in plain torch, for any device.
+"""The heavy stages of the differentiable HAAQI in plain torch: the readable reference.
 
-Filters are closed forms in the frequency domain, padded until what wraps around has decayed, and
-autograd does the rest. The compiled stages have the same signatures and are checked against these.
+They run on any device. Filters are closed forms in the frequency domain, padded until what wraps
+around has decayed, and autograd does the rest. The stages in :mod:`.compiled`, for the CPU, have
+the same signatures and must equal these.
 
-As there, arrays of channels are ``(groups, samples, 8)`` and what is given for each channel
+Arrays of channels are ``(groups, samples, 8)`` and what is given for each channel
 ``(groups, 8)``; real and imaginary parts, or envelope and motion of the basilar membrane, are in
 front. A stage works on one group after another, and forgets what is inside until the gradient asks
 for it, so that a graph holds little more than the stages' results.
@@ -13,18 +14,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Final
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
+from bench.hearing.haaqi import index
 from bench.hearing.haaqi import parameters as p
-from bench.hearing.haaqi.parameters import Floats
 from bench.hearing.simd.vector import LANES
 
 DB_PER_OCTAVE: Final = 20.0 * math.log10(2.0)
@@ -36,12 +35,22 @@ _ADAPTATION_TAIL: Final = 2 * p.SAMPLE_RATE
 
 
 def grouped(channels: ArrayLike) -> Tensor:
-    """``(channels,)`` as ``(groups, 8)``."""
+    """Reshape ``(channels,)`` to ``(groups, 8)``.
+
+    Example:
+        >>> grouped(p.centre_frequencies()).shape
+        torch.Size([4, 8])
+    """
     return torch.as_tensor(channels).reshape(-1, LANES)
 
 
 def fast_length(samples: int) -> int:
-    """A length from `samples` on that has small prime factors and is even."""
+    """Find a length from `samples` on that has small prime factors and is even.
+
+    Example:
+        >>> fast_length(24_001)  # 3 * 2**13
+        24576
+    """
     best = 1 << (samples - 1).bit_length()
     for odd in (3, 5, 9, 15, 25, 27, 45, 75, 125):
         rest = -(-samples // odd)
@@ -71,7 +80,7 @@ def recursive_filter(x: Tensor, b: ArrayLike, a: ArrayLike, tail: int) -> Tensor
 
 
 def _by_group(stage: Callable[..., Any], *arguments: Any) -> list[Any]:
-    """The stage's results for each group, given each argument's parts by group."""
+    """Run a stage on each group of channels, given each argument's parts by group."""
     return [
         checkpoint(stage, *parts, use_reentrant=False, preserve_rng_state=False)
         for parts in zip(*arguments, strict=True)
@@ -79,7 +88,7 @@ def _by_group(stage: Callable[..., Any], *arguments: Any) -> list[Any]:
 
 
 def gammatone(x: Tensor, bandwidth: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """The gammatone filters' analytic output, whose modulus is the envelope.
+    """Compute the gammatone filters' analytic output, whose modulus is the envelope.
 
     Its real part is the motion of the basilar membrane.
 
@@ -98,7 +107,7 @@ def gammatone(x: Tensor, bandwidth: Tensor, dtype: torch.dtype) -> tuple[Tensor,
     def group(bandwidth: Tensor, erb: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
         length = fast_length(len(x) + _GAMMATONE_TAIL)
         radius = torch.exp(-bandwidth * erb * (2 * math.pi * 1.019 / p.SAMPLE_RATE))
-        gain = 2 * (1 - radius) ** 4 / (1 + 2 * radius) ** 2
+        gain = p.gammatone_gains(radius)
         bins = torch.arange(length, dtype=torch.float64, device=x.device) / length
         pole = radius * torch.exp(-2j * math.pi * (bins[:, None] - turns))
         response = gain * ((1 + 2 * pole) / (1 - pole) ** 2) ** 2
@@ -113,7 +122,7 @@ def gammatone(x: Tensor, bandwidth: Tensor, dtype: torch.dtype) -> tuple[Tensor,
 
 
 def compress(control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
-    """Compression gain from the control envelope, low-passed, applied to envelope and motion.
+    """Apply the outer hair cells' compression to envelope and motion: a low-passed gain.
 
     Args:
         control, z: outputs of :func:`gammatone`.
@@ -140,7 +149,7 @@ def compress(control: Tensor, z: Tensor, curve: Tensor) -> Tensor:
 
 
 def _later(x: Tensor, lags: Tensor) -> Tensor:
-    """Every channel of ``(samples, 8)`` `lags` samples later in `x`, zeros beyond its ends."""
+    """Read every channel of ``(samples, 8)`` `lags` samples later in `x`, zeros beyond its ends."""
     index = torch.arange(len(x), device=x.device)[:, None] + lags
     inside = (index >= 0) & (index < len(x))
     return torch.where(inside, x.gather(0, index.clamp(0, len(x) - 1)), 0)
@@ -154,7 +163,7 @@ def adapt(
     noise: Tensor,
     amplitude: float,
 ) -> Tensor:
-    """Envelope in dB SL with the inner hair cells' adaptation; motion of that envelope.
+    """Apply the inner hair cells: envelope in dB SL with adaptation, motion of that envelope.
 
     Args:
         compressed: envelope and motion ``(2, groups, samples, 8)``.
@@ -193,21 +202,8 @@ def adapt(
     return torch.stack(parts, 1)
 
 
-@cache
-def covariance_norms() -> tuple[Floats, Floats]:
-    """Inverse autocorrelations ``(2, lags)`` and energies ``(2,)`` of the whole and half window."""
-    whole = np.hanning(2 * HOP)
-    correlations = []
-    for window in (whole, whole[HOP:]):
-        middle = len(window) - 1
-        lags = slice(middle - p.COVARIANCE_LAG, middle + p.COVARIANCE_LAG + 1)
-        correlations.append(1 / np.correlate(window, window, "full")[lags])
-    energies = np.array([np.sum(whole**2), np.sum(whole[HOP:] ** 2)])
-    return np.stack(correlations), 1 / energies
-
-
 def _windowed(x: Tensor) -> Tensor:
-    """Windowed segments with their means taken off, ``(segments, 8, 2 * HOP)``.
+    """Cut windowed segments and take their means off, ``(segments, 8, 2 * HOP)``.
 
     The first and the last are half windows; the other half stays 0.
     """
@@ -223,7 +219,7 @@ def _windowed(x: Tensor) -> Tensor:
 
 
 def covariance(reference: Tensor, processed: Tensor) -> tuple[Tensor, Tensor]:
-    """Greatest normalised covariance of each segment over lags of up to 1 ms.
+    """Find the greatest normalised covariance of each segment over lags of up to 1 ms.
 
     Args:
         reference, processed: motion ``(groups, samples, 8)``.
@@ -235,7 +231,7 @@ def covariance(reference: Tensor, processed: Tensor) -> tuple[Tensor, Tensor]:
     kind = torch.zeros(p.segments(processed.shape[1], p.COVARIANCE_WINDOW), dtype=torch.int64)
     kind[0] = kind[-1] = 1
     weights, scale = (
-        torch.from_numpy(norm)[kind].to(processed.device) for norm in covariance_norms()
+        torch.from_numpy(norm)[kind].to(processed.device) for norm in p.covariance_norms()
     )
 
     def group(reference: Tensor, processed: Tensor) -> tuple[Tensor, Tensor]:
@@ -246,9 +242,7 @@ def covariance(reference: Tensor, processed: Tensor) -> tuple[Tensor, Tensor]:
         sums = torch.fft.irfft(spectrum, length)[..., lags % length]
         best = (sums * weights[:, None].to(sums.dtype)).abs().amax(-1).double()
         x_power, y_power = (part.square().sum(-1).double() * scale[:, None] for part in (x, y))
-        audible = (x_power > p.SMALL) & (y_power > p.SMALL)
-        norm = torch.where(audible, x_power * y_power, 1).sqrt()
-        return torch.where(audible, best / norm, 0).clamp(0, 1), x_power
+        return index.normalised_covariance(best, x_power, y_power), x_power
 
     values, powers = zip(*_by_group(group, reference, processed), strict=True)
     return torch.stack(values), torch.stack(powers)

@@ -18,18 +18,20 @@ class DemucsOptions:
         "htdemucs",
         'weights: "htdemucs", or "htdemucs_ft" (four networks, one a stem), downloaded on first '
         "use, or a path: .safetensors as demucs publishes them, or .th as its training exports",
+        weights=True,
     )
     overlap: float = option(0.25, "share of a chunk that the next one covers again")
-    seen: str = option(
+    trained_on: str = option(
         "",
         "what the weights at a path were trained on, such as musdb18-train, separated by commas; "
         "where it is not said, the row is not ranked",
+        weights=True,
     )
 
     @property
-    def trained_on(self) -> tuple[str, ...]:
-        """Names of the data that the weights have seen."""
-        said = tuple(name.strip() for name in self.seen.split(",") if name.strip())
+    def weights_trained_on(self) -> tuple[str, ...]:
+        """Names of the data that the weights were trained on."""
+        said = tuple(name.strip() for name in self.trained_on.split(",") if name.strip())
         return _TRAINED_ON.get(self.weights, said or ("unknown",))
 
 
@@ -40,7 +42,7 @@ def register_separators() -> list[SeparatorSpec]:
         SeparatorSpec(
             name="demucs",
             target="bench_demucs.separator:DemucsSeparator",
-            summary="Hybrid Transformer Demucs as released; its weights have seen private songs",
+            summary="Hybrid Transformer Demucs as released; trained on private songs too",
             options=DemucsOptions,
             needs=("weights",),
             trained_on=_SEEN,

@@ -17,6 +17,7 @@ class OpenUnmixOptions:
         "umxhq",
         'weights: "umxhq" (MUSDB18-HQ) or "umxl" (private data), downloaded on first use, or a '
         "path to the state dict of an openunmix Separator, .safetensors, .pt or .pth",
+        weights=True,
     )
     iterations: int = option(
         0, "steps of expectation-maximisation of the Wiener filter; the baseline does none"
@@ -25,16 +26,17 @@ class OpenUnmixOptions:
     overlap: float = option(
         0.1, "cross-fade of two chunks, and by how much of its length a chunk is longer", unit="s"
     )
-    seen: str = option(
+    trained_on: str = option(
         "",
         "what the weights at a path were trained on, such as musdb18-train, separated by commas; "
         "where it is not said, the row is not ranked",
+        weights=True,
     )
 
     @property
-    def trained_on(self) -> tuple[str, ...]:
-        """Names of the data that the weights have seen."""
-        said = tuple(name.strip() for name in self.seen.split(",") if name.strip())
+    def weights_trained_on(self) -> tuple[str, ...]:
+        """Names of the data that the weights were trained on."""
+        said = tuple(name.strip() for name in self.trained_on.split(",") if name.strip())
         return _TRAINED_ON.get(self.weights, said or ("unknown",))
 
 

@@ -1,4 +1,4 @@
-"""pyclarity's HASQI v2 and HASPI v2 of the output as handed in.
+"""pyclarity's HASQI v2 and HASPI v2 of the output file.
 
 Calibration and path are those of the challenge's HAAQI: an RMS of 1.0 stands for 65 dB SPL less the
 RMS level of that ear's reference remix before amplification, and both signals are brought to the

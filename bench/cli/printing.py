@@ -1,0 +1,157 @@
+"""Print what several commands share: tables, outcomes, plans."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from bench.ablation.matrix import Skipped
+    from bench.commands.runs import Plan, RunResult
+    from bench.runs.cost import Cost
+    from bench.runs.plan import PlannedRun
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def warn_of_plugins() -> None:
+    """Tell of plugins that failed to load."""
+    from bench.plugins import installed
+
+    for failure in installed().failures:
+        click.echo(f"warning: {failure}", err=True)
+
+
+def print_tables(tables: Mapping[str, Rows], format: str, *, err: bool = False) -> None:
+    """Print rows of plain values under their titles; as JSON, rows by title."""
+    from bench.tables.markup import json_text
+    from bench.tables.sections import Section, finite, render_sections
+
+    if format == "json":
+        rows_by_title = {
+            title: [
+                {key: finite(x) if isinstance(x, float) else x for key, x in row.items()}
+                for row in rows
+            ]
+            for title, rows in tables.items()
+        }
+        click.echo(json_text(rows_by_title), nl=False, err=err)
+        return
+    sections = [Section(title, tuple(rows), decimals=4) for title, rows in tables.items()]
+    click.echo(render_sections("", sections, format), nl=False, err=err)
+
+
+def print_outcome(result: RunResult) -> None:
+    """Name cautions, what failed, the report and the board, on standard error."""
+    print_cautions(result.runs)
+    for run in result.runs:
+        if run.run_id in result.outcome.stopped:
+            reason = result.outcome.stopped[run.run_id]
+            click.echo(f"failed: {run.spec.label}: {reason}", err=True)
+        elif result.outcome.failed_pairs.get(run.run_id):
+            count = result.outcome.failed_pairs[run.run_id]
+            click.echo(f"failed: {run.spec.label}: {count} pairs, see the report", err=True)
+    if result.report is not None:
+        click.echo(f"Report: {result.report}", err=True)
+    click.echo(f"Board:  {result.board.path}", err=True)
+    sys.stdout.flush()
+
+
+def print_cautions(runs: Sequence[PlannedRun]) -> None:
+    """Say once what is to be said of weights that meet music they do not know."""
+    for caution in dict.fromkeys(run.spec.caution for run in runs if run.spec.caution):
+        click.echo(f"note: {caution}", err=True)
+
+
+def print_profile(result: RunResult) -> None:
+    """Print seconds a pair by stage and run on standard error, for the runs that have them."""
+    from bench.leaderboard.summaries import profile_rows
+
+    rows = profile_rows(result.board, {run.run_id: run.spec.label for run in result.runs})
+    for run in result.runs:
+        if run.run_id not in rows:
+            hint = "it was scored before; --fresh scores it anew"
+            click.echo(f"no profile of {run.spec.label}: {hint}", err=True)
+    if rows:
+        print_tables({"Seconds a pair, by stage": list(rows.values())}, "table", err=True)
+
+
+def print_skipped(skipped: Sequence[Skipped], *, err: bool = True) -> None:
+    """Say which combinations of an ablation are no runs of their own, and why."""
+    for one in skipped:
+        several = "combination" if one.count == 1 else "combinations"
+        click.echo(f"skipped {one.count} {several} of {one.name}: {one.reason}", err=err)
+
+
+def print_plan(plan: Plan) -> None:
+    """Say what one run and its baselines would do."""
+    print_cautions(plan.runs)
+    first = plan.runs[0].spec
+    click.echo(
+        f"suite {first.suite}, split {first.split}, protocol {first.protocol}: {plan.pairs} pairs"
+    )
+    click.echo(f"board {plan.board}")
+    for run in plan.runs:
+        work = []
+        if run.spec.trains:
+            settings = run.spec.training
+            work.append(
+                f"train {settings.epochs} epochs of {settings.segments} segments"
+                f" on {run.spec.loss} ({run.epochs} done)"
+            )
+        done = "all done" if run.scored else f"{run.scenes} done"
+        work.append(f"score {plan.scenes} scenes ({done})")
+        click.echo(f"  {run.run_id}  {run.spec.label}: {'; '.join(work)}")
+    click.echo(cost_words(plan.cost))
+
+
+def print_ablation(plan: Plan) -> None:
+    """Show the matrix of an ablation, what of it is there, and what is to come."""
+    print_cautions(plan.runs)
+    first = plan.runs[0].spec
+    click.echo(f"suite {first.suite}, split {first.split}, protocol {first.protocol}")
+    click.echo(f"board {plan.board}")
+    left = [run for run in plan.runs if not run.scored]
+    others, there = sum(run.is_baseline for run in plan.runs), len(plan.runs) - len(left)
+    click.echo(f"{len(plan.runs)} runs, {others} of them baselines; {there} are there already")
+    trained = [run for run in left if run.spec.trains]
+    epochs = sum(run.spec.training.epochs - run.epochs for run in trained)
+    click.echo(
+        f"to do: {len(trained)} trainings, {epochs} epochs in all; {len(left) * plan.pairs} scores "
+        f"of (scene, listener) pairs, {plan.pairs} a run"
+    )
+    click.echo(cost_words(plan.cost))
+    for run in plan.runs:
+        click.echo(f"  {run.run_id}  {run.spec.label}: {_state(run)}")
+    print_skipped(plan.skipped, err=False)
+
+
+def cost_words(cost: Cost) -> str:
+    """Time and disk of what is left to score."""
+    if cost.unknown:
+        return f"time: not known here for {', '.join(cost.unknown)}; --calibrate measures it"
+    training = ", training not counted" if cost.trains else ""
+    processes = f"{cost.workers} process{'es' if cost.workers > 1 else ''}"
+    return (
+        f"time: {_duration(cost.seconds)} to score in {processes}{training}; "
+        f"disk: {cost.bytes / 1e9:.2g} GB, separated stems included ($BENCH_CACHE_GB limits them)"
+    )
+
+
+def _state(run: PlannedRun) -> str:
+    state = "there" if run.scored else "to do"
+    if not run.spec.trains:
+        return state
+    settings = run.spec.training
+    work = f"{settings.epochs} epochs of {settings.segments} segments on {run.spec.loss}"
+    return f"{state}: train {work} ({run.epochs} done), score"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

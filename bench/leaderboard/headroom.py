@@ -1,0 +1,102 @@
+"""How far a system has got from the untouched mixture to the clean stems.
+
+Both ends are rows of the board: of a separator whose stems are the mixture as it is, and of one
+that is handed the clean stems, each with the gains that the scene asks for. Plugins' specs say
+which they are, never their names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bench.api import GainsSpec, SeparatorSpec
+from bench.board.store import Board
+from bench.leaderboard.references import reference_prescription, references_of
+from bench.leaderboard.table import fingerprint, has_ended, scores_by_pair, select_runs
+from bench.plugins import installed
+
+Run = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Headroom:
+    """How far two runs have got from the untouched mixture to the clean stems, by the headline.
+
+    Attributes:
+        floor: mean of the mixture, over the pairs that all four runs have.
+        ceiling: of the clean stems.
+        ours: the first run's (score - floor) / (ceiling - floor).
+        theirs: the second's.
+        n: pairs that all four have.
+    """
+
+    floor: float
+    ceiling: float
+    ours: float
+    theirs: float
+    n: int
+
+
+def headroom(ours: Run, theirs: Run, board: Board, key: str) -> Headroom | None:
+    """The shares of the headroom that two runs have, by a score such as ``"haaqi/mean"``.
+
+    Returns:
+        None where the board has no run of either end on the same data, amplified as the reference,
+        where the four have no pair in common or different references, or where the clean stems
+        score no higher than the mixture.
+    """
+    floor, ceiling = (_newest(board, ours, fits) for fits in (_is_floor, _is_ceiling))
+    if floor is None or ceiling is None:
+        return None
+    four = (ours, theirs, floor, ceiling)
+    scores = board.scores(list({str(run["run_id"]) for run in four}))
+    if len(set(references_of(four, scores, str(ours["protocol"])).values())) > 1:
+        return None
+    own = [scores_by_pair(scores[scores["run_id"] == run["run_id"]], key) for run in four]
+    table = pd.concat(own, axis=1, join="inner").dropna()
+    if table.empty:
+        return None
+    one, two, low, high = table.to_numpy().mean(axis=0).tolist()
+    if high <= low:
+        return None
+    return Headroom(low, high, (one - low) / (high - low), (two - low) / (high - low), len(table))
+
+
+def _newest(board: Board, like: Run, fits: Callable[[Run], bool]) -> Run | None:
+    """The newest ended run that fits, on the same data and amplified as the reference is."""
+    split = str(like["split"])
+    runs, _ = select_runs(board, str(like["suite"]), split, str(like["protocol"]))
+    found = [
+        run
+        for run in runs
+        if has_ended(run)
+        and fits(run)
+        and _is_amplified_as_its_reference(run)
+        and fingerprint(run, split) == fingerprint(like, split)
+    ]
+    return found[-1] if found else None
+
+
+def _is_amplified_as_its_reference(run: Run) -> bool:
+    name = json.loads(reference_prescription(run))
+    return bool(run["prescription"] == (name["name"] if isinstance(name, dict) else name))
+
+
+def _is_floor(run: Run) -> bool:
+    spec = installed().spec_of(SeparatorSpec, str(run["separator"]))
+    return spec is not None and not spec.separates and _asks_for(run)
+
+
+def _is_ceiling(run: Run) -> bool:
+    spec = installed().spec_of(SeparatorSpec, str(run["separator"]))
+    return spec is not None and spec.reads_stems and _asks_for(run)
+
+
+def _asks_for(run: Run) -> bool:
+    spec = installed().spec_of(GainsSpec, str(run["gains"]))
+    return spec is not None and spec.is_request

@@ -1,0 +1,110 @@
+"""Which rows share a reference: its prescription, and where the protocol says so its gains.
+
+Scores against two references do not stand on one scale, however alike they look: there such rows
+are neither ranked nor compared. What was applied is read from the board, not from names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from bench.api import EARS, STEMS, GainsSpec
+from bench.board.schema import GAINS_METRIC
+from bench.plugins import installed
+
+OWN_GAINS: Final = "shared-gains"
+"""The protocol whose reference has the system's own gains."""
+_WITHIN: Final = 1e-6
+"""dB that two gains may differ by and be the same."""
+_PLACE: Final = ["scene", "listener", "ear", "stem"]
+
+
+def references_of(
+    runs: Iterable[Mapping[str, Any]], scores: pd.DataFrame, protocol: str
+) -> dict[str, int]:
+    """The number of each run's reference, by run id; runs of one number share it.
+
+    A reference is amplified by its suite's prescription. Under OWN_GAINS it has the gains that the
+    system applied, too.
+
+    Args:
+        runs: rows of a board.
+        scores: theirs, with the gains that they applied.
+        protocol: the reference protocol.
+    """
+    found: dict[str, int] = {}
+    first: list[tuple[str, pd.Series, str]] = []
+    for run in runs:
+        amplified = reference_prescription(run)
+        own, name = pd.Series(dtype=np.float64), ""
+        if protocol == OWN_GAINS:
+            own, name = applied_gains(scores, str(run["run_id"])), _stated(run)
+        places = (
+            number
+            for number, (prescription, gains, other) in enumerate(first)
+            if prescription == amplified and _same(own, name, gains, other)
+        )
+        number = next(places, len(first))
+        if number == len(first):
+            first.append((amplified, own, name))
+        found[str(run["run_id"])] = number
+    return found
+
+
+def reference_prescription(run: Mapping[str, Any]) -> str:
+    """The prescription of a run's reference, with its options, as text.
+
+    Scores of older versions say none: their reference had the system's own.
+    """
+    spec = _spec_of(run)
+    return json.dumps(
+        spec.get("reference_prescription") or spec.get("prescription") or run["prescription"],
+        sort_keys=True,
+    )
+
+
+def applied_gains(scores: pd.DataFrame, run_id: str) -> pd.Series:
+    """The gains that a run applied, dB, by scene, listener, ear and stem."""
+    chosen = scores[(scores["run_id"] == run_id) & (scores["metric"] == GAINS_METRIC)]
+    ear = chosen["part"].str.extract(r"^(left|right)-", expand=False)
+    stem = chosen["part"].str.replace(r"^(left|right)-", "", regex=True)
+    chosen = chosen.assign(ear=ear.astype(object), stem=stem)
+    # A gain that is the same for both ears is each ear's.
+    both = [chosen[chosen["ear"].isna()].assign(ear=name) for name in EARS]
+    whole = pd.concat([chosen[chosen["ear"].notna()], *both])
+    return whole[whole["stem"].isin(STEMS)].set_index(_PLACE)["value"].dropna()
+
+
+def are_none(gains: pd.Series) -> bool:
+    """Whether gains leave every stem as it is; False where none are known."""
+    return bool(len(gains)) and bool((gains.abs() <= _WITHIN).all())
+
+
+def _same(one: pd.Series, own: str, two: pd.Series, other: str) -> bool:
+    """Whether gains are equal wherever both are known, else whether they are stated alike."""
+    both = pd.concat([one, two], axis=1, join="inner").to_numpy(np.float64)
+    if not len(both):
+        return own == other
+    return bool((np.abs(both[:, 0] - both[:, 1]) <= _WITHIN).all())
+
+
+def _stated(run: Mapping[str, Any]) -> str:
+    """The gains as they were asked for; of gains that are learned, the run itself."""
+    spec = installed().spec_of(GainsSpec, str(run["gains"]))
+    if spec is None or spec.trainable:
+        return str(run["run_id"])
+    return json.dumps(_spec_of(run).get("gains") or run["gains"], sort_keys=True)
+
+
+def _spec_of(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The kept specification of a run; empty where there is none that can be read."""
+    try:
+        spec = json.loads(run["spec_json"] or "{}")
+    except json.JSONDecodeError:
+        return {}
+    return spec if isinstance(spec, dict) else {}

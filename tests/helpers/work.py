@@ -1,0 +1,51 @@
+"""What worker processes do in tests of the pool: they import it by name."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+STARTED: list[str] = []
+
+
+def square(number: int) -> tuple[int, int]:
+    """The square, and who computed it."""
+    if number < 0:
+        raise ValueError(f"{number} is negative")
+    return number * number, os.getpid()
+
+
+def die(number: int) -> int:
+    """End the process where the number is 3."""
+    if number == 3:
+        os._exit(7)
+    return -number
+
+
+def note_start(text: str = "begun") -> None:
+    STARTED.append(text)
+
+
+def started(number: int) -> tuple[int, tuple[str, ...]]:
+    """Who works, and what its process was started with."""
+    time.sleep(0.05)
+    return os.getpid(), tuple(STARTED)
+
+
+def interrupt(number: int) -> int:
+    raise KeyboardInterrupt
+
+
+def wait_long(folder: str) -> None:
+    """Leave a file with the process's id, and stay."""
+    path = Path(folder) / str(os.getpid())
+    path.touch()
+    time.sleep(120)
+
+
+def waiting_pool(folder: str) -> None:
+    """A pool of two that waits, in this process."""
+    from bench.runtime.executors import run_jobs
+
+    list(run_jobs(wait_long, [folder, folder], 2))

@@ -1,0 +1,117 @@
+"""The loss terms against independent definitions, and their behaviour on silence."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+import pyloudnorm
+import pytest
+import torch
+from torch import Tensor
+
+from bench.builtin.losses import register_losses
+from bench.builtin.losses.loudness import LoudnessLoss
+from bench.builtin.losses.mse import MseLoss
+from bench.errors import BenchError
+from tests.helpers.losses import LOSSES, RATE, pair, signals
+
+
+def test_mse() -> None:
+    estimate, reference = signals(2, 4, 2, RATE), signals(2, 4, 2, RATE, seed=1)
+    expected = np.mean((estimate.numpy() - reference.numpy()) ** 2)
+    assert float(MseLoss()(pair(estimate, reference))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_plain_sdr_is_musevals_over_the_whole_signal(museval_metrics: ModuleType) -> None:
+    reference = signals(4, 2, 2000)
+    estimate = 0.8 * reference + 0.3 * signals(4, 2, 2000, seed=1)
+    # One window over everything; museval takes (sources, samples, channels).
+    expected = museval_metrics.bss_eval_images_framewise(
+        reference.mT.double().numpy(), estimate.mT.double().numpy(), window=2000, hop=2000
+    )[0]
+    loss = LOSSES["sdr"](pair(estimate[None].double(), reference[None].double()))
+    assert float(loss) == pytest.approx(-expected.mean(), abs=1e-5)
+
+
+def test_si_sdr_is_the_sdr_of_the_best_scaled_reference() -> None:
+    reference = signals(3, 2, RATE).double()
+    estimate = 0.5 * reference + 0.2 * signals(3, 2, RATE, seed=1)
+    found = float(LOSSES["si-sdr"](pair(estimate, reference)))
+    expected = []
+    for e, s in zip(estimate.numpy(), reference.numpy(), strict=True):
+        projection = np.linalg.lstsq(s.reshape(-1, 1), e.ravel(), rcond=None)[0][0] * s.ravel()
+        error = e.ravel() - projection
+        expected.append(10 * np.log10(projection @ projection / (error @ error)))
+    assert found == pytest.approx(-np.mean(expected), abs=1e-5)
+    assert found == pytest.approx(float(LOSSES["si-sdr"](pair(3 * estimate, reference))), abs=1e-5)
+    assert float(LOSSES["sdr"](pair(3 * estimate, reference))) > found + 1
+
+
+def test_one_scale_serves_both_channels() -> None:
+    reference = signals(1, 2, RATE).double()
+    lopsided = reference * torch.tensor([[1.0], [0.1]], dtype=torch.float64)
+    # Scaled channel by channel this would be perfect.
+    assert float(LOSSES["si-sdr"](pair(lopsided, reference))) > -10
+
+
+def test_loudness_is_the_squared_difference_of_pyloudnorm() -> None:
+    estimate, reference = 0.3 * signals(2, 4, 2, RATE), signals(2, 4, 2, RATE, seed=1)
+    meter = pyloudnorm.Meter(RATE)
+
+    def levels(x: Tensor) -> np.ndarray:  # type: ignore[type-arg]
+        return np.array([meter.integrated_loudness(s.T.double().numpy()) for s in x.flatten(0, 1)])
+
+    expected = np.mean((levels(estimate) - levels(reference)) ** 2)
+    assert float(LoudnessLoss()(pair(estimate, reference))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_loudness_of_too_little_is_an_error() -> None:
+    with pytest.raises(BenchError, match="too short"):
+        LoudnessLoss()(pair(signals(1, 2, 3000), signals(1, 2, 3000)))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("silent", ["estimate", "reference", "both", "neither", "one stem"])
+@pytest.mark.parametrize("shape", [(2, 4, 2, RATE), (2, 2, RATE)], ids=["stems", "remix"])
+def test_silence_gives_a_finite_value_and_gradient(
+    name: str, silent: str, shape: tuple[int, ...]
+) -> None:
+    estimate, reference = signals(*shape), signals(*shape, seed=1)
+    if silent in ("estimate", "both"):
+        estimate = torch.zeros(shape)
+    if silent in ("reference", "both"):
+        reference = torch.zeros(shape)
+    if silent == "one stem":
+        estimate[0] = 0
+        reference[0] = 0
+    estimate.requires_grad_()
+    value = LOSSES[name](pair(estimate, reference))
+    assert value.shape == ()
+    value.backward()
+    assert torch.isfinite(value)
+    assert estimate.grad is not None
+    assert torch.isfinite(estimate.grad).all()
+    if silent == "neither":
+        assert estimate.grad.any()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_step_along_the_gradient_makes_the_loss_smaller(name: str) -> None:
+    reference = signals(1, 4, 2, RATE).double()
+    estimate = (0.5 * reference + 0.5 * signals(1, 4, 2, RATE, seed=1)).requires_grad_()
+    before = LOSSES[name](pair(estimate, reference))
+    (gradient,) = torch.autograd.grad(before, estimate)
+    step = 1e-4 * gradient * estimate.detach().norm() / gradient.norm()
+    after = LOSSES[name](pair(estimate.detach() - step, reference))
+    before = before.detach()
+    assert after < before
+    # To first order, the fall is the gradient times the step.
+    assert float(before - after) == pytest.approx(float((gradient * step).sum()), rel=0.01)
+
+
+def test_the_built_in_losses_are_registered() -> None:
+    specs = {spec.name: spec for spec in register_losses()}
+    assert set(specs) == {"mse", "sdr", "loudness", "haaqi", "haaqi-net"}
+    assert specs["haaqi-net"].default_place == specs["haaqi"].default_place == "output"
+    assert specs["mse"].default_place == "stems"

@@ -1,0 +1,232 @@
+"""Scenes are scored by several processes, each pair once, whatever happens to a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from bench.api import Scene
+from bench.board.store import Board
+from bench.evaluation.runner import chosen_pairs, evaluate_runs, pairs_to_score
+from bench.evaluation.worker import RunToScore
+from bench.plugins import Plugins, installed
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import parse_suite
+from tests.helpers.noises import ENDS, FAILS, LISTENERS, SCENES, Noises, entry_point
+
+UNKNOWN: Any = None
+
+
+def scenes(count: int, listeners: Sequence[str] = ("L1", "L2")) -> list[Scene]:
+    return [
+        Scene(f"s{i}", f"song {i}", "h", (0, 0, 0, 0), tuple(listeners), audio=UNKNOWN)
+        for i in range(count)
+    ]
+
+
+def score(scene: str, listener: str = "L1", value: float | None = 0.5) -> dict[str, Any]:
+    status = "failed" if value is None else "ok"
+    return {"listener": listener, "metric": "haaqi", "part": "mean", "value": value} | {
+        "scene": scene,
+        "status": status,
+    }
+
+
+def test_all_pairs_are_chosen_without_a_limit() -> None:
+    everything = {f"s{i}": ["L1", "L2"] for i in range(3)}
+    for limit in (None, 0, 6, 100):
+        assert chosen_pairs(scenes(3), limit) == everything
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 10, 19])
+def test_a_limit_is_spread_evenly(limit: int) -> None:
+    found = chosen_pairs(scenes(10), limit)
+    places = [2 * int(scene[1:]) + int(who == "L2") for scene in found for who in found[scene]]
+    assert len(places) == limit
+    assert places == sorted(set(places))
+    # Between two of them, and after the last, are as many pairs as between any others.
+    steps = {b - a for a, b in zip(places, [*places[1:], 20], strict=True)}
+    assert steps <= {20 // limit, -(-20 // limit)}
+
+
+def test_what_is_scored_by_all_runs_is_left_out(tmp_path: Path) -> None:
+    runs = [RunToScore(name, spec=UNKNOWN) for name in ("ra", "rb")]
+    board = Board(tmp_path)
+    everything = pairs_to_score(scenes(3), runs, board)
+    both = {"ra": ["L1", "L2"], "rb": ["L1", "L2"]}
+    assert everything == {"s0": both, "s1": both, "s2": both}
+    for run, scene in (("ra", "s0"), ("rb", "s0"), ("ra", "s1")):
+        board.append_scores(run, scene, [score(scene)])
+    # A scene of which something failed is scored again.
+    board.append_scores("rb", "s2", [score("s2"), score("s2", "L2", None)])
+    assert pairs_to_score(scenes(3), runs, board) == {"s1": {"rb": ["L1", "L2"]}, "s2": both}
+
+
+def test_a_limit_counts_what_is_scored(tmp_path: Path) -> None:
+    run, board = RunToScore("ra", spec=UNKNOWN), Board(tmp_path)
+    assert list(pairs_to_score(scenes(10), [run], board, 5)) == ["s0", "s2", "s4", "s6", "s8"]
+    board.append_scores("ra", "s0", [score("s0")])
+    assert list(pairs_to_score(scenes(10), [run], board, 5)) == ["s2", "s4", "s6", "s8"]
+
+
+# --- with processes ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugins]:
+    site = tmp_path_factory.mktemp("site")
+    entry_point(site)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        installed.cache_clear()
+        yield installed()
+    installed.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def runs(plugins: Plugins) -> list[RunToScore]:
+    suite = parse_suite(
+        {
+            "name": "noises",
+            "dataset": {"name": "noises"},
+            "evaluation": {"split": "valid", "metrics": ["level"]},
+            "defaults": {"loss": "mse"},
+        },
+        where="test",
+    )
+    return [
+        RunToScore(f"r{gains}", make_run_spec(plugins, suite, separator="oracle", gains=gains))
+        for gains in ("none", "fixed")
+    ]
+
+
+Pairs = dict[str, dict[str, list[str]]]
+
+
+@pytest.fixture
+def evaluated(
+    plugins: Plugins, runs: list[RunToScore], tmp_path: Path
+) -> Callable[..., pd.DataFrame]:
+    """All scores, or those of `todo`, as rows sorted by run, scene and listener."""
+
+    def call(workers: int, todo: Pairs | None = None, **more: Any) -> pd.DataFrame:
+        board = Board(tmp_path / f"board-{workers}-{len(list(tmp_path.iterdir()))}")
+        if todo is None:
+            todo = pairs_to_score(Noises().scenes("valid"), runs, board)
+        evaluate_runs(runs, todo, board, plugins, workers=workers, **more)
+        frame = board.scores(metric="level")
+        return frame.sort_values(["run_id", "scene", "listener"], ignore_index=True)
+
+    return call
+
+
+@pytest.fixture
+def whole(evaluated: Callable[..., pd.DataFrame]) -> pd.DataFrame:
+    return evaluated(1)
+
+
+def pairs_of(frame: pd.DataFrame) -> set[tuple[str, str, str]]:
+    return set(zip(frame.run_id, frame.scene, frame.listener, strict=True))
+
+
+EVERYTHING = {
+    (run, scene, who) for run in ("rnone", "rfixed") for scene in SCENES for who in LISTENERS
+}
+
+
+def test_neither_order_nor_the_number_of_workers_matters(
+    evaluated: Callable[..., pd.DataFrame], whole: pd.DataFrame
+) -> None:
+    assert len(whole) == len(EVERYTHING)
+    assert pairs_of(whole) == EVERYTHING
+    assert set(whole.status) == {"ok"}
+    assert whole.value.nunique() == len(whole)  # each pair is told from the others
+    both = {"rfixed": list(LISTENERS), "rnone": list(LISTENERS)}
+    backwards = dict.fromkeys(reversed(SCENES), both)
+    for workers in (1, 2):
+        pd.testing.assert_frame_equal(evaluated(workers, backwards), whole)
+
+
+def test_only_the_pairs_that_are_asked_for_are_scored(
+    evaluated: Callable[..., pd.DataFrame], whole: pd.DataFrame
+) -> None:
+    todo = {"s3": {"rfixed": ["L2"]}, "s1": {"rnone": ["L1"], "rfixed": ["L1", "L2"]}}
+    found = evaluated(1, todo)
+    wanted = [("rfixed", "s1", "L1"), ("rfixed", "s1", "L2"), ("rfixed", "s3", "L2")]
+    wanted.append(("rnone", "s1", "L1"))
+    keys = ["run_id", "scene", "listener"]
+    assert list(found[keys].itertuples(index=False, name=None)) == wanted
+    expected = whole.set_index(keys).value[pd.MultiIndex.from_tuples(wanted)]
+    assert list(found.value) == list(expected)
+
+
+def test_a_worker_that_dies_costs_its_scene_alone(
+    evaluated: Callable[..., pd.DataFrame], whole: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENDS, "s2")
+    found = evaluated(2)
+    failed = found[found.status == "failed"]
+    assert pairs_of(failed) == {key for key in EVERYTHING if key[1] == "s2"}
+    assert failed.value.isna().all()
+    assert failed.reason.str.contains("its worker process died").all()
+    scored = found[found.status == "ok"].reset_index(drop=True)
+    expected = whole[whole.scene != "s2"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(scored, expected)
+
+
+def test_a_scene_that_cannot_be_read_costs_itself_alone(
+    evaluated: Callable[..., pd.DataFrame], whole: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FAILS, "s1")
+    found = evaluated(1)
+    failed = found[found.status == "failed"]
+    assert pairs_of(failed) == {key for key in EVERYTHING if key[1] == "s1"}
+    assert set(failed.reason) == {"OSError: no mixture of s1"}
+    scored = found[found.status == "ok"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(scored, whole[whole.scene != "s1"].reset_index(drop=True))
+
+
+class Told:
+    """Notes the stages and their steps."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int]] = []
+        self.steps: list[tuple[str, int]] = []
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Callable[[str, int], None]]:
+        self.stages.append((title, total))
+        yield lambda note, done: self.steps.append((note, done))
+
+
+def test_progress_counts_pairs(
+    evaluated: Callable[..., pd.DataFrame],
+) -> None:
+    told = Told()
+    evaluated(1, {"s0": {"rnone": ["L1"], "rfixed": ["L1", "L2"]}, "s4": {"rnone": ["L2"]}},
+              progress=told)  # fmt: skip
+    assert told.stages == [("scoring", 4)]
+    assert told.steps == [("s0", 3), ("s4", 1)]
+
+
+def test_observers_are_told_of_each_scene(
+    evaluated: Callable[..., pd.DataFrame], plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[Mapping[str, Any]] = []
+    monkeypatch.setattr(plugins, "notify", lambda hook, **more: said.append({"hook": hook, **more}))
+    evaluated(1, {"s0": {"rnone": ["L2"]}})
+    (one,) = said
+    assert (one["hook"], one["run_id"], one["scene"]) == ("scene_scored", "rnone", "s0")
+    assert {row["listener"] for row in one["rows"]} == {"L2"}
+
+
+def test_nothing_to_do_makes_nothing(tmp_path: Path, plugins: Plugins) -> None:
+    board, told = Board(tmp_path / "board"), Told()
+    evaluate_runs([], {}, board, plugins, workers=2, progress=told)
+    assert told.stages == []
+    assert not board.path.exists()

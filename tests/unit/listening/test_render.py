@@ -1,0 +1,69 @@
+"""What is heard on a page is what is scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyloudnorm
+import pytest
+from clarity.utils.audiogram import Audiogram, Listener
+
+from bench.listening.audio import (
+    RATE,
+)
+from bench.listening.render import MIXTURE, REFERENCE, hear
+from bench.plugins import installed
+from bench.runs.restore import StoredRun
+from bench.spec.resolve import make_run_spec, open_dataset
+from bench.spec.suite import load_suite
+
+METER = pyloudnorm.Meter(RATE)
+
+
+@pytest.fixture(scope="module")
+def pair(small_set: Path):  # type: ignore[no-untyped-def]
+    """The first scene of a small set through the mixture and the oracle."""
+    plugins, suite = installed(), load_suite("cadenza-icassp-2024")
+    systems = {}
+    for separator in ("mixture", "oracle"):
+        options = {"dataset": {"root": str(small_set)}}
+        spec = make_run_spec(plugins, suite, separator=separator, gains="fixed", options=options)
+        run = StoredRun(f"r{separator}", separator, spec, None)
+        systems[run.run_id] = (run, run.system(plugins))
+    dataset = open_dataset(spec, plugins)
+    scene = dataset.scenes(spec.split)[0]
+    level = Audiogram(levels=np.zeros(8))
+    normal = Listener(level, level, id="normal")
+    [found] = hear(scene, [normal], systems, seconds=2.0, ways=("remix", "amplified"))
+    return scene, found
+
+
+def test_what_is_heard_is_what_is_scored(pair) -> None:  # type: ignore[no-untyped-def]
+    scene, found = pair
+    assert (found.start, found.seconds) == (0.5, 2.0)
+    remix = found.ways["remix"].signals
+    assert list(remix) == [MIXTURE, REFERENCE, "rmixture", "roracle"]
+    # The oracle's remix is the reference, and a quarter of the mixture four times is the mixture
+    # only where nothing else is asked for.
+    assert remix["roracle"] == pytest.approx(remix[REFERENCE], abs=1e-9)
+    start = round(0.5 * RATE)
+    clean = scene.mixture(start, 2 * RATE).double().numpy()
+    change = 10 ** (found.ways["remix"].changes[MIXTURE] / 20)
+    assert remix[MIXTURE] == pytest.approx(clean * change, abs=1e-9)
+    for way in found.ways.values():
+        loudness = [METER.integrated_loudness(own.T) for own in way.signals.values()]
+        assert loudness == pytest.approx([way.loudness] * 4, abs=0.02)
+        assert {own.shape for own in way.signals.values()} == {(2, 2 * RATE)}
+    assert found.gains["roracle"].tolist() == list(scene.gains)
+
+
+def test_outputs_are_in_time_with_the_reference(pair) -> None:  # type: ignore[no-untyped-def]
+    """Each way's signals have one delay: a switch moves nothing."""
+    _, found = pair
+    signals = found.ways["amplified"].signals
+    window = slice(RATE // 2, RATE // 2 + 8192)
+    reference = signals[REFERENCE][0, window]
+    own = signals["roracle"][0, window.start - 50 : window.stop + 50]
+    match = np.correlate(own, reference, "valid")
+    assert int(match.argmax()) == 50

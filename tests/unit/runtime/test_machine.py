@@ -1,0 +1,67 @@
+"""This machine: threads, cores, and the folder of the cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.runtime.machine import cache_folder, cores, environment, one_thread, processor
+
+
+@pytest.fixture
+def three_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_one_thread_inside_the_block_and_as_before_after_it() -> None:
+    with one_thread():
+        assert torch.get_num_threads() == 1
+        with one_thread():
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_threads_are_as_before_after_an_error_too() -> None:
+    with pytest.raises(ValueError, match="broke"), one_thread():
+        raise ValueError("it broke")
+    assert torch.get_num_threads() == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="not on Linux")
+def test_cores_are_those_that_the_process_was_given() -> None:
+    given = os.sched_getaffinity(0)
+    assert cores() == len(given)
+    os.sched_setaffinity(0, {min(given)})
+    try:
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, given)
+
+
+def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
+    assert cache_folder() == tmp_path / "cache"
+    assert not cache_folder().exists()
+    monkeypatch.setenv("BENCH_CACHE", "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    assert cache_folder().name == "bench"
+    assert cache_folder() != tmp_path / "cache"
+
+
+def test_what_a_run_is_computed_on_names_no_host() -> None:
+    found = environment()
+    assert set(found) == {"hardware", "python_version", "torch_version"}
+    assert found["torch_version"] == torch.__version__
+    assert processor() in found["hardware"]
+    assert f"{os.cpu_count()} cores" in found["hardware"]
+    assert "GiB" in found["hardware"]

@@ -1,0 +1,158 @@
+"""Which code and which files a run's id depends on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import shutil
+from pathlib import Path, PurePath
+from types import ModuleType
+
+import pytest
+
+import bench
+from bench.spec import identity
+from bench.spec.identity import WITHOUT_SCORES, by_content, counts
+
+PACKAGE = Path(bench.__file__).parent
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("errors.py", "options.py", "api.py", "__init__.py"),
+        *("hearing/haaqi/index.py", "hearing/haaqi_net/weights/light.safetensors"),
+        *("builtin/metrics/haaqi.py", "builtin/separators/weights.py", "separation/masks.py"),
+        *("system/remix.py", "evaluation/worker.py", "training/trainer.py", "spec/run.py"),
+        *("data/cadenza.py", "data/audio.py", "plugins/catalogue.py", "runs/execute.py"),
+        # Only whole packages are left out, not what begins with their names.
+        *("tables.py", "cli_and_more/x.py", "system/tables/x.py", "data/generated.py"),
+    ],
+)
+def test_what_can_change_a_score_counts(source: str) -> None:
+    assert counts(PurePath(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("cli/run.py", "commands/runs.py", "ablation/matrix.py", "leaderboard/table.py"),
+        *("report/page.py", "listening/page.py", "pretraining/hdemucs/train.py"),
+        *("tables/sections.py", "testing/checks/calls.py", "scaffold/__init__.py"),
+        *("data/generate/prepare.py", "data/generate/synth/voice.py"),
+    ],
+)
+def test_what_asks_shows_or_makes_does_not_count(source: str) -> None:
+    assert not counts(PurePath(source))
+
+
+@pytest.mark.parametrize("package", WITHOUT_SCORES)
+def test_every_package_that_is_left_out_is_there(package: str) -> None:
+    assert (PACKAGE / package / "__init__.py").is_file()
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The package's sources and weights elsewhere."""
+    target = tmp_path / "bench"
+    shutil.copytree(PACKAGE, target, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+def code_hash(package: Path) -> str:
+    """Of a copy, by its own code."""
+    path = package / "spec" / "identity.py"
+    spec = importlib.util.spec_from_file_location("identity_of_a_copy", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module: ModuleType = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    found: str = module.code_hash()
+    return found
+
+
+def test_a_copy_has_the_same_hash(copy: Path) -> None:
+    assert code_hash(copy) == identity.code_hash()
+    assert len(identity.code_hash()) == 16
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "hearing/haaqi/index.py",
+        "builtin/losses/mse.py",
+        "training/objective.py",
+        "errors.py",
+        "builtin/separators/bundled/hdemucs.safetensors",
+    ],
+)
+def test_a_changed_file_that_counts_is_another_code(copy: Path, source: str) -> None:
+    before = code_hash(copy)
+    with (copy / source).open("ab") as file:
+        file.write(b"\n")
+    assert code_hash(copy) != before
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["cli/run.py", "report/page.py", "leaderboard/statistics.py", "data/generate/songs.py"],
+)
+def test_a_changed_file_that_does_not_count_is_the_same_code(copy: Path, source: str) -> None:
+    before = code_hash(copy)
+    with (copy / source).open("a", encoding="utf-8") as file:
+        file.write("\n")
+    (copy / source).with_name("new.py").write_text("x = 1\n", encoding="utf-8")
+    assert code_hash(copy) == before
+
+
+def test_a_new_a_lost_and_a_renamed_file_are_another_code(copy: Path) -> None:
+    hashes = {code_hash(copy)}
+    (copy / "hearing" / "new.py").write_text("", encoding="utf-8")
+    hashes.add(code_hash(copy))
+    (copy / "hearing" / "new.py").rename(copy / "hearing" / "newer.py")
+    hashes.add(code_hash(copy))
+    (copy / "hearing" / "newer.py").unlink()
+    (copy / "hearing" / "sdr.py").unlink()
+    hashes.add(code_hash(copy))
+    # A package of a new name counts.
+    (copy / "unheard_of").mkdir()
+    (copy / "unheard_of" / "__init__.py").write_text("", encoding="utf-8")
+    hashes.add(code_hash(copy))
+    assert len(hashes) == 5
+
+
+def test_content_moved_from_file_to_file_is_another_code(copy: Path) -> None:
+    for name in ("one.py", "two.py"):
+        (copy / name).write_text("", encoding="utf-8")
+    hashes = set()
+    for name in ("one.py", "two.py"):
+        (copy / name).write_text("x = 1\n", encoding="utf-8")
+        hashes.add(code_hash(copy))
+        (copy / name).write_text("", encoding="utf-8")
+    assert len(hashes) == 2
+
+
+def test_what_is_no_source_does_not_count(copy: Path) -> None:
+    before = code_hash(copy)
+    for name in ("notes.md", "spec/suites/own.toml", "py.typed"):
+        (copy / name).parent.mkdir(exist_ok=True)
+        (copy / name).write_text("new", encoding="utf-8")
+    assert code_hash(copy) == before
+
+
+def test_a_value_that_names_a_file_is_its_content(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    path.write_bytes(b"some weights")
+    expected = "sha256:" + hashlib.sha256(b"some weights").hexdigest()
+    assert by_content(str(path)) == expected
+    path.write_bytes(b"other weights")
+    assert by_content(str(path)) == "sha256:" + hashlib.sha256(b"other weights").hexdigest()
+
+
+@pytest.mark.parametrize("value", ["bundled", "", "x" * 5000, 0.25, 3, None, True, ("a",)])
+def test_any_other_value_is_itself(value: object) -> None:
+    assert by_content(value) is value
+
+
+def test_a_folder_is_a_name_and_no_content(tmp_path: Path) -> None:
+    assert by_content(str(tmp_path)) == str(tmp_path)

@@ -1,0 +1,87 @@
+"""Run specs: parsing, labels, ids."""
+
+from __future__ import annotations
+
+from dataclasses import field, make_dataclass, replace
+
+import pytest
+
+from bench.errors import BenchError
+from bench.plugins import installed
+from bench.spec.resolve import baseline_specs, make_run_spec
+from bench.spec.run import Choice
+from bench.spec.suite import load_suite
+from tests.helpers.specs import make
+
+
+def test_baselines_share_protocol_and_weights() -> None:
+    suite = load_suite("demo")
+    spec = make(protocol="shared-gains", options={"separator": {"weights": "musdb"}})
+    rows = {row.separator.name: row for row in baseline_specs(installed(), suite, spec)}
+    assert set(rows) == {"mixture", "oracle", "hdemucs"}
+    assert all(row.protocol == "shared-gains" for row in rows.values())
+    assert rows["hdemucs"].separator.options.weights == "musdb"
+
+
+def test_a_strangers_weights_are_not_the_baselines() -> None:
+    """A separator of another distribution may have an option of that name, for its own files."""
+    options = make_dataclass("Options", [("weights", str, field(default="theirs"))], frozen=True)
+    spec = make()
+    strange = replace(spec, separator=Choice("strange", options()))
+    rows = {r.separator.name: r for r in baseline_specs(installed(), load_suite("demo"), strange)}
+    assert rows["hdemucs"].separator.options.weights == "bundled"
+
+
+def test_oracle_and_leaky_weights_are_unranked() -> None:
+    suite = load_suite("cadenza-icassp-2024")
+
+    def reason(weights: str, trained_on: str = "") -> str:
+        options = {
+            "separator": {"weights": weights, "trained_on": trained_on},
+            "dataset": {"root": "x"},
+        }
+        return make_run_spec(
+            installed(), suite, separator="hdemucs", gains="fixed", options=options
+        ).unranked_reason
+
+    assert reason("musdb") == ""
+    assert "musdb18-test" in reason("musdb-plus")
+    assert "not said" in reason("/some/file.pt")
+    assert reason("/some/file.pt", "musdb18-train") == ""
+    assert "private" in reason("/some/file.pt", "musdb18-train, private")
+    # What the known weights were trained on cannot be talked away.
+    assert "musdb18-test" in reason("musdb-plus", "musdb18-train")
+    assert "clean stems" in make(separator="oracle", gains="fixed").unranked_reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"separator": "hdemuks"}, "Did you mean"),
+        ({"loss": "mse + 0.3*srd"}, "srd"),
+        ({"protocol": "chalenge"}, "challenge"),
+        ({"options": {"training": {"epoch": "3"}}}, "epochs"),
+        ({"options": {"training": {"epochs": "three"}}}, "not a valid int"),
+        ({"options": {"training": {"batch": "0"}}}, "above 0"),
+        ({"options": {"metric": {"sdr2.x": "1"}}}, "sdr2"),
+    ],
+)
+def test_wrong_input_is_named(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        make(**changes)
+
+
+def test_weights_say_where_they_meet_music_that_they_do_not_know() -> None:
+    def caution(suite: str, separator: str, **options: str) -> str:
+        own = {"separator": options, "dataset": {} if suite == "demo" else {"root": "x"}}
+        spec = make_run_spec(
+            installed(), load_suite(suite), separator=separator, gains="fixed", options=own
+        )
+        return spec.caution
+
+    challenge = "cadenza-icassp-2024"
+    assert "know synthesised music alone" in caution(challenge, "hdemucs")
+    assert caution(challenge, "hdemucs-ft").startswith("hdemucs-ft: ")
+    assert caution("demo", "hdemucs") == ""
+    assert caution(challenge, "hdemucs", weights="musdb") == ""
+    assert caution(challenge, "oracle") == ""
