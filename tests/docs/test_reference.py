@@ -148,3 +148,12 @@ def test_every_page_is_in_the_navigation() -> None:
     navigation = (ROOT / "mkdocs.yml").read_text("utf-8").partition("\nnav:")[2]
     listed = set(re.findall(r": (\S+\.md)$", navigation, re.MULTILINE))
     assert listed == {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
+
+
+def test_every_path_and_module_in_a_page_is_there() -> None:
+    pages = [*DOCS.rglob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("plugins/*/README.md")]
+    pages += (ROOT / "bench").rglob("*.md")
+    text = "\n".join(page.read_text("utf-8") for page in pages)
+    paths = set(re.findall(r"\bbench/[a-z_/]+(?:\.[a-z]+)?", text))
+    assert len(paths) > 5
+    assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []

@@ -47,7 +47,7 @@ def _spec(subject: Subject) -> str | None:
         return f"default_place={spec.default_place!r}, which is none of {', '.join(PLACES)}"
     if isinstance(spec, MetricSpec) and len(set(spec.parts)) < max(1, len(spec.parts)):
         return f"parts={spec.parts!r}"
-    told = spec.trained_on or hasattr(subject.options, "trained_on")
+    told = spec.trained_on or hasattr(subject.options, "weights_trained_on")
     if isinstance(spec, SeparatorSpec) and "weights" in spec.needs and not told:
         return "weights, and nothing about what they were trained on (trained_on)"
     return None
