@@ -222,16 +222,17 @@ def _system(
         options = options_by_section(choices.get("options") or {})
         stored = stored_run(board, run, suite, installed(), options)
         spec, system = stored.spec, stored.system(installed())
+        caution = stored.caution(installed())
     else:
         choices["separator"] = choices.get("separator") or READY_SEPARATOR
         plugins, _, spec = resolve(**choices)
-        system = build_system(spec, plugins)
+        system, caution = build_system(spec, plugins), spec.weights_caution
         system.train(False)
         if spec.trains:
             notes.append(f"{spec.label} is used as training would start from it, without a run")
     if not any(wanted) and installed().get(GainsSpec, spec.gains.name).spec.is_request:
         notes.append("no gains are asked for (--request): the song is amplified, not separated")
         return replace(system, separator=Unseparated(), reads_stems=False), tuple(notes)
-    if spec.weights_caution:
-        notes.append(spec.weights_caution)
+    if caution:
+        notes.append(caution)
     return system.to(device()), tuple(notes)

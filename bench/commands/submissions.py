@@ -84,7 +84,7 @@ def submit(
     plugins, stored = _stored(run, out, choices)
     dataset = open_dataset(stored.spec, plugins)
     failed = write(stored, Path(folder), plugins, dataset, workers=workers, progress=progress)
-    caution = stored.spec.caution
+    caution = stored.caution(plugins) if stored.spec.caution else ""
     return Submission(Path(folder), stored.label, failed, (caution,) if caution else ())
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.api import SeparatorSpec
 from bench.board.layout import BEST, checkpoint_folder
 from bench.errors import BenchError, suggest
 from bench.spec.resolve import make_run_spec
@@ -31,6 +32,16 @@ class StoredRun:
     label: str
     spec: RunSpec
     weights: Path | None
+
+    def caution(self, plugins: Plugins) -> str:
+        """What is to be said of the weights on music that they do not know.
+
+        A separator that was trained on other music than its first weights knows that, too.
+        """
+        trainable = plugins.get(SeparatorSpec, self.spec.separator.name).spec.trainable
+        learned = self.weights is not None and trainable
+        known = learned and self.spec.music not in self.spec.trained_on
+        return "" if known else self.spec.weights_caution
 
     def system(self, plugins: Plugins) -> System:
         """Its system, trained, ready to run.

@@ -13,7 +13,7 @@ from bench.board.layout import BEST
 from bench.board.store import Board
 from bench.errors import BenchError
 from bench.plugins import installed
-from bench.runs.restore import stored_run
+from bench.runs.restore import StoredRun, stored_run
 from bench.spec.resolve import make_run_spec
 from bench.spec.suite import load_suite
 from bench.system.system import build_system
@@ -96,3 +96,24 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         stored_run(board, "mixture + fixd", SUITE, PLUGINS)
     with pytest.raises(BenchError, match="belongs to the suite 'demo'"):
         stored_run(board, row["run_id"], load_suite("cadenza-icassp-2024"), PLUGINS)
+
+
+@pytest.mark.parametrize(
+    ("suite", "trained", "separator", "expected"),
+    [
+        ("demo", True, "hdemucs-ft", True),  # on the music that the weights know already
+        ("cadenza-icassp-2024", True, "hdemucs-ft", False),
+        ("cadenza-icassp-2024", False, "hdemucs-ft", True),
+        ("cadenza-icassp-2024", True, "hdemucs", True),  # its gains were trained, not its weights
+        ("cadenza-icassp-2024", False, "oracle", False),
+    ],
+)
+def test_weights_that_know_other_music(
+    suite: str, trained: bool, separator: str, expected: bool
+) -> None:
+    options = {"dataset": {} if suite == "demo" else {"root": "x"}}
+    spec = make_run_spec(
+        installed(), load_suite(suite), separator=separator, gains="cnn", options=options
+    )
+    run = StoredRun("r", spec.label, spec, Path("checkpoint") if trained else None)
+    assert bool(run.caution(installed())) == expected
