@@ -98,7 +98,6 @@ def read_leaderboard(
     Raises:
         BenchError: there is no such suite, protocol or board.
     """
-
     board, loaded, split, protocol = existing_board(suite, split, protocol, out)
     return suite_leaderboard(board, loaded, split, protocol, baseline)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from bench.board.layout import listening_folder
 from bench.commands.boards import board_folder, existing_board
 from bench.errors import BenchError
+from bench.listening import ANCHORS
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import OptionValue, options_by_section
 from bench.spec.defaults import DEFAULT_SUITE
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from bench.runs.restore import StoredRun
 
 Way = Literal["remix", "amplified", "simulated"]
-DEFAULT_ANCHORS = (3500.0, 7000.0)
-"""Hz; cut-off frequencies of the low-pass anchors of BS.1534-3."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def make_listening_test(
     seconds: float = 10.0,
     options: Mapping[str, OptionValue] | None = None,
     heard: Way = "remix",
-    anchors: Sequence[float] = DEFAULT_ANCHORS,
+    anchors: Sequence[float] = ANCHORS,
     mixture: bool = False,
     seed: int | None = None,
     progress: Progress = NO_PROGRESS,

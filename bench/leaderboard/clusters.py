@@ -46,7 +46,25 @@ class Crossing:
 
 
 @dataclass(frozen=True)
-class Sums:
+class Totals:
+    """Values by cluster: their sums and numbers, two arrays of one shape."""
+
+    total: Array
+    count: Array
+
+    @cached_property
+    def mean(self) -> float:
+        """The mean of all values."""
+        return float(self.total.sum() / self.count.sum())
+
+    @cached_property
+    def off(self) -> Array:
+        """Sum of each cluster's distances to the mean."""
+        return self.total - self.mean * self.count
+
+
+@dataclass(frozen=True)
+class Sums(Totals):
     """Values by song: their sums and numbers, and the sum of all squares about the mean.
 
     Attributes:
@@ -55,37 +73,12 @@ class Sums:
         squares: sum over all values of the squared distance to the mean.
     """
 
-    total: Array
-    count: Array
     squares: float
-
-    @cached_property
-    def mean(self) -> float:
-        """The mean of all values."""
-        return float(self.total.sum() / self.count.sum())
-
-    @cached_property
-    def off(self) -> Array:
-        """Sum of each song's distances to the mean, ``(G,)``."""
-        return self.total - self.mean * self.count
 
 
 @dataclass(frozen=True)
-class Cells:
+class Cells(Totals):
     """Values by (song, listener), ``(G, H)``: their sums and numbers."""
-
-    total: Array
-    count: Array
-
-    @cached_property
-    def mean(self) -> float:
-        """The mean of all values."""
-        return float(self.total.sum() / self.count.sum())
-
-    @cached_property
-    def off(self) -> Array:
-        """Sum of each cell's distances to the mean, ``(G, H)``."""
-        return self.total - self.mean * self.count
 
     @property
     def songs_a_listener(self) -> float:

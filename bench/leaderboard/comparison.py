@@ -191,8 +191,8 @@ def _limits(
     scores = pd.concat([our_scores, their_scores])
     if len(set(references_of((ours, theirs), scores, str(ours["protocol"])).values())) > 1:
         yield (
-            "The runs have different gains, and so different references under this protocol: "
-            "their difference is not one of quality."
+            "The runs have different references (by gains or prescription): their difference is "
+            "not one of quality."
         )
     if difference.songs == 1:
         yield "All scores are of one song: there are no intervals."

@@ -7,7 +7,6 @@ which they are, never their names.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -83,8 +82,7 @@ def _newest(board: Board, like: Run, fits: Callable[[Run], bool]) -> Run | None:
 
 
 def _is_amplified_as_its_reference(run: Run) -> bool:
-    name = json.loads(reference_prescription(run))
-    return bool(run["prescription"] == (name["name"] if isinstance(name, dict) else name))
+    return bool(run["prescription"] == reference_prescription(run)["name"])
 
 
 def _is_floor(run: Run) -> bool:

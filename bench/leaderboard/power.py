@@ -19,11 +19,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.board.store import Board
 from bench.leaderboard.intervals import FEWEST_SONGS, quantile
 from bench.leaderboard.model import Leaderboard
 from bench.leaderboard.statistics import LEVEL, Spread
-from bench.leaderboard.table import leaderboard
 from bench.spec.defaults import DEFAULT_LISTENERS, DEFAULT_POWER
 from bench.tables.sections import Section, finite
 
@@ -66,40 +64,21 @@ class Plan:
     needs: tuple[Need, ...]
 
 
-def power(
-    board: Board,
-    suite: str,
-    split: str,
-    protocol: str,
+def plans(
+    table: Leaderboard,
     *,
-    baseline: str = "",
     detect: float = 0.01,
     share: float = DEFAULT_POWER,
     listeners: Sequence[int] = DEFAULT_LISTENERS,
-) -> list[Plan]:
-    """What it takes to see a difference, from the spread of each row's difference to the baseline.
+) -> Iterator[Plan]:
+    """Plan for each row that is compared with the baseline and varies, from its own spread.
 
     Args:
-        board: the board.
-        suite: rows of this suite only.
-        split: of this split only.
-        protocol: and of this reference protocol only.
-        baseline: label, or ``separator + gains``, of the row that others are compared with.
+        table: the leaderboard.
         detect: the true difference, in the unit of the first column.
         share: of studies that are to see it.
         listeners: numbers of listeners to plan for, beside the board's.
-
-    Returns:
-        A plan a row that is compared with the baseline and varies; empty where there is none.
     """
-    table = leaderboard(board, suite, split, protocol, baseline=baseline)
-    return list(plans(table, detect=detect, share=share, listeners=listeners))
-
-
-def plans(
-    table: Leaderboard, *, detect: float, share: float, listeners: Sequence[int]
-) -> Iterator[Plan]:
-    """The same of a leaderboard."""
     for row in table.systems:
         spread = row.difference.spread if row.difference else None
         if row.difference is None or spread is None or not (spread.song or spread.rest):

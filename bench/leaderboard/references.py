@@ -38,7 +38,7 @@ def references_of(
         protocol: the reference protocol.
     """
     found: dict[str, int] = {}
-    first: list[tuple[str, pd.Series, str]] = []
+    first: list[tuple[Mapping[str, Any], pd.Series, str]] = []
     for run in runs:
         amplified = reference_prescription(run)
         own, name = pd.Series(dtype=np.float64), ""
@@ -56,16 +56,14 @@ def references_of(
     return found
 
 
-def reference_prescription(run: Mapping[str, Any]) -> str:
-    """The prescription of a run's reference, with its options, as text.
+def reference_prescription(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The prescription of a run's reference: ``name``, and ``options`` where they are kept.
 
     Scores of older versions say none: their reference had the system's own.
     """
     spec = _spec_of(run)
-    return json.dumps(
-        spec.get("reference_prescription") or spec.get("prescription") or run["prescription"],
-        sort_keys=True,
-    )
+    kept: Mapping[str, Any] = spec.get("reference_prescription") or spec.get("prescription") or {}
+    return kept or {"name": run["prescription"]}
 
 
 def applied_gains(scores: pd.DataFrame, run_id: str) -> pd.Series:

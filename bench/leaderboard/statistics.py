@@ -29,7 +29,6 @@ from bench.leaderboard.flips import smallest_p as smallest_p
 from bench.leaderboard.intervals import (
     FEWEST_LISTENERS,
     FEWEST_SONGS,
-    Estimate,
     bounded,
     over_songs,
     over_songs_and_listeners,
@@ -131,13 +130,6 @@ def interval_of(
         ends = stretched(sums, over_songs(sums), level)
     low, high = bounded(*ends, bounds)
     return Interval(sums.mean, low, high, len(values), songs, listeners, recur, enough)
-
-
-def estimate_of(values: Array, crossing: Crossing) -> Estimate:
-    """The variance of the mean, over songs and listeners where these recur enough."""
-    if _recurrence(crossing)[2]:
-        return over_songs_and_listeners(by_cell(values, crossing))
-    return over_songs(by_song(values, crossing))
 
 
 def paired(ours: pd.Series, theirs: pd.Series) -> pd.DataFrame:

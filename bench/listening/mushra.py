@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from scipy.signal import firwin, oaconvolve
 
 from bench.errors import BenchError
+from bench.listening import ANCHORS
 from bench.listening.audio import RATE, Array, flac, match_levels, text_of
 from bench.listening.render import MIXTURE, REFERENCE, HeardPair
 from bench.report.html import STYLE, fill, write
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 MOST_SIGNALS: Final = 12
 """Signals a trial may have besides the open reference: the Recommendation's advice."""
-ANCHORS: Final = (3500.0, 7000.0)
-"""Hz; cut-off frequencies of the standard's low and mid anchors."""
 KEY_FORMAT: Final = "bench-listening-key"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _TAPS: Final = 1023

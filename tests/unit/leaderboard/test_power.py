@@ -12,7 +12,7 @@ from scipy import stats
 
 from bench.board.store import Board
 from bench.leaderboard.comparison import compare_runs
-from bench.leaderboard.power import power, power_of, power_section, songs_needed
+from bench.leaderboard.power import plans, power_of, power_section, songs_needed
 from bench.leaderboard.statistics import Spread
 from bench.leaderboard.summaries import comparison_sections, comparison_words
 from bench.leaderboard.table import leaderboard
@@ -60,7 +60,11 @@ def test_more_songs_listeners_and_difference_give_more_power() -> None:
 
 def test_a_plan_from_a_board(tmp_path: Path) -> None:
     board = known_board(tmp_path)
-    found = power(board, *WHERE, baseline="hdemucs + fixed", detect=0.01, listeners=(6, 20))
+    found = list(
+        plans(
+            leaderboard(board, *WHERE, baseline="hdemucs + fixed"), detect=0.01, listeners=(6, 20)
+        )
+    )
     assert [plan.label for plan in found][-1] == "mixture + fixed"
     assert len(found) == 4
     for plan in found:
@@ -83,8 +87,9 @@ def test_a_plan_from_a_board(tmp_path: Path) -> None:
 
 
 def test_a_board_without_a_difference_has_no_plan(tmp_path: Path) -> None:
-    assert power(Board(tmp_path), *WHERE) == []
-    assert power(known_board(tmp_path / "board"), *WHERE, baseline="elsewhere") == []
+    assert list(plans(leaderboard(Board(tmp_path), *WHERE))) == []
+    table = leaderboard(known_board(tmp_path / "board"), *WHERE, baseline="elsewhere")
+    assert list(plans(table)) == []
 
 
 def compared(board: Board, ours: str, theirs: str) -> str:
