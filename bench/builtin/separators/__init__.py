@@ -54,8 +54,8 @@ class HDemucsOptions:
 
 
 _BUNDLED_CAUTION = (
-    "the bundled weights know synthesised music alone and separate other music hardly better than "
-    "no separation does; others: -o separator.weights=musdb, or a path"
+    "the bundled weights know synthesised music alone; on other music HAAQI is no better than "
+    "without separation: give others by -o separator.weights=musdb, or a path"
 )
 _CITATION = (
     "A. Défossez, 'Hybrid spectrogram and waveform source separation', "
