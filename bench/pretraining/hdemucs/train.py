@@ -1,19 +1,23 @@
 """Trains the bundled separator: ``python -m bench.pretraining.hdemucs.train FOLDER``.
 
 A small HDemucs learns from music that this project synthesises (see
-:mod:`bench.pretraining.hdemucs.songs`); no song of the demo is in it. The folder keeps the pool and
-a checkpoint, from which the same command goes on after a break. The loss is the logarithm of the
-error in frames of a second, in dB under the stem, since that is what SDR counts; the weights kept
-are a moving average.
+:mod:`bench.pretraining.hdemucs.songs`) and sends through effects drawn at random; no song of the
+demo is in it, and no recorded music. The folder keeps the pool and a checkpoint, from which the
+same command goes on after a break. The pool is rendered by other processes while the training goes
+on with what there is. The loss is the logarithm of the error in frames of a second, in dB under the
+stem, since that is what SDR counts; the weights kept are a moving average.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +27,12 @@ import torch
 from torch import Tensor
 
 from bench.api import SAMPLE_RATE, STEMS
+from bench.data.audio import read_samples
 from bench.data.generate.synth.dsp import generator
+from bench.errors import BenchError
 from bench.hearing.sdr import median_sdr
-from bench.pretraining.hdemucs.songs import Pool, build_pool, pool_names
+from bench.pretraining.hdemucs.songs import Pool, pool_names
 from bench.runtime.files import replacing
-from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.separation.hdemucs import Config, build_model, save_network
 from bench.separation.masks import mask_mixture
 
@@ -53,7 +58,10 @@ class Plan:
         clip: largest norm of a gradient.
         coherent: share of the examples whose stems are of one song.
         spread: dB by which a stem's level is changed at most.
+        effects: 0 to 1, how often each effect is used.
         seed: names everything that is drawn.
+        minutes: of training at most, infinite by default; the rate falls by whichever of steps
+            and minutes is nearer its end.
     """
 
     config: Config
@@ -68,7 +76,9 @@ class Plan:
     clip: float
     coherent: float
     spread: float
+    effects: float
     seed: int
+    minutes: float = math.inf
 
 
 def frame_error(estimate: Tensor, stems: Tensor) -> Tensor:
@@ -94,25 +104,26 @@ def _normalised(mixture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class Trainer:
-    """Holds what a checkpoint keeps: network, average, optimiser and step."""
+    """Holds what a checkpoint keeps: network, average, optimiser, step and seconds spent."""
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
+    def __init__(self, plan: Plan, folder: Path, device: str = "cpu") -> None:
         self.plan = plan
+        self.device = torch.device(device)
         self.path = folder / "checkpoint.pt"
         torch.manual_seed(plan.seed)
-        self.model = build_model(plan.config).train()
-        self.average = build_model(plan.config).eval()
+        self.model = build_model(plan.config).to(self.device).train()
+        self.average = build_model(plan.config).to(self.device).eval()
         self.average.load_state_dict(self.model.state_dict())
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), lr=plan.rate, betas=(0.9, 0.99), weight_decay=0.0
         )
-        self.step = 0
+        self.step, self.seconds = 0, 0.0
         if self.path.exists():
-            state = torch.load(self.path, weights_only=True)
+            state = torch.load(self.path, map_location=self.device, weights_only=True)
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
-            self.step = state["step"]
+            self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all."""
@@ -121,24 +132,29 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
+            "seconds": self.seconds,
         }
         with replacing(self.path) as draft:
             torch.save(state, draft)
 
-    def advance(self, pool: Pool) -> float:
+    @property
+    def done(self) -> float:
+        """Share of the training that lies behind, 0 to 1."""
+        spent = self.seconds / 60.0 / self.plan.minutes
+        return min(1.0, max(self.step / self.plan.steps, spent))
+
+    def advance(self, pool: Pool) -> Tensor:
         """Take one step; returns the loss in dB."""
         plan = self.plan
         rng = generator("pretrain", str(plan.seed), str(self.step))
-        draw = partial(pool.draw, rng, plan.frames, plan.coherent, plan.spread)
-        examples = [draw() for _ in range(plan.batch)]
-        mixture = torch.from_numpy(np.stack([m for m, _ in examples]))
-        stems = torch.from_numpy(np.stack([s for _, s in examples]))
+        mixture, stems = pool.draw(
+            rng, plan.batch, plan.frames, plan.coherent, plan.spread, plan.effects
+        )
         mixture, _, std = _normalised(mixture)
-        done = min(1.0, self.step / plan.steps)
         warm = min(1.0, (self.step + 1) / plan.warm_up)
         for group in self.optimiser.param_groups:
-            group["lr"] = plan.rate * warm * 0.5 * (1 + math.cos(math.pi * done))
-        with torch.autocast("cpu", torch.bfloat16):
+            group["lr"] = plan.rate * warm * 0.5 * (1 + math.cos(math.pi * self.done))
+        with torch.autocast(self.device.type, torch.bfloat16):
             estimate = self.model(mixture)
         shares = mask_mixture(estimate.float(), mixture)
         loss = frame_error(shares, stems / std[:, None])
@@ -149,80 +165,157 @@ class Trainer:
         self.step += 1
         decay = min(plan.average, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
-            for kept, new in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                kept.lerp_(new, 1 - decay)
-        return float(loss.detach())
+            kept, new = list(self.average.parameters()), list(self.model.parameters())
+            torch._foreach_lerp_(kept, new, 1 - decay)
+        return loss.detach()
 
-    def validate(self, pool: Pool) -> dict[str, float]:
-        """Median SDR of each stem, dB, mean over the pool's songs, by the averaged weights."""
+    def separate(self, mixture: Tensor) -> Tensor:
+        """Stems ``(1, 4, 2, n)`` of a mixture ``(1, 2, n)`` by the averaged weights."""
+        x, mean, std = _normalised(mixture.to(self.device))
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+            masked = mask_mixture(self.average(x).float(), x, self.plan.config.sharpness)
+        return masked * std[:, None] + mean[:, None]
+
+    def validate(self, songs: Iterable[tuple[Tensor, Tensor]]) -> dict[str, float]:
+        """Median SDR of each stem, dB, mean over songs, by the averaged weights."""
         scores = []
-        for mixture, stems in pool.whole():
-            x, mean, std = _normalised(torch.from_numpy(mixture)[None])
-            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                masked = mask_mixture(self.average(x).float(), x, self.plan.config.sharpness)
-            estimate = masked[0] * std + mean
-            scores.append(median_sdr(stems, estimate.numpy(), SAMPLE_RATE))
+        for mixture, stems in songs:
+            estimate = self.separate(mixture)[0].cpu().numpy()
+            scores.append(median_sdr(stems[0].cpu().numpy(), estimate, SAMPLE_RATE))
         means = np.nanmean(scores, axis=0)
         return {"mean": float(means.mean()), **dict(zip(STEMS, map(float, means), strict=True))}
 
 
-def train(plan: Plan, folder: Path, workers: int = 1, progress: Progress = NO_PROGRESS) -> Path:
-    """Build the pool, train, and write ``hdemucs.safetensors`` into `folder`."""
-    names = pool_names(plan.songs)
-    build_pool(folder / "pool", names, workers=workers, progress=progress)
-    cut = plan.songs - plan.held_out
-    pool, watched = Pool(folder / "pool", names[:cut]), Pool(folder / "pool", names[cut:])
-    trainer = Trainer(plan, folder)
+def recordings(folder: Path) -> list[tuple[Tensor, Tensor]]:
+    """Samples at the microphones, a folder of five WAV files each: mixture and stems."""
+    found = []
+    for mixture in sorted(folder.glob("*/mixture.wav")):
+        parts = [read_samples(mixture.with_name(f"{k}.wav"))[0] for k in ("mixture", *STEMS)]
+        signals = [torch.from_numpy(np.asarray(x.T, dtype=np.float32)) for x in parts]
+        found.append((signals[0][None], torch.stack(signals[1:])[None]))
+    return found
+
+
+def train(
+    plan: Plan,
+    folder: Path,
+    workers: int = 1,
+    device: str = "cpu",
+    watch: Path | None = None,
+) -> Path:
+    """Train while the pool is rendered, and write ``hdemucs.safetensors`` into `folder`.
+
+    Args:
+        plan: what to train, and how.
+        folder: of pool, checkpoint and weights.
+        workers: processes that render songs.
+        device: torch's name of it.
+        watch: a folder of samples at the microphones (``<sample>/{mixture,vocals,...}.wav``) whose
+            SDR is printed too; nothing is learnt from them.
+
+    Returns:
+        The path of the weights.
+    """
+    songs = folder / "pool"
+    songs.mkdir(parents=True, exist_ok=True)
+    render = [sys.executable, "-m", "bench.pretraining.hdemucs.songs", str(songs)]
+    render += ["--songs", str(plan.songs), "--workers", str(workers)]
+    renderer = subprocess.Popen(render, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    try:
+        return _train(plan, folder, device, recordings(watch) if watch else [], renderer)
+    finally:
+        renderer.terminate()
+        renderer.wait()
+
+
+def _train(
+    plan: Plan,
+    folder: Path,
+    device: str,
+    watched: list[tuple[Tensor, Tensor]],
+    renderer: subprocess.Popen[bytes],
+) -> Path:
+    names, songs = pool_names(plan.songs), folder / "pool"
+    held_out, rest = names[: plan.held_out], names[plan.held_out :]
+    pool = Pool(songs, rest, device)
+    enough = min(len(rest), 4 * plan.batch)
+    while len(pool) < enough or not all((songs / f"{n}.json").exists() for n in held_out):
+        if renderer.poll() is not None and len(pool) < enough:
+            raise BenchError("the songs could not be rendered", where=str(songs))
+        time.sleep(1.0)
+        pool.refresh()
+    kept = Pool(songs, held_out, device)
+    trainer = Trainer(plan, folder, device)
     weights = folder / "hdemucs.safetensors"
     record: dict[str, Any] = {"plan": json.dumps(asdict(plan))}
-    losses: list[float] = []
-    started = last_save = time.monotonic()
-    while trainer.step < plan.steps:
+    losses: list[Tensor] = []
+    last_step = last_save = time.monotonic()
+    while trainer.done < 1.0:
         losses.append(trainer.advance(pool))
+        # A GPU works behind the program's back: the wall clock is what counts.
+        last_step, before = time.monotonic(), last_step
+        trainer.seconds += last_step - before
         if trainer.step % 50 == 0:
-            spent = time.monotonic() - started
-            click.echo(f"{trainer.step:6d}  {np.mean(losses[-50:]):7.3f} dB  {spent:7.0f} s")
-        if trainer.step % 400 == 0 or trainer.step == plan.steps:
-            scores = trainer.validate(watched)
-            text = "  ".join(f"{k} {v:.2f}" for k, v in scores.items())
-            click.echo(f"{trainer.step:6d}  held out: {text}")
-        if time.monotonic() - last_save > 120 or trainer.step == plan.steps:
+            pool.refresh()
+            mean, losses = float(torch.stack(losses).mean()), []
+            click.echo(
+                f"{trainer.step:6d}  {mean:7.3f} dB  {trainer.seconds:7.0f} s  {len(pool)} songs"
+            )
+        if trainer.step % 400 == 0 or trainer.done == 1.0:
+            for title, scenes in (("held out", kept.whole()), ("watched", iter(watched))):
+                scores = trainer.validate(scenes) if title == "held out" or watched else {}
+                text = "  ".join(f"{k} {v:.2f}" for k, v in scores.items())
+                click.echo(f"{trainer.step:6d}  {title}: {text}")
+        if time.monotonic() - last_save > 120 or trainer.done == 1.0:
             trainer.save()
-            save_network(weights, trainer.average, plan.config, {**record, "step": trainer.step})
+            notes = {**record, "step": trainer.step, "songs": len(pool)}
+            save_network(weights, trainer.average, plan.config, notes)
             last_save = time.monotonic()
     return weights
 
 
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option("--songs", default=320, show_default=True, help="Songs of 10 s in the pool.")
-@click.option("--steps", default=4000, show_default=True, help="Steps of the optimiser.")
-@click.option("--batch", default=2, show_default=True, help="Examples a step.")
+@click.option("--songs", default=960, show_default=True, help="Songs of 10 s in the pool.")
+@click.option("--steps", default=8000, show_default=True, help="Steps of the optimiser.")
+@click.option("--minutes", default=math.inf, show_default=True, help="Of training, at most.")
+@click.option("--batch", default=16, show_default=True, help="Examples a step.")
 @click.option("--frames", default=131_072, show_default=True, help="Samples of an example.")
 @click.option("--rate", default=1e-3, show_default=True, help="Highest learning rate.")
 @click.option("--coherent", default=0.5, show_default=True, help="Share of unmixed songs.")
 @click.option("--spread", default=4.0, show_default=True, help="Change of stems' levels, dB.")
+@click.option("--effects", default=1.0, show_default=True, help="How often, 0 to 1.")
 @click.option("--channels", default=16, show_default=True, help="Channels of the first layer.")
 @click.option("--dconv-depth", default=1, show_default=True, help="Layers of a residual branch.")
 @click.option("--seed", default=0, show_default=True, help="Names all that is drawn.")
 @click.option("--threads", default=1, show_default=True, help="Threads of torch.")
+@click.option("--workers", default=1, show_default=True, help="Processes that render songs.")
+@click.option("--device", default="cpu", show_default=True, help="Where to train: cpu, cuda.")
+@click.option(
+    "--watch",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Samples at the microphones whose SDR is printed; nothing is learnt from them.",
+)
 def main(
     folder: Path,
     songs: int,
     steps: int,
+    minutes: float,
     batch: int,
     frames: int,
     rate: float,
     coherent: float,
     spread: float,
+    effects: float,
     channels: int,
     dconv_depth: int,
     seed: int,
     threads: int,
+    workers: int,
+    device: str,
+    watch: Path | None,
 ) -> None:
     """Train a separator like the bundled one; songs, checkpoint and weights are kept in FOLDER."""
-    from bench.runtime.console import ConsoleProgress
-
     torch.set_num_threads(threads)
     config = Config(
         STEMS,
@@ -237,9 +330,23 @@ def main(
         segment=round(frames / SAMPLE_RATE / 1.1, 1),
     )
     plan = Plan(
-        config, songs, 8, frames, batch, steps, rate, 100, 0.999, 2.0, coherent, spread, seed
+        config=config,
+        songs=songs,
+        held_out=8,
+        frames=frames,
+        batch=batch,
+        steps=steps,
+        rate=rate,
+        warm_up=100,
+        average=0.999,
+        clip=2.0,
+        coherent=coherent,
+        spread=spread,
+        effects=effects,
+        seed=seed,
+        minutes=minutes,
     )
-    click.echo(f"Wrote {train(plan, folder, threads, ConsoleProgress())}")
+    click.echo(f"Wrote {train(plan, folder, workers, device, watch)}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ _PATTERNS = (
 )
 
 
-def _line(score: Score, rng: np.random.Generator) -> list[Note]:
+def line(score: Score, rng: np.random.Generator) -> list[Note]:
+    """A bass line over the chords, in one rhythm with a variation every fourth bar."""
     patterns = rng.choice(len(_PATTERNS), size=2, replace=False)
     low = int(rng.integers(28, 33))
     notes: list[Note] = []
@@ -73,7 +74,7 @@ def render(score: Score, rng: np.random.Generator) -> Signal:
     pluck, damping = rng.uniform(0.12, 0.35), rng.uniform(0.8, 2.5)
     tone = rng.uniform(1.3, 1.7) if kind == "finger" else rng.uniform(0.7, 1.1)
     cutoff, sweep, square = rng.uniform(150, 500), rng.uniform(2.0, 6.0), bool(rng.random() < 0.4)
-    for note in _line(score, rng):
+    for note in line(score, rng):
         length = int((note.seconds + 0.08) * dsp.RATE)
         if kind == "synth":
             sound = _synth(note, length, cutoff, sweep, square)

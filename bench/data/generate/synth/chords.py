@@ -124,7 +124,7 @@ def _voicing(score: Score, bar: int, low: int, size: int) -> list[int]:
     return sorted(fit(48 + score.root + score.scale(d), low, low + 12) for d in degrees)
 
 
-def _comp(score: Score, rng: np.random.Generator, name: str) -> list[Note]:
+def comp(score: Score, rng: np.random.Generator, name: str) -> list[Note]:
     """Chords in a rhythm: held, on the beat, off the beat, or strummed."""
     low, size = int(rng.integers(46, 58)), int(rng.choice([3, 4]))
     rhythm = _COMPING[0] if name == "pad" else _COMPING[int(rng.integers(len(_COMPING)))]
@@ -146,7 +146,7 @@ def _comp(score: Score, rng: np.random.Generator, name: str) -> list[Note]:
     return notes
 
 
-def _arpeggio(score: Score, rng: np.random.Generator) -> list[Note]:
+def arpeggio(score: Score, rng: np.random.Generator) -> list[Note]:
     """Broken chords in eighths or sixteenths."""
     low, steps = int(rng.integers(50, 64)), int(rng.choice([1, 2]))
     order = rng.permutation(4) if rng.random() < 0.5 else np.array([0, 1, 2, 3])
@@ -168,9 +168,9 @@ def _layer(score: Score, rng: np.random.Generator, name: str) -> Signal:
     if name == "lead":
         notes = melody(score, rng, 60, 81, busy=float(rng.uniform(0.3, 0.9)))
     elif name == "pluck" or (name in ("electric piano", "piano", "guitar") and rng.random() < 0.3):
-        notes = _arpeggio(score, rng)
+        notes = arpeggio(score, rng)
     else:
-        notes = _comp(score, rng, name)
+        notes = comp(score, rng, name)
     out = np.zeros(int(score.seconds * dsp.RATE))
     decay = 0.3 if name == "pluck" else 0.2
     for note in notes:

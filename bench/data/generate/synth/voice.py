@@ -51,7 +51,8 @@ class Singer:
     glide: float
 
 
-def _singer(rng: np.random.Generator) -> Singer:
+def draw_singer(rng: np.random.Generator) -> Singer:
+    """A singer at random, of either sex."""
     female = rng.random() < 0.5
     low = int(rng.integers(55, 61)) if female else int(rng.integers(43, 50))
     return Singer(
@@ -116,7 +117,8 @@ def _loudness(notes: list[Note], rng: np.random.Generator, length: int) -> Signa
     return dsp.smooth(level, 0.018) * (1 + 0.3 * dsp.smooth(dsp.noise(rng, length), 0.05))
 
 
-def _sing(notes: list[Note], singer: Singer, rng: np.random.Generator, length: int) -> Signal:
+def sing(notes: list[Note], singer: Singer, rng: np.random.Generator, length: int) -> Signal:
+    """One voice ``(n,)`` that sings `notes` on vowels drawn for the line, with consonants."""
     vowels = list(rng.choice(list(_VOWELS), size=4, replace=False))
     source = _glottis(_pitch(notes, singer, rng, length), singer, rng)
     level = _loudness(notes, rng, length)
@@ -150,17 +152,17 @@ def _sing(notes: list[Note], singer: Singer, rng: np.random.Generator, length: i
 def render(score: Score, rng: np.random.Generator) -> Signal:
     """The vocals of a song, stereo ``(2, n)``: a lead, sometimes doubled or with a second voice."""
     length = int(score.seconds * dsp.RATE)
-    singer = _singer(rng)
+    singer = draw_singer(rng)
     notes = melody(score, rng, singer.low, singer.high, busy=float(rng.uniform(0.2, 0.9)))
     notes = [n for n in notes if n.start < score.seconds - 0.3]
-    out = dsp.pan(_sing(notes, singer, rng, length), rng.uniform(-0.15, 0.15))
+    out = dsp.pan(sing(notes, singer, rng, length), rng.uniform(-0.15, 0.15))
     extra = rng.random()
     if extra < 0.25:  # doubled
         for side in (-1.0, 1.0):
-            out += 0.35 * dsp.pan(_sing(notes, singer, rng, length), 0.7 * side)
+            out += 0.35 * dsp.pan(sing(notes, singer, rng, length), 0.7 * side)
     elif extra < 0.45:  # a second voice, a third below
         lower = [Note(n.start, n.seconds, n.pitch - 3 - (n.pitch % 2), n.velocity) for n in notes]
-        out += 0.5 * dsp.pan(_sing(lower, _singer(rng), rng, length), rng.choice([-0.5, 0.5]))
+        out += 0.5 * dsp.pan(sing(lower, draw_singer(rng), rng, length), rng.choice([-0.5, 0.5]))
     if rng.random() < 0.3:
         echo = int(3 * score.sixteenth * dsp.RATE)
         out[:, echo:] += 0.2 * out[::-1, :-echo]

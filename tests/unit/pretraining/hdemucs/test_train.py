@@ -12,7 +12,22 @@ from bench.pretraining.hdemucs.train import Plan, Trainer, frame_error
 from bench.separation.hdemucs import Config
 
 TINY = Config(STEMS, channels=4, depth=5, nfft=2048, dconv_attn=5, dconv_lstm=5, norm_starts=1)
-PLAN = Plan(TINY, 2, 0, 22_050, 1, 4, 1e-3, 2, 0.9, 1.0, 0.5, 4.0, 0)
+PLAN = Plan(
+    config=TINY,
+    songs=2,
+    held_out=0,
+    frames=22_050,
+    batch=1,
+    steps=4,
+    rate=1e-3,
+    warm_up=2,
+    average=0.9,
+    clip=1.0,
+    coherent=0.5,
+    spread=4.0,
+    effects=1.0,
+    seed=0,
+)
 
 
 def test_loss_counts_decibels() -> None:
