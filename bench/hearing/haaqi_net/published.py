@@ -1,9 +1,9 @@
 """The published HAAQI-Net: its head, over any front end.
 
-The model takes the processed signal alone, at 16 kHz. A front end gives twelve layers of 768
-features a patch; they are normalised, summed with learned weights, reduced, joined with the
-audiogram, and scored patch by patch. Parameters carry the names of the original checkpoints, so
-that these load as they are.
+The model takes the processed signal alone, at 16 kHz. A front end gives layers of features a patch
+(twelve of 768 in the original); they are normalised, summed with learned weights, reduced, joined
+with the audiogram, and scored patch by patch. Parameters carry the names of the original
+checkpoints, so that these load as they are.
 
 Source: Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145.
 """
@@ -31,16 +31,27 @@ _HEADS: Final = 16
 
 
 class FrontEnd(nn.Module):
-    """A network that turns a waveform into patches; front ends derive from it."""
+    """A network that turns a waveform into patches; front ends derive from it.
+
+    Attributes:
+        count: layers that it gives, L.
+        features: of a patch in each, F.
+        calibrated: whether the waveform is brought to sound pressure, an RMS of 1.0 for 0 dB SPL;
+            else it goes in as it stands, at full scale 1.0.
+    """
+
+    count: int = LAYERS
+    features: int = FEATURES
+    calibrated: bool = False
 
     def layers(self, waveform: Tensor) -> Tensor:
         """Compute features.
 
         Args:
-            waveform: at 16 kHz, full scale 1.0, ``(B, N)``.
+            waveform: at 16 kHz, ``(B, N)``.
 
         Returns:
-            ``(12, B, patches, 768)``.
+            ``(L, B, patches, F)``.
         """
         raise NotImplementedError
 
@@ -48,8 +59,9 @@ class FrontEnd(nn.Module):
 class HaaqiNet(nn.Module):
     """The published model, a :class:`bench.api.Predictor`.
 
-    The waveform goes in as it stands, at full scale 1.0, as the original reads its files: the level
-    is part of what it was trained on, and `level1` is not used.
+    Into BEATs the waveform goes as it stands, at full scale 1.0, as the original reads its files:
+    the level is part of what it was trained on, and `level1` is not used. A calibrated front end
+    hears sound pressure.
 
     Args:
         front_end: kept as ``beats_model``.
@@ -61,9 +73,11 @@ class HaaqiNet(nn.Module):
     def __init__(self, front_end: FrontEnd) -> None:
         super().__init__()
         self.beats_model = front_end
-        self.layer_norm = nn.Sequential(*(nn.LayerNorm(FEATURES) for _ in range(LAYERS)))
-        self.weights = nn.Parameter(torch.ones(LAYERS))
-        self.linear0 = nn.Linear(FEATURES, _REDUCED)
+        self.layer_norm = nn.Sequential(
+            *(nn.LayerNorm(front_end.features) for _ in range(front_end.count))
+        )
+        self.weights = nn.Parameter(torch.ones(front_end.count))
+        self.linear0 = nn.Linear(front_end.features, _REDUCED)
         self.blstm = nn.LSTM(_REDUCED + _AUDIOGRAM, _HIDDEN, batch_first=True, bidirectional=True)
         self.linear1 = nn.Linear(2 * _HIDDEN, _REDUCED)
         self.dropout = nn.Dropout(0.3)
@@ -74,7 +88,7 @@ class HaaqiNet(nn.Module):
         """Score patches by the head alone.
 
         Args:
-            layers: the front end's ``(12, B, patches, 768)``.
+            layers: the front end's ``(L, B, patches, F)``.
             audiogram: dB HL, ``(B, 8)``.
 
         Returns:
@@ -88,7 +102,7 @@ class HaaqiNet(nn.Module):
         patches = reduced.shape[1]
         joined = torch.cat([reduced, audiogram[:, None].expand(-1, patches, -1)], -1)
         # cuDNN's LSTM refuses to go backward in eval mode.
-        with torch.backends.cudnn.flags(enabled=False):
+        with torch.backends.cudnn.flags(enabled=self.training):
             recurrent, _ = self.blstm(joined)
         # The attention takes time first.
         x = self.dropout(torch.relu(self.linear1(recurrent))).transpose(0, 1)
@@ -104,8 +118,10 @@ class HaaqiNet(nn.Module):
         reference: Tensor | None = None,
         reference_rate: int | None = None,
     ) -> Tensor:
-        """Score as :meth:`bench.api.Predictor.score` says, without `level1` and the reference."""
+        """Score as :meth:`bench.api.Predictor.score` says, without the reference."""
         check_shapes(processed, audiogram, level1)
+        if self.beats_model.calibrated:
+            processed = processed * 10 ** (level1 / 20)[:, None]
         layers = self.beats_model.layers(resample(processed, sample_rate))
         return self.frame_scores(layers, audiogram).mean(-1)
 

@@ -34,7 +34,8 @@ _GRADES: Final = {
     "severe, from 65": (65.0, 80.0),
     "profound, from 80": (80.0, np.inf),
 }
-_AVERAGED: Final = [AUDIOGRAM_FREQUENCIES.index(f) for f in (500, 1000, 2000, 4000)]
+AVERAGED: Final = [AUDIOGRAM_FREQUENCIES.index(f) for f in (500, 1000, 2000, 4000)]
+"""Columns of an audiogram over which a hearing loss is averaged."""
 _CHUNK: Final = 6
 
 
@@ -83,7 +84,7 @@ def predict_shard(predictor: Predictor, shard: Shard) -> Predictions:
     return Predictions(
         truth=shard.haaqi,
         predicted=torch.cat(scores).double().numpy(),
-        average=shard.audiogram[:, _AVERAGED].mean(-1),
+        average=shard.audiogram[:, AVERAGED].mean(-1),
         kind=shard.kind,
     )
 

@@ -151,22 +151,23 @@ def make_shard(split: str, song: int, limit: int | None = None) -> Shard:
     """All labels of a song, or those of the first `limit` ears."""
     unseen_listeners, unseen_degradations = SPLITS[split]
     rng = _generator("song", split, song)
-    stems, mixture = _at_microphones(f"proxy {split} {song}", rng)
+    stems, mixture = at_microphones(f"proxy {split} {song}", rng)
     ears: list[Shard] = []
     for _ in range(_SEGMENTS):
-        material, own = _segment(stems, mixture, rng)
+        material, own = draw_segment(stems, mixture, rng)
         kinds = [draw_degradation(rng, unseen_degradations) for _ in range(_DEGRADATIONS)]
-        remixes = [_leveled(degrade(kind, material, rng), own, material, rng) for kind in kinds]
+        remixes = [leveled(degrade(kind, material, rng), own, material, rng) for kind in kinds]
         for _ in range(_LISTENERS):
             if limit is None or len(ears) < limit:
-                ear = _draw_ear(rng, unseen_listeners)
+                ear = draw_ear(rng, unseen_listeners)
                 ears.append(label_ear(own, remixes, kinds, ear, len(ears)))
     return Shard(
         **{name: np.concatenate([vars(ear)[name] for ear in ears]) for name in vars(ears[0])}
     )
 
 
-def _draw_ear(rng: np.random.Generator, unseen: bool) -> Ear:
+def draw_ear(rng: np.random.Generator, unseen: bool) -> Ear:
+    """One ear of a random listener, amplified four times in five."""
     return Ear(
         index=int(rng.integers(2)),
         audiogram=draw_audiogram(rng, unseen),
@@ -179,7 +180,7 @@ def _generator(*names: object) -> np.random.Generator:
     return np.random.default_rng(derive(0, "proxy labels", *names))
 
 
-def _at_microphones(name: str, rng: np.random.Generator) -> tuple[Array, Array]:
+def at_microphones(name: str, rng: np.random.Generator) -> tuple[Array, Array]:
     """Stems ``(4, 2, n)`` and mixture ``(2, n)`` of a song at a random head position."""
     song = make_song(name, _SONG_SECONDS)
     radius = rng.uniform(0.08, 0.095)
@@ -190,7 +191,7 @@ def _at_microphones(name: str, rng: np.random.Generator) -> tuple[Array, Array]:
     return np.stack([parts[stem] for stem in STEMS]), parts["mixture"]
 
 
-def _segment(stems: Array, mixture: Array, rng: np.random.Generator) -> tuple[Material, Array]:
+def draw_segment(stems: Array, mixture: Array, rng: np.random.Generator) -> tuple[Material, Array]:
     """A segment of a song with requested gains, and its reference remix ``(2, n)``."""
     frames = int(SECONDS * SAMPLE_RATE)
     start = int(rng.integers(mixture.shape[-1] - frames))
@@ -202,7 +203,7 @@ def _segment(stems: Array, mixture: Array, rng: np.random.Generator) -> tuple[Ma
     return material, match_loudness(remix.T, material.mixture.T, SAMPLE_RATE).T
 
 
-def _leveled(remix: Array, reference: Array, material: Material, rng: np.random.Generator) -> Array:
+def leveled(remix: Array, reference: Array, material: Material, rng: np.random.Generator) -> Array:
     """Brought to the mixture's loudness, as a system does, but one in six."""
     if rng.random() > 1 / 6:
         matched: Array = match_loudness(remix.T, material.mixture.T, SAMPLE_RATE).T

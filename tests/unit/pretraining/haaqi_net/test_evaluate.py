@@ -79,7 +79,7 @@ def gains_to(stems: torch.Tensor, decibels: torch.Tensor) -> torch.Tensor:
 def test_following_the_proxy_raises_the_truth(song: int, listener: str) -> None:
     """Gradient steps on the gains of four stems, from wrong ones, by the proxy alone."""
     rng = np.random.default_rng(song)
-    at_mic, _ = labels._at_microphones(f"ascent {song}", rng)
+    at_mic, _ = labels.at_microphones(f"ascent {song}", rng)
     stems = torch.from_numpy(at_mic[:, 0, 44_100 : 44_100 * 5]).float()
     levels = standard_audiograms()[listener]
     level1, audiogram = torch.tensor([85.0]), torch.tensor([levels])
