@@ -85,6 +85,20 @@ class PluginFile:
     required: bool = False
 
 
+@dataclass(frozen=True)
+class FormerName:
+    """A name that a plugin had earlier.
+
+    Attributes:
+        name: that name.
+        options: the values of options by which it meant this plugin, where it is still the name of
+            another; empty where it meant this one always.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, kw_only=True)
 class PluginSpec:
     """What the harness knows of a plugin before it imports it.
@@ -105,6 +119,7 @@ class PluginSpec:
         citation: what to cite.
         files: ``"package.module:function"`` that returns the :class:`PluginFile` s of the plugin,
             called by ``bench doctor``.
+        formerly: names that it had earlier; they are accepted for it, with a note.
     """
 
     kind: ClassVar[str] = ""
@@ -117,6 +132,7 @@ class PluginSpec:
     licence: str = ""
     citation: str = ""
     files: str = ""
+    formerly: tuple[FormerName, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,12 +184,14 @@ class LossSpec(PluginSpec):
         default_place: where it acts unless the expression says ``name@place``: "stems", "remix"
             (before the prescription) or "output" (after it).
         unit: of its values.
+        title: of its prediction in figures; its name where empty.
         predicts: name of a metric, where one minus this loss is a prediction of it.
     """
 
     kind: ClassVar[str] = "loss"
     default_place: str = "stems"
     unit: str = ""
+    title: str = ""
     predicts: str = ""
 
 
@@ -221,7 +239,7 @@ class DatasetSpec(PluginSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class FrontEndSpec(PluginSpec):
-    """A front end of HAAQI-Net: what predicts HAAQI from signals and audiograms.
+    """A predictor of HAAQI from signals and audiograms: HAAQI-Net over a front end, or another.
 
     Its target makes a :class:`Predictor`. Its options have a field ``weights``: ``"bundled"`` or a
     path.

@@ -55,7 +55,7 @@ def register_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def register_front_ends() -> Iterable[FrontEndSpec]:  # type: ignore[empty-body]
-    """Front ends of HAAQI-Net: what predicts HAAQI from signals and audiograms."""
+    """Predictors of HAAQI from signals and audiograms, such as HAAQI-Net over a front end."""
 
 
 @hookspec

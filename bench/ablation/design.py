@@ -35,7 +35,7 @@ class Ablation:
         gains: names of gain strategies.
         prescriptions: names of prescriptions.
         losses: loss expressions, which may hold names of the grid in braces:
-            ``"mse + {alpha}*haaqi-net"``.
+            ``"mse + {alpha}*haaqi-light"``.
         grid: values by name. A name with a dot is an option, ``"training.learning_rate"``; one
             without stands in braces in a loss.
         seeds: each training is done so many times, with the seeds 0, 1, 2, ...

@@ -14,12 +14,13 @@ from itertools import product
 from typing import Any, Final
 
 from bench.ablation.design import Ablation
-from bench.api import Dataset, GainsSpec, LossSpec, SeparatorSpec
+from bench.api import Dataset, GainsSpec, SeparatorSpec
 from bench.errors import BenchError, suggest
 from bench.options import parse_options
 from bench.plugins import KINDS, Plugins
 from bench.runs.plan import PlannedRun
-from bench.spec.loss import EmptyObjectiveError, LossExpression
+from bench.spec.former_names import parse_loss
+from bench.spec.loss import EmptyObjectiveError
 from bench.spec.resolve import baseline_specs, make_run_spec
 from bench.spec.run import RunSpec
 from bench.spec.suite import Suite
@@ -166,10 +167,16 @@ def _applicable(
     ):
         known = _option_names(plugins, section, name)
         sections[section] = {k: v for k, v in sections[section].items() if k in known}
-    losses = [item.spec.name for item in plugins.all(LossSpec)]
-    terms = LossExpression.parse(loss, losses).names if sections["loss"] else ()
-    sections["loss"] = {k: v for k, v in sections["loss"].items() if k.rpartition(".")[0] in terms}
+    sections["loss"] = {
+        k: v for k, v in sections["loss"].items() if _is_of_a_term(k, v, loss, plugins)
+    }
     return sections
+
+
+def _is_of_a_term(key: str, value: str, loss: str, plugins: Plugins) -> bool:
+    """Whether a loss's option is one of a term of the expression, by whatever name."""
+    expression, options = parse_loss(loss, plugins, {key: value})
+    return all(name.rpartition(".")[0] in expression.names for name in options)
 
 
 def _option_names(plugins: Plugins, kind: str, name: str) -> list[str]:

@@ -15,7 +15,8 @@ What others published lies apart, in ``leaderboards/published``: the tables ``pu
 (system, split, metric, part)) and ``published_training`` (one row a (system, name, epoch)).
 
 Each file carries the schema's version under the key ``bench.schema_version`` of its metadata.
-Adding a column keeps the version; renaming, removing or redefining one raises it.
+Adding a column keeps the version; renaming, removing or redefining one raises it, and so does a
+metric or loss that is called otherwise. :mod:`bench.board.versions` reads older ones.
 
 This module imports nothing heavy.
 """
@@ -28,7 +29,7 @@ from typing import TYPE_CHECKING, Final, Literal
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 VERSION_KEY: Final = b"bench.schema_version"
 
 ColumnType = Literal["string", "int64", "float64", "bool", "timestamp"]

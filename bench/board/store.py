@@ -27,6 +27,7 @@ from bench.board.layout import (
     training_folder,
 )
 from bench.board.schema import SCHEMA_VERSION, VERSION_KEY, arrow_schema
+from bench.board.versions import upgraded, was_light
 from bench.errors import BenchError
 from bench.runtime.files import replacing
 
@@ -155,7 +156,7 @@ class Board:
         frames = []
         for name in self._run_ids("training", run_id):
             folder = training_folder(self.path, name)
-            frame = self._read("training", sorted(folder.glob("*.parquet")))
+            frame = self._read("training", sorted(folder.glob("*.parquet")), name)
             frame.insert(0, "run_id", name)
             frames.append(frame)
         return pd.concat(frames, ignore_index=True) if frames else _empty("training")
@@ -187,21 +188,31 @@ class Board:
         frame.insert(0, "run_id", run_id)
         return frame
 
-    def _read(self, table: str, files: Sequence[Path]) -> pd.DataFrame:
-        frame: pd.DataFrame = self._table(table, files).to_pandas()
+    def _read(self, table: str, files: Sequence[Path], run_id: str = "") -> pd.DataFrame:
+        frame: pd.DataFrame = self._table(table, files, run_id).to_pandas()
         return frame
 
-    def _table(self, table: str, files: Sequence[Path]) -> pa.Table:
+    def _table(self, table: str, files: Sequence[Path], run_id: str = "") -> pa.Table:
         tables = []
         for path in files:
             try:
-                tables.append(_read_table(path, table))
+                content, version = _read_table(path, table)
+                light = version >= SCHEMA_VERSION or was_light(self._as_written(run_id))
+                tables.append(upgraded(content, table, version, light=light))
                 self.damaged.pop(path, None)
             except FileNotFoundError:
                 raise
             except (OSError, pa.ArrowException, _UnusableError) as error:
                 self.damaged[path] = " ".join(str(error).split())
         return pa.concat_tables(tables) if tables else arrow_schema(table).empty_table()
+
+    def _as_written(self, run_id: str) -> dict[str, Any]:
+        """A run's row by the names of its own version; empty where it cannot be read."""
+        try:
+            rows = _read_table(run_file(self.path, run_id), "runs")[0].to_pylist()
+        except (OSError, pa.ArrowException, _UnusableError):
+            return {}
+        return dict(rows[0]) if rows else {}
 
 
 class _UnusableError(Exception):
@@ -264,7 +275,8 @@ def _replace(path: Path, table: pa.Table) -> None:
         ) from error
 
 
-def _read_table(path: Path, table: str) -> pa.Table:
+def _read_table(path: Path, table: str) -> tuple[pa.Table, int]:
+    """The content of a file, with the columns of the schema, and the schema's version in it."""
     with pq.ParquetFile(path) as file:
         version = (file.schema_arrow.metadata or {}).get(VERSION_KEY)
         if version is None:
@@ -289,4 +301,4 @@ def _read_table(path: Path, table: str) -> pa.Table:
         else pa.nulls(content.num_rows, field.type)
         for field in schema
     ]
-    return pa.Table.from_arrays(columns, schema=schema)
+    return pa.Table.from_arrays(columns, schema=schema), int(version)

@@ -27,7 +27,7 @@ COMMANDS = {
     "score": "Score a folder of submitted files, or one file beside its reference.",
     "enhance": "Put a song through a system, for one listener.",
     "listener": "Show a listener's audiogram and what NAL-R makes of it.",
-    "proxy": "Train and evaluate HAAQI-Net, the differentiable predictor of HAAQI.",
+    "proxy": "Train and evaluate the proxy: differentiable predictors of HAAQI.",
     "doctor": "Say what works on this machine, what is missing, how to get it.",
 }
 

@@ -22,7 +22,7 @@ _VARIED = {
     "separator": "Separators, as hdemucs,hdemucs-ft.",
     "gains": "Gain strategies, as fixed,cnn.",
     "prescription": "Prescriptions.  [default: the suite's]",
-    "loss": "Losses, as 'mse + {alpha}*haaqi-net'.  [default: the suite's]",
+    "loss": "Losses, as 'mse + {alpha}*haaqi-light'.  [default: the suite's]",
     "suite": "Name, or a TOML file.  [default: demo]",
     "protocol": "Reference: challenge or shared-gains.  [default: the suite's]",
     "split": "Split to score.  [default: the suite's]",
@@ -69,7 +69,7 @@ def command(
 
     \b
     bench ablate --separator hdemucs,hdemucs-ft --gains fixed,cnn,cnn-residual \\
-        --loss "mse + {alpha}*haaqi-net" --grid alpha=0,1,10 --seeds 3
+        --loss "mse + {alpha}*haaqi-light" --grid alpha=0,1,10 --seeds 3
     """
     from bench.cli.printing import print_ablation, print_outcome, print_skipped, warn_of_plugins
     from bench.commands.runs import ablate, plan_ablation

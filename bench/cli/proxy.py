@@ -1,4 +1,4 @@
-"""``bench proxy``: HAAQI-Net against true HAAQI."""
+"""``bench proxy``: Predictors of HAAQI against true HAAQI."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from bench.cli.options import FILE, FOLDER, format_option
-from bench.plugins.front_ends import BUNDLED, DEFAULT_FRONT_END
+from bench.plugins.front_ends import BUNDLED, HAAQI_LIGHT
 
 _workers_option = click.option(
     "--workers", type=click.IntRange(min=0), default=1, show_default=True, help="Processes."
@@ -17,7 +17,7 @@ _workers_option = click.option(
 
 @click.group()
 def command() -> None:
-    """Train and evaluate HAAQI-Net, the differentiable predictor of HAAQI."""
+    """Train and evaluate the proxy: differentiable predictors of HAAQI."""
 
 
 @command.command("train")
@@ -35,7 +35,7 @@ def command() -> None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the first weights.")
 @_workers_option
 def train_command(out: Path, **choices: Any) -> None:
-    """Train the light HAAQI-Net on true HAAQI labels and write its weights to OUT.
+    """Train HAAQI light on true HAAQI labels and write its weights to OUT.
 
     36 labels a song are made first, or taken from --labels as far as they are there.
     """
@@ -51,7 +51,7 @@ def train_command(out: Path, **choices: Any) -> None:
 
 @command.command("evaluate")
 @click.option("--weights", default=BUNDLED, show_default=True, help="'bundled' or a path.")
-@click.option("--front-end", default=DEFAULT_FRONT_END, show_default=True, help="A plugin's name.")
+@click.option("--front-end", default=HAAQI_LIGHT, show_default=True, help="A plugin's name.")
 @click.option("--songs", type=click.IntRange(min=1), default=3, show_default=True, help="A set.")
 @click.option("--labels", type=FOLDER, default=None, help="Keep the test labels in this folder.")
 @click.option("--real", type=FOLDER, default=None, help="Also on this Cadenza dataset.")

@@ -1,4 +1,4 @@
-"""HAAQI-Net against true HAAQI: ``bench proxy train`` and ``bench proxy evaluate``."""
+"""Predictors of HAAQI against true HAAQI: ``bench proxy train`` and ``bench proxy evaluate``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.plugins.front_ends import BUNDLED, DEFAULT_FRONT_END
+from bench.plugins.front_ends import BUNDLED, HAAQI_LIGHT
 from bench.runtime.progress import NO_PROGRESS, Progress
 
 Sections = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -26,7 +26,7 @@ def train_proxy(
     report: Callable[[int, float, float], None] | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> float:
-    """Train the light HAAQI-Net on true HAAQI labels: ``bench proxy train``.
+    """Train HAAQI light on true HAAQI labels: ``bench proxy train``.
 
     36 labels a song are made first, or taken from `labels` as far as they are there.
 
@@ -47,9 +47,9 @@ def train_proxy(
     """
     import torch
 
-    from bench.hearing.haaqi_net.light import LightHaaqiNet
-    from bench.pretraining.haaqi_net.labels import make_labels
-    from bench.pretraining.haaqi_net.train import Settings, fit, load_table
+    from bench.hearing.haaqi_light.model import HaaqiLight
+    from bench.pretraining.predictors.labels import make_labels
+    from bench.pretraining.predictors.train import Settings, fit, load_table
     from bench.runtime.seeds import seeded
 
     counts = {"train": songs, "valid": valid_songs}
@@ -58,7 +58,7 @@ def train_proxy(
         for split, count in counts.items()
     }
     with seeded(seed):
-        model = LightHaaqiNet()
+        model = HaaqiLight()
     tables = {}
     for split, paths in shards.items():
         with progress.stage(f"features, {split}", len(paths)) as step:
@@ -74,7 +74,7 @@ def train_proxy(
 def evaluate_proxy(
     *,
     weights: str = BUNDLED,
-    front_end: str = DEFAULT_FRONT_END,
+    front_end: str = HAAQI_LIGHT,
     songs: int = 3,
     labels: Path | str | None = None,
     real: Path | str | None = None,
@@ -86,7 +86,7 @@ def evaluate_proxy(
 
     Args:
         weights: "bundled", or a path.
-        front_end: name of the front end.
+        front_end: name of the predictor's plugin.
         songs: of each test set.
         labels: folder that keeps the test labels; made anew where None.
         real: root of a Cadenza dataset to test on too.
@@ -98,9 +98,9 @@ def evaluate_proxy(
         Rows of figures by title.
     """
     from bench.plugins.front_ends import load_predictor
-    from bench.pretraining.haaqi_net import evaluate
-    from bench.pretraining.haaqi_net.labels import load_shard, make_labels
-    from bench.pretraining.haaqi_net.real import real_shards
+    from bench.pretraining.predictors import evaluate
+    from bench.pretraining.predictors.labels import load_shard, make_labels
+    from bench.pretraining.predictors.real import real_shards
 
     predictor = load_predictor(front_end, weights)
     sets = {}

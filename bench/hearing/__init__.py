@@ -1,4 +1,4 @@
-"""The science: audiograms, NAL-R, loudness, SDR, calibration, HAAQI and HAAQI-Net.
+"""The science: audiograms, NAL-R, loudness, SDR, calibration, HAAQI and its predictors.
 
 It imports nothing of bench but :mod:`bench.errors`. This module itself imports nothing.
 """

@@ -54,7 +54,7 @@ class Effect:
     """A level of a factor beside its reference level, averaged over all other factors.
 
     Attributes:
-        factor: ``"separator"``, ``"gains"``, ``"weight of haaqi-net"``, ``"learning_rate"``, ...
+        factor: ``"separator"``, ``"gains"``, ``"weight of haaqi-light"``, ``"learning_rate"``, ...
         level: the level, such as ``"cnn-residual"`` or ``"10"``.
         reference: the level that it is compared with.
         mean: of the matched runs of the level.

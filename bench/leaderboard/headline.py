@@ -28,7 +28,7 @@ class Validation:
         proxy: a prediction of it; empty where the log has none.
         ears: of the headline, by ear.
         metric: title of the headline, such as "HAAQI".
-        predictor: title of the metric that predicts it, such as "HAAQI-Net".
+        predictor: title of the metric that predicts it, such as "Proxy".
     """
 
     truth: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import pluggy
@@ -17,6 +18,12 @@ from bench.plugins.registered import Conflict, Failure, Observer, Registered
 log = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=PluginSpec)
+
+
+@cache
+def note_former_name(kind: str, name: str, present: str) -> None:
+    """Say once that a plugin has another name now."""
+    log.warning("the %s '%s' is called '%s' now, and is used by that name", kind, name, present)
 
 
 class Plugins:
@@ -60,6 +67,11 @@ class Plugins:
         found = self._by_kind[kind].get(bare, [])
         if distribution:
             found = [item for item in found if item.distribution == distribution]
+        if not found:
+            present = self.present_name(spec, name)
+            if present != name:
+                note_former_name(kind, name, present)
+                return self.get(spec, present)
         if len(found) == 1:
             return cast("Registered[S]", found[0])
         if found:
@@ -70,6 +82,31 @@ class Plugins:
         if self.failures:
             hint += f" ({len(self.failures)} plugins failed to load: bench plugins list)"
         raise BenchError(f"there is no {kind} '{name}'", hint=hint)
+
+    def names(self, spec: type[S]) -> list[str]:
+        """The names that a kind's plugins have and had, without distributions."""
+        own = [item.spec for item in self.all(spec)]
+        former = (old.name for item in own for old in item.formerly)
+        return sorted({*(item.name for item in own), *former})
+
+    def present_name(
+        self, spec: type[S], name: str, options: Mapping[str, Any] | None = None
+    ) -> str:
+        """The name that a plugin has now, where `name` is one that it had; else `name`.
+
+        Args:
+            spec: the class of the kind's specs.
+            name: or ``distribution/name``.
+            options: all options of the plugin that has the name now.
+        """
+        distribution, _, bare = name.rpartition("/")
+        taken = bare in self._by_kind[spec.kind]
+        for item in self.all(spec):
+            for old in item.spec.formerly:
+                meant = old.options.items() <= (options or {}).items() if old.options else not taken
+                if old.name == bare and meant and distribution in ("", item.distribution):
+                    return f"{distribution}/{item.spec.name}".lstrip("/")
+        return name
 
     def spec_of(self, spec: type[S], name: str) -> S | None:
         """The spec of a plugin that a board names; None where it is not installed here."""

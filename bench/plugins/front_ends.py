@@ -1,4 +1,4 @@
-"""HAAQI-Net by the name of its front end, which is a plugin like any other."""
+"""Predictors of HAAQI by name: HAAQI-Net over a front end, or HAAQI light. They are plugins."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from bench.api import FrontEndSpec, Predictor
 from bench.plugins.catalogue import Plugins
 from bench.plugins.loader import installed
 
-DEFAULT_FRONT_END: Final = "light"
+HAAQI_LIGHT: Final = "haaqi-light"
+"""The predictor that is bundled: the proxy."""
 BUNDLED: Final = "bundled"
 """The weights that come with a front end."""
 
 
 def load_predictor(
-    front_end: str = DEFAULT_FRONT_END, weights: str = BUNDLED, plugins: Plugins | None = None
+    front_end: str = HAAQI_LIGHT, weights: str = BUNDLED, plugins: Plugins | None = None
 ) -> Predictor:
     """A predictor of HAAQI, ready to use.
 
     Args:
-        front_end: name of the front end's plugin.
+        front_end: name of the plugin.
         weights: "bundled", or a path.
         plugins: the installed ones by default.
 

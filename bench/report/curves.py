@@ -53,18 +53,16 @@ def parted_epochs(log: pd.DataFrame, truth: str, proxy: str) -> list[int]:
 
 def _prediction_and_ratio(log: pd.DataFrame, names: Validation, name: str) -> Drawn | None:
     """The paper's first figure; from validation where neither is a term of the loss."""
-    predicted, ratio = _predicting_term(log), _term_in(log, "dB")
-    source = "training" if predicted is not None or ratio is not None else "validation"
-    predictor = names.predictor or "prediction"
-    if source == "training":
-        # The losses are 1 - HAAQI-Net and -SDR.
-        curves = {
-            predictor: None if predicted is None else 1.0 - predicted,
-            "SDR, dB": None if ratio is None else -ratio,
-        }
-    else:
-        curves = {predictor: log.get(names.proxy), "SDR, dB": log.get("valid/sdr/mean")}
-    shown = {title: values for title, values in curves.items() if values is not None}
+    # The losses are 1 - prediction and -SDR.
+    terms = (
+        (_first_term(log, lambda spec: bool(spec.predicts)), "", 1.0),
+        (_first_term(log, lambda spec: spec.unit == "dB"), "SDR, dB", 0.0),
+    )
+    shown = {title or found[0]: best - found[1] for found, title, best in terms if found}
+    source = "training" if shown else "validation"
+    if not shown:
+        curves = {names.predictor: log.get(names.proxy), "SDR, dB": log.get("valid/sdr/mean")}
+        shown = {title: values for title, values in curves.items() if values is not None}
     if not shown:
         return None
     with drawing(rows=len(shown), height=1.7) as (figure, panels):
@@ -123,22 +121,15 @@ def _losses(log: pd.DataFrame, name: str) -> Drawn | None:
     return Drawn(tuple(panels), "The losses, each unweighted, by epoch.")
 
 
-def _predicting_term(log: pd.DataFrame) -> pd.Series | None:
-    """The first loss term, wherever it acts, that predicts a metric."""
-    return _first_term(log, lambda spec: bool(spec.predicts))
-
-
-def _term_in(log: pd.DataFrame, unit: str) -> pd.Series | None:
-    """The first loss term, wherever it acts, of a unit."""
-    return _first_term(log, lambda spec: spec.unit == unit)
-
-
-def _first_term(log: pd.DataFrame, wanted: Callable[[LossSpec], bool]) -> pd.Series | None:
+def _first_term(
+    log: pd.DataFrame, wanted: Callable[[LossSpec], bool]
+) -> tuple[str, pd.Series] | None:
+    """Title and values of the first wanted loss term, wherever it acts."""
     for name in map(str, log):
         kind, _, term = name.partition("/")
         spec = installed().spec_of(LossSpec, term.partition("@")[0]) if kind == "loss" else None
         if spec is not None and wanted(spec):
-            return log[name]
+            return spec.title or spec.name, log[name]
     return None
 
 

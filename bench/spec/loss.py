@@ -1,4 +1,4 @@
-"""Loss expressions such as ``mse + 0.3*sdr + 2*loudness + 10*haaqi-net@output``.
+"""Loss expressions such as ``mse + 0.3*sdr + 2*loudness + 10*haaqi-light@output``.
 
 An expression is a sum of terms ``[weight *] name [@place]``. Weights are numbers not below zero; a
 term of weight 0 is computed and logged, and takes no part in training. ``joint`` stands for
@@ -15,7 +15,7 @@ from typing import Final
 
 from bench.errors import BenchError, suggest
 
-JOINT: Final = "mse + 0.3*sdr + 2*loudness + 10*haaqi-net"
+JOINT: Final = "mse + 0.3*sdr + 2*loudness + 10*haaqi-light"
 """The seed paper's objective."""
 PLACES: Final = ("stems", "remix", "output")
 
@@ -202,7 +202,7 @@ class _Parser:
         return BenchError(
             f"{what} (column {token.column})",
             where=f"loss '{self._text}'",
-            hint=hint or "Write it as mse + 0.3*sdr + 10*haaqi-net@output.",
+            hint=hint or "Write it as mse + 0.3*sdr + 10*haaqi-light@output.",
         )
 
 

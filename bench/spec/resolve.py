@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from bench.api import Dataset, DatasetSpec, GainsSpec, LossSpec, PrescriptionSpec, SeparatorSpec
+from bench.api import Dataset, DatasetSpec, GainsSpec, PrescriptionSpec, SeparatorSpec
 from bench.errors import BenchError, suggest
 from bench.plugins import KINDS, Plugins
-from bench.spec.loss import LossExpression
+from bench.spec.former_names import default_loss, parse_loss, present_metrics
 from bench.spec.run import Choice, RunSpec
 from bench.spec.suite import Suite, check_protocol, parse_training
 
@@ -42,8 +42,7 @@ def make_run_spec(
     data = plugins.get(DatasetSpec, suite.dataset)
     data_options = {**suite.dataset_options, **options.get("dataset", {})}
     trains = sep.spec.trainable or gain.spec.trainable
-    known_losses = [item.spec.name for item in plugins.all(LossSpec)]
-    expression = LossExpression.parse(loss or suite.loss, known_losses)
+    expression, loss_options = parse_loss(loss or suite.loss, plugins, options.get("loss", {}))
     sep_options = sep.options(options.get("separator", {}))
     protocol = protocol or suite.protocol
     check_protocol(protocol, where="--protocol")
@@ -60,15 +59,17 @@ def make_run_spec(
         prescription=Choice(pres.spec.name, pres.options(options.get("prescription", {}))),
         reference_prescription=Choice(of_reference.spec.name, of_reference.options({})),
         default_prescription=Choice(default_pres.spec.name, default_pres.options({})),
-        metrics=_named(plugins, "metric", suite.metrics, options.get("metric", {})),
+        metrics=_named(
+            plugins, "metric", present_metrics(suite.metrics, plugins), options.get("metric", {})
+        ),
         loss=expression,
-        losses=_named(plugins, "loss", expression.names, options.get("loss", {})),
+        losses=_named(plugins, "loss", expression.names, loss_options),
         training=parse_training(options.get("training", {}), suite.training, where="-o"),
         seed=seed,
         trains=trains,
         trained_on=trained_on,
         unranked_reason=_unranked_reason(sep.spec, trained_on, suite, split or suite.split),
-        default_loss=LossExpression.parse(suite.loss, known_losses),
+        default_loss=default_loss(suite.loss, plugins, options.get("loss", {})),
         music=data.spec.music,
         limit=limit,
     )

@@ -40,7 +40,7 @@ def test_its_page_shows_the_boards_rows_and_effects(board: Board) -> None:
     for row in table.rows:
         assert f"| {row.label} | {row.n} | {row.values['haaqi'].mean:.3f} " in page
     effects = main_effects(board, table)
-    assert {e.factor for e in effects} == {"separator", "gains", "weight of haaqi-net"}
+    assert {e.factor for e in effects} == {"separator", "gains", "weight of haaqi-light"}
     for effect in effects:
         mean = effect.comparison.difference.mean
         assert f"| {effect.factor} | {effect.level} | {effect.reference} | {mean:+.3f} " in page

@@ -126,6 +126,6 @@ def test_separation_of_a_long_song(song: Path, monkeypatch: pytest.MonkeyPatch) 
     assert measured("separate", song)["peaks"]["separate"] < 2000
 
 
-@pytest.mark.parametrize("stage", ["render", "haaqi", "haaqi-net", "sdr", "lufs", "clipping"])
+@pytest.mark.parametrize("stage", ["render", "haaqi", "haaqi-light", "sdr", "lufs", "clipping"])
 def test_scoring_of_a_long_song(stage: str, scoring: dict[str, float]) -> None:
     assert scoring[stage] < 1000

@@ -1,29 +1,30 @@
-"""The built-in front end of HAAQI-Net, registered through the public hook."""
+"""The built-in predictor of HAAQI, registered through the public hook."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.api import FrontEndSpec, hookimpl, option
+from bench.api import FormerName, FrontEndSpec, hookimpl, option
 
 
 @dataclass(frozen=True)
-class LightOptions:
-    """Options of ``light``."""
+class HaaqiLightOptions:
+    """Options of ``haaqi-light``."""
 
     weights: str = option("bundled", "'bundled', or a path to what `bench proxy train` wrote")
 
 
 @hookimpl
 def register_front_ends() -> list[FrontEndSpec]:
-    """The built-in front end."""
+    """The built-in predictor."""
     return [
         FrontEndSpec(
-            name="light",
-            target="bench.builtin.front_ends.light:light",
+            name="haaqi-light",
+            target="bench.builtin.front_ends.haaqi_light:haaqi_light",
             summary="a small cochlea in torch that compares the signal with its reference",
-            options=LightOptions,
+            options=HaaqiLightOptions,
             trained_on=("bench-synth",),
-            files="bench.builtin.front_ends.light:files",
+            files="bench.builtin.front_ends.haaqi_light:files",
+            formerly=(FormerName("light"),),
         )
     ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from bench.api import LossSpec, hookimpl, option
+from bench.api import FormerName, LossSpec, hookimpl, option
 
 
 @dataclass(frozen=True)
@@ -14,16 +15,28 @@ class SdrLossOptions:
     scale_invariant: bool = option(True, "SI-SDR; false for plain SDR, which also minds the level")
 
 
+_VARIANT: Final = (
+    "'per-ear': each ear with its own audiogram; 'paper': the seed paper's ear average"
+)
+
+
+@dataclass(frozen=True)
+class HaaqiLightLossOptions:
+    """Options of ``haaqi-light``."""
+
+    weights: str = option("bundled", "'bundled', or a path to what `bench proxy train` wrote")
+    variant: str = option("per-ear", _VARIANT)
+
+
 @dataclass(frozen=True)
 class HaaqiNetLossOptions:
     """Options of ``haaqi-net``."""
 
-    front_end: str = option("light", "'light' (bundled), or 'beats': the published model, a plugin")
-    weights: str = option("bundled", "the predictor's weights: 'bundled' or a path")
-    variant: str = option(
-        "per-ear",
-        "'per-ear': each ear with its own audiogram; 'paper': the seed paper's ear average",
+    front_end: str = option(
+        "haaqi-light", "'beats': the published model, a plugin; 'haaqi-light': the proxy"
     )
+    weights: str = option("bundled", "the predictor's weights: 'bundled' or a path")
+    variant: str = option("per-ear", _VARIANT)
 
 
 @hookimpl
@@ -57,12 +70,25 @@ def register_losses() -> list[LossSpec]:
             citation="Kates and Arehart (2016), IEEE/ACM TASLP 24(2), 354-365",
         ),
         LossSpec(
+            name="haaqi-light",
+            target="bench.builtin.losses.predictor:haaqi_light",
+            summary="one minus the proxy: HAAQI as a small model beside the reference predicts it",
+            options=HaaqiLightLossOptions,
+            default_place="output",
+            predicts="haaqi",
+            title="Proxy",
+            formerly=tuple(
+                FormerName("haaqi-net", {"front_end": name}) for name in ("light", "haaqi-light")
+            ),
+        ),
+        LossSpec(
             name="haaqi-net",
-            target="bench.builtin.losses.haaqi_net:HaaqiNetLoss",
-            summary="one minus HAAQI as HAAQI-Net predicts it, by default the light intrusive one",
+            target="bench.builtin.losses.predictor:haaqi_net",
+            summary="one minus HAAQI as the published HAAQI-Net predicts it, over a front end",
             options=HaaqiNetLossOptions,
             default_place="output",
             predicts="haaqi",
+            title="HAAQI-Net",
             citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",
         ),
     ]

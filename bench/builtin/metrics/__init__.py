@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.api import EARS, STEMS, MetricSpec, hookimpl
+from bench.api import EARS, STEMS, FormerName, MetricSpec, hookimpl
 
 
 @hookimpl
@@ -51,13 +51,13 @@ def register_metrics() -> list[MetricSpec]:
             bounds=(0.0, 1.0),
         ),
         MetricSpec(
-            name="haaqi-net",
-            target="bench.builtin.metrics.haaqi_net:HaaqiNetMetric",
-            summary="HAAQI as HAAQI-Net predicts it, to be read beside the truth",
+            name="haaqi-light",
+            target="bench.builtin.metrics.haaqi_light:HaaqiLightMetric",
+            summary="the proxy: HAAQI as haaqi-light predicts it, to be read beside the truth",
             parts=("mean", *EARS),
-            title="HAAQI-Net",
+            title="Proxy",
             predicts="haaqi",
             bounds=(0.0, 1.0),
-            citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",
+            formerly=(FormerName("haaqi-net"),),
         ),
     ]

@@ -1,7 +1,7 @@
 """Constants, filter coefficients and hearing-loss parameters of the HAAQI model.
 
-Pure functions of numpy arrays, shared by the exact and the differentiable HAAQI and by the light
-HAAQI-Net. Everything here is for 32 channels at 24 kHz. Levels are dB SPL, dB SL or dB HL as named;
+Pure functions of numpy arrays, shared by the exact and the differentiable HAAQI and by HAAQI
+light. Everything here is for 32 channels at 24 kHz. Levels are dB SPL, dB SL or dB HL as named;
 a relative bandwidth is a multiple of the normal ear's equivalent rectangular bandwidth (ERB).
 
 Source: Kates and Arehart (2016), The Hearing-Aid Audio Quality Index (HAAQI), IEEE/ACM TASLP 24(2),
@@ -114,7 +114,7 @@ def erb() -> Floats:
 class Cochlea(Generic[Values]):
     """The effect of a hearing loss on each of the 32 channels; every field is ``(32,)``.
 
-    The light HAAQI-Net has a batch of them in tensors, ``(B, 32, 1)``.
+    HAAQI light has a batch of them in tensors, ``(B, 32, 1)``.
 
     Attributes:
         ohc_attenuation: attenuation by the outer hair cells, dB.

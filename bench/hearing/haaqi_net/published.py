@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.errors import BenchError
-from bench.hearing.haaqi_net import check_shapes
+from bench.hearing.predictor import check_shapes
 
 SAMPLE_RATE: Final = 16_000
 """Hz; the rate of the front end's input."""

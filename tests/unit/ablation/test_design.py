@@ -14,7 +14,7 @@ TOML = """
 suite = "demo"
 separator = ["hdemucs", "hdemucs-ft"]
 gains = "fixed, cnn"
-loss = "mse + {alpha}*haaqi-net"
+loss = "mse + {alpha}*haaqi-light"
 seeds = 2
 [grid]
 alpha = [0, 1.5]
@@ -34,7 +34,7 @@ def test_toml_and_command_line_say_the_same(tmp_path: Path) -> None:
         "suite": "demo",
         "separator": "hdemucs,hdemucs-ft",
         "gains": "fixed,cnn",
-        "loss": "mse + {alpha}*haaqi-net",
+        "loss": "mse + {alpha}*haaqi-light",
         "seeds": "2",
         "grid": parse_assignments(["alpha=0,1.5", "training.learning_rate=0.0001,0.001"], "--grid"),
         "options": parse_assignments(
@@ -45,7 +45,7 @@ def test_toml_and_command_line_say_the_same(tmp_path: Path) -> None:
     assert read == Ablation(
         separators=("hdemucs", "hdemucs-ft"),
         gains=("fixed", "cnn"),
-        losses=("mse + {alpha}*haaqi-net",),
+        losses=("mse + {alpha}*haaqi-light",),
         seeds=2,
         grid={"alpha": ("0", "1.5"), "training.learning_rate": ("0.0001", "0.001")},
         options={

@@ -12,7 +12,7 @@ from bench.errors import BenchError
 from bench.plugins import installed
 from bench.spec.suite import load_suite
 
-LOSS = "mse + 0.3*sdr + 2*loudness + {alpha}*haaqi-net"
+LOSS = "mse + 0.3*sdr + 2*loudness + {alpha}*haaqi-light"
 
 
 def matrix(**changes: Any) -> Matrix:
@@ -40,7 +40,7 @@ def test_the_issues_example() -> None:
     trained = [spec for spec in found.specs if spec.trains]
     assert len({spec.loss for spec in trained}) == 4
     assert {spec.seed for spec in trained} == {0, 1, 2}
-    assert "0*haaqi-net + 2*loudness + mse + 0.3*sdr" in {str(spec.loss) for spec in trained}
+    assert "0*haaqi-light + 2*loudness + mse + 0.3*sdr" in {str(spec.loss) for spec in trained}
 
 
 def test_gains_of_the_mixture_are_nothing_to_try() -> None:

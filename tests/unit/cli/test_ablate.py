@@ -81,7 +81,7 @@ def test_a_plan_imports_nothing_heavy_and_runs_nothing(suite: Path, tmp_path: Pa
     arguments = [
         *("ablate", "--suite", str(suite), "--plan", "--out", str(out)),
         *("--separator", "hdemucs,hdemucs-ft", "--gains", "fixed,cnn"),
-        *("--loss", "mse + {alpha}*haaqi-net", "--grid", "alpha=0,10", "--seeds", "2"),
+        *("--loss", "mse + {alpha}*haaqi-light", "--grid", "alpha=0,10", "--seeds", "2"),
     ]
     code = (
         "import sys\n"
@@ -98,7 +98,7 @@ def test_a_plan_imports_nothing_heavy_and_runs_nothing(suite: Path, tmp_path: Pa
     assert "14 runs, 1 of them baselines; 0 are there already" in done.stdout
     assert "to do: 12 trainings, 120 epochs in all; 56 scores of (scene" in done.stdout
     assert "time: " in done.stdout
-    assert "hdemucs-ft + cnn (10*haaqi-net+mse, seed 1): to do: train 10 epochs" in done.stdout
+    assert "hdemucs-ft + cnn (10*haaqi-light+mse, seed 1): to do: train 10 epochs" in done.stdout
     assert "skipped 3 combinations of hdemucs + fixed: the same run" in done.stdout
     assert not out.exists()
 

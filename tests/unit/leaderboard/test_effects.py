@@ -36,8 +36,8 @@ def spec(separator: str, gains: str, **more: Any) -> str:
 
 def training(alpha: float, seed: int) -> dict[str, Any]:
     return {
-        "loss": f"mse + {alpha}*haaqi-net",
-        "losses": [{"name": "mse", "options": {}}, {"name": "haaqi-net", "options": {}}],
+        "loss": f"mse + {alpha}*haaqi-light",
+        "losses": [{"name": "mse", "options": {}}, {"name": "haaqi-light", "options": {}}],
         "training": {"epochs": 2, "learning_rate": 1e-4},
         "seed": seed,
     }
@@ -103,7 +103,7 @@ def test_the_truth_is_found(found: Found) -> None:
         ("separator", "hdemucs-ft"): 0.04 + 0.006 / 3,
         ("gains", "cnn"): -0.05 + 0.006 / 2,
         ("gains", "cnn-residual"): 0.02 + 0.006 / 2,
-        ("weight of haaqi-net", "10"): 0.01,
+        ("weight of haaqi-light", "10"): 0.01,
     }
     assert set(found) == set(truth)
     for key, effect in found.items():
@@ -118,24 +118,24 @@ def test_the_truth_is_found(found: Found) -> None:
         ("separator", "hdemucs-ft"): 12,
         ("gains", "cnn"): 8,
         ("gains", "cnn-residual"): 8,
-        ("weight of haaqi-net", "10"): 10,
+        ("weight of haaqi-light", "10"): 10,
     }
     assert [e.p for e in found.values()] == holm([e.comparison.p for e in found.values()])
 
 
 def test_a_balanced_effect_is_the_difference_of_marginal_means(board: Board, found: Found) -> None:
-    effect = found["weight of haaqi-net", "10"]
+    effect = found["weight of haaqi-light", "10"]
     runs = board.runs()
-    trained = runs[runs.spec_json.str.contains("haaqi-net")]
+    trained = runs[runs.spec_json.str.contains("haaqi-light")]
     scores = board.scores(trained.run_id, metric="haaqi").merge(trained[["run_id", "spec_json"]])
-    ten = scores.spec_json.str.contains("10\\*haaqi-net")
+    ten = scores.spec_json.str.contains("10\\*haaqi-light")
     assert effect.mean.mean == pytest.approx(scores[ten].value.mean(), rel=1e-12)
     assert effect.reference_mean.mean == pytest.approx(scores[~ten].value.mean(), rel=1e-12)
 
 
 def test_seeds_are_paired_and_told_apart(found: Found) -> None:
     assert found["separator", "mixture"].by_seed == ()
-    weight = dict(found["weight of haaqi-net", "10"].by_seed)
+    weight = dict(found["weight of haaqi-light", "10"].by_seed)
     assert set(weight) == {0, 1}
     # The seed's own 0.002 is in both runs of a match.
     assert weight[1] - weight[0] == pytest.approx(0.0, abs=4e-4)
@@ -152,10 +152,10 @@ def test_the_reference_is_the_baseline_else_the_first(board: Board, found: Found
 def test_a_pair_that_one_run_lacks_is_averaged_over_the_others(tmp_path: Path) -> None:
     board = ablation(tmp_path, seeds=1)
     runs = board.runs()
-    run = runs[runs.label == "hdemucs-ft + cnn, mse + 10*haaqi-net"].iloc[0]
+    run = runs[runs.label == "hdemucs-ft + cnn, mse + 10*haaqi-light"].iloc[0]
     failed = [row for name in LISTENERS for row in pair_rows(0, name, {("haaqi", "mean"): None})]
     board.append_scores(run.run_id, "scene 0", failed)
-    [effect] = [e for e in effects_of(board) if e.factor == "weight of haaqi-net"]
+    [effect] = [e for e in effects_of(board) if e.factor == "weight of haaqi-light"]
     assert effect.comparison.difference.n == SONGS * len(LISTENERS)
     assert effect.comparison.difference.mean == pytest.approx(0.01, abs=5e-4)
 

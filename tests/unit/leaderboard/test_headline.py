@@ -39,10 +39,10 @@ def test_metrics_of_a_run_are_its_suites(text: str | None, metrics: bool) -> Non
 
 
 def test_metrics_of_the_newest_run_come_first_and_only_those_with_scores() -> None:
-    runs = [run("sdr", "lufs", "haaqi"), run("haaqi", "clipping", "haaqi-net")]
-    scored = ["own", "lufs", "sdr", "haaqi", "lufs", "haaqi-net"]
+    runs = [run("sdr", "lufs", "haaqi"), run("haaqi", "clipping", "haaqi-light")]
+    scored = ["own", "lufs", "sdr", "haaqi", "lufs", "haaqi-light"]
     # The newest run's order, then what only the older one has, then what no suite names.
-    assert ordered_metrics(runs, scored) == ["haaqi", "haaqi-net", "sdr", "lufs", "own"]
+    assert ordered_metrics(runs, scored) == ["haaqi", "haaqi-light", "sdr", "lufs", "own"]
     assert ordered_metrics([], ["b", "a", "b"]) == ["b", "a"]
 
 
@@ -70,13 +70,13 @@ def test_ears_are_shown_as_their_metric() -> None:
 def test_validation_has_a_truth_and_what_predicts_it() -> None:
     names = [
         *("loss", "loss/mse", "seconds/valid"),
-        *(f"valid/haaqi-net/{part}" for part in ("left", "mean", "right")),
+        *(f"valid/haaqi-light/{part}" for part in ("left", "mean", "right")),
         *(f"valid/haaqi/{part}" for part in ("left", "mean", "right")),
     ]
     found = validation_of(run("haaqi", "sdr"), names)
-    assert (found.truth, found.proxy) == ("valid/haaqi/mean", "valid/haaqi-net/mean")
+    assert (found.truth, found.proxy) == ("valid/haaqi/mean", "valid/haaqi-light/mean")
     assert found.ears == {"left": "valid/haaqi/left", "right": "valid/haaqi/right"}
-    assert (found.metric, found.predictor) == ("HAAQI", "HAAQI-Net")
+    assert (found.metric, found.predictor) == ("HAAQI", "Proxy")
 
 
 def test_the_headline_is_the_first_metric_of_the_suite_that_was_validated() -> None:

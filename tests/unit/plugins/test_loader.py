@@ -133,6 +133,6 @@ def test_built_ins_come_through_the_hooks() -> None:
         ("loss", "mse"),
         ("metric", "haaqi"),
         ("dataset", "demo"),
-        ("front-end", "light"),
+        ("front-end", "haaqi-light"),
     ]:
         assert plugins.get(KINDS[kind].spec, name).distribution == "bench-hearing"

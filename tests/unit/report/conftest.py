@@ -37,9 +37,9 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Board:
     board.append_scores("revil", HOSTILE_MARKUP, pair_rows(7, "L1", failed, reason=HOSTILE_MARKUP))
     for epoch in range(4):
         row = {"epoch": epoch, "valid/haaqi/left": 0.5, "valid/haaqi/right": 0.6}
-        row |= {"valid/haaqi/mean": 0.5 + 0.1 * (epoch == 2), "valid/haaqi-net/mean": 0.6}
+        row |= {"valid/haaqi/mean": 0.5 + 0.1 * (epoch == 2), "valid/haaqi-light/mean": 0.6}
         if epoch:
-            row |= {"loss": 3.0, "loss/mse": 0.1, "loss/sdr": -4.0, "loss/haaqi-net": 0.3}
+            row |= {"loss": 3.0, "loss/mse": 0.1, "loss/sdr": -4.0, "loss/haaqi-light": 0.3}
         board.append_epoch("revil", row)
     board.write_run(run_row("rfail", "open-unmix", "none", status="failed", failure="it exploded"))
     return board

@@ -10,8 +10,8 @@ from bench.leaderboard.headline import Validation
 from bench.report import curves
 from bench.training.guard import GoodhartGuard
 
-TRUTH, PROXY = "valid/haaqi/mean", "valid/haaqi-net/mean"
-NAMES = Validation(TRUTH, PROXY, {}, "HAAQI", "HAAQI-Net")
+TRUTH, PROXY = "valid/haaqi/mean", "valid/haaqi-light/mean"
+NAMES = Validation(TRUTH, PROXY, {}, "HAAQI", "Proxy")
 
 
 def log_of(**columns: list[float]) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def test_where_the_proxy_and_the_truth_part() -> None:
     assert curves.parted_epochs(log_of(truth=truth, proxy=proxy[::-1]), TRUTH, PROXY) == []
     assert curves.parted_epochs(log_of(truth=truth), TRUTH, PROXY) == []
     [_, together] = curves.training_curves(log, NAMES, "t")[-2:]
-    assert "At epoch 4, 5 HAAQI-Net had risen" in together.caption
+    assert "At epoch 4, 5 Proxy had risen" in together.caption
 
 
 def test_the_guard_and_the_report_agree() -> None:
@@ -54,7 +54,7 @@ def test_losses_are_turned_into_what_they_stand_for(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(
         curves, "_curve", lambda axes, values, number, label="": seen.update({number: values})
     )
-    log = pd.DataFrame({"loss/haaqi-net@output": [0.4, 0.3], "loss/sdr": [-4.0, -5.0]})
+    log = pd.DataFrame({"loss/haaqi-light@output": [0.4, 0.3], "loss/sdr": [-4.0, -5.0]})
     drawn = curves._prediction_and_ratio(log, NAMES, "t")
     assert drawn is not None
     assert seen[0].tolist() == pytest.approx([0.6, 0.7])

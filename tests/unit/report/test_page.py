@@ -117,7 +117,7 @@ def test_the_page_says_what_must_be_known(text: str) -> None:
         "Gains",
         "Where the time went",
         "dataset_fingerprint",
-        "HAAQI-Net and SDR in training",
+        "Proxy and SDR in training",
         "True HAAQI beside its proxy",
         "Grades of hearing loss",
         "Gains beyond the request",
@@ -152,7 +152,7 @@ def test_an_empty_board_has_a_page(tmp_path: Path) -> None:
 def test_a_training_that_has_no_scores_yet_is_shown(tmp_path: Path) -> None:
     board = Board(tmp_path / "b")
     board.write_run(run_row("rrun", "hdemucs-ft", "cnn", status="running"))
-    board.append_epoch("rrun", {"epoch": 0, "valid/sdr/mean": 3.0, "valid/haaqi-net/mean": 0.4})
+    board.append_epoch("rrun", {"epoch": 0, "valid/sdr/mean": 3.0, "valid/haaqi-light/mean": 0.4})
     page = write_report(board, tmp_path / "out", "demo", "valid", "challenge")
     assert "SDR in validation" in Page(page.read_text(encoding="utf-8")).text
 

@@ -21,7 +21,7 @@ PACKAGE = Path(bench.__file__).parent
     "source",
     [
         *("errors.py", "options.py", "api.py", "__init__.py"),
-        *("hearing/haaqi/index.py", "hearing/haaqi_net/weights/light.safetensors"),
+        *("hearing/haaqi/index.py", "hearing/haaqi_light/weights/light.safetensors"),
         *("builtin/metrics/haaqi.py", "builtin/separators/weights.py", "separation/masks.py"),
         *("system/remix.py", "evaluation/worker.py", "training/trainer.py", "spec/run.py"),
         *("data/cadenza.py", "data/audio.py", "plugins/catalogue.py", "runs/execute.py"),

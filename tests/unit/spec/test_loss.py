@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bench.errors import BenchError
 from bench.spec.loss import JOINT, LossExpression, Term, parse_terms
 
-KNOWN = ("mse", "sdr", "loudness", "haaqi", "haaqi-net")
+KNOWN = ("mse", "sdr", "loudness", "haaqi", "haaqi-light")
 
 
 @pytest.mark.parametrize(
@@ -23,18 +23,18 @@ KNOWN = ("mse", "sdr", "loudness", "haaqi", "haaqi-net")
         ("mse+sdr", [Term(1, "mse"), Term(1, "sdr")]),
         ("1*mse", [Term(1, "mse")]),
         ("0.3*sdr + .5 * mse", [Term(0.3, "sdr"), Term(0.5, "mse")]),
-        ("10.*haaqi-net", [Term(10, "haaqi-net")]),
+        ("10.*haaqi-light", [Term(10, "haaqi-light")]),
         ("1e-3*mse + 2E+2*sdr", [Term(0.001, "mse"), Term(200, "sdr")]),
         (
-            "mse@stems + haaqi-net @ output",
-            [Term(1, "mse", "stems"), Term(1, "haaqi-net", "output")],
+            "mse@stems + haaqi-light @ output",
+            [Term(1, "mse", "stems"), Term(1, "haaqi-light", "output")],
         ),
         ("mse@stems + mse@remix", [Term(1, "mse", "stems"), Term(1, "mse", "remix")]),
         ("mse + 0*sdr", [Term(1, "mse"), Term(0, "sdr")]),
         ("my-package/sdr", [Term(1, "my-package/sdr")]),
         (
             "joint",
-            [Term(1, "mse"), Term(0.3, "sdr"), Term(2, "loudness"), Term(10, "haaqi-net")],
+            [Term(1, "mse"), Term(0.3, "sdr"), Term(2, "loudness"), Term(10, "haaqi-light")],
         ),
         (
             "0.5*joint + haaqi",
@@ -42,7 +42,7 @@ KNOWN = ("mse", "sdr", "loudness", "haaqi", "haaqi-net")
                 Term(0.5, "mse"),
                 Term(0.15, "sdr"),
                 Term(1, "loudness"),
-                Term(5, "haaqi-net"),
+                Term(5, "haaqi-light"),
                 Term(1, "haaqi"),
             ],
         ),
@@ -53,7 +53,7 @@ def test_reading(text: str, terms: list[Term]) -> None:
 
 
 def test_joint_is_the_seed_papers_objective() -> None:
-    assert JOINT == "mse + 0.3*sdr + 2*loudness + 10*haaqi-net"
+    assert JOINT == "mse + 0.3*sdr + 2*loudness + 10*haaqi-light"
 
 
 def test_a_plugin_may_be_called_joint() -> None:
@@ -106,7 +106,7 @@ def test_errors_point_at_the_place(text: str, message: str, hint: str) -> None:
         ("sdr+mse", "mse + sdr"),
         ("1.0*mse+ 2.50*sdr", "mse + 2.5*sdr"),
         ("1e-9*mse", "1e-09*mse"),
-        ("joint", "10*haaqi-net + 2*loudness + mse + 0.3*sdr"),
+        ("joint", "10*haaqi-light + 2*loudness + mse + 0.3*sdr"),
         ("haaqi@remix + haaqi@output", "haaqi@output + haaqi@remix"),
     ],
 )

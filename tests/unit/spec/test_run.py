@@ -22,7 +22,7 @@ def run_id(spec: RunSpec) -> str:
 def test_same_run_same_id_however_it_is_written() -> None:
     plain = make(loss="joint")
     spelt = make(
-        loss="mse+0.30*sdr + 2*loudness+10.0*haaqi-net",
+        loss="mse+0.30*sdr + 2*loudness+10.0*haaqi-light",
         options={
             "separator": {"weights": "bundled"},
             "training": {"epochs": str(load_suite("demo").training.epochs)},

@@ -10,8 +10,8 @@ from speechbrain.lobes.models.beats import BEATs
 from torch import Tensor
 
 from bench.errors import BenchError
-from bench.hearing.haaqi_net import BUNDLED
 from bench.hearing.haaqi_net.published import FrontEnd, HaaqiNet, load_checkpoint, read_checkpoint
+from bench.hearing.predictor import BUNDLED
 from bench_beats import BeatsOptions
 
 BEATS_FILE = "BEATs_iter3_plus_AS2M.pt"

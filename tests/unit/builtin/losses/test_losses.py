@@ -112,6 +112,6 @@ def test_a_step_along_the_gradient_makes_the_loss_smaller(name: str) -> None:
 
 def test_the_built_in_losses_are_registered() -> None:
     specs = {spec.name: spec for spec in register_losses()}
-    assert set(specs) == {"mse", "sdr", "loudness", "haaqi", "haaqi-net"}
-    assert specs["haaqi-net"].default_place == specs["haaqi"].default_place == "output"
+    assert set(specs) == {"mse", "sdr", "loudness", "haaqi", "haaqi-light", "haaqi-net"}
+    assert specs["haaqi-light"].default_place == specs["haaqi"].default_place == "output"
     assert specs["mse"].default_place == "stems"

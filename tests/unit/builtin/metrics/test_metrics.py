@@ -287,4 +287,4 @@ def test_scores_are_finite_and_the_specs_parts(metric: object) -> None:
 
 def test_the_built_in_metrics_are_registered() -> None:
     names = [spec.name for spec in register_metrics()]
-    assert names == ["haaqi", "sdr", "lufs", "clipping", "haaqi-net"]
+    assert names == ["haaqi", "sdr", "lufs", "clipping", "haaqi-light"]

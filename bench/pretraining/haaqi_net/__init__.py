@@ -1,1 +1,0 @@
-"""Teaching and testing the light HAAQI-Net: degraded music, true labels, training, figures."""

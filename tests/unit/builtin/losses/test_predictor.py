@@ -1,0 +1,53 @@
+"""Predictors as losses."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.api import LossInput
+from bench.builtin.losses.predictor import haaqi_light
+from bench.errors import BenchError
+from bench.hearing.haaqi_light.model import load_haaqi_light
+from tests.helpers.chords import RATE, SLOPING, chords, row
+
+
+def options(variant: str = "per-ear") -> SimpleNamespace:
+    return SimpleNamespace(variant=variant, weights="bundled")
+
+
+def data(estimate: Tensor, reference: Tensor, audiograms: Tensor, place: str) -> LossInput:
+    return LossInput(estimate, reference, audiograms, torch.full((1, 2), 85.0), RATE, place)
+
+
+def test_the_loss_scores_each_ear_with_its_own_audiogram() -> None:
+    loss, model = haaqi_light(options()), load_haaqi_light()
+    clean = torch.stack([row(chords(1.0, s))[0] for s in (0, 1)])[None]
+    heard = clean.clamp(-0.1, 0.1)
+    audiograms = torch.tensor([[SLOPING, (0.0,) * 8]])
+    ears = model.score(heard[0], audiograms[0], torch.full((2,), 85.0), RATE, clean[0])
+    value = loss(data(heard, clean, audiograms, "output"))
+    assert float(value) == pytest.approx(1 - float(ears.mean()), abs=1e-5)
+    other = loss(data(heard, clean, audiograms.flip(1), "output"))
+    assert abs(float(other) - float(value)) > 1e-4
+
+
+def test_the_papers_variant_averages_channels_and_audiograms() -> None:
+    loss, model = haaqi_light(options("paper")), load_haaqi_light()
+    stems = torch.stack([row(chords(1.0, s))[0] for s in range(8)]).reshape(1, 4, 2, -1)
+    heard = stems.clamp(-0.1, 0.1)
+    audiograms = torch.tensor([[SLOPING, (10.0,) * 8]])
+    mono, clean = heard.mean(2)[0], stems.mean(2)[0]
+    expected = model.score(
+        mono, audiograms.mean(1).expand(4, -1), torch.full((4,), 85.0), RATE, clean
+    )
+    value = loss(data(heard, stems, audiograms, "stems"))
+    assert float(value) == pytest.approx(1 - float(expected.mean()), abs=1e-5)
+
+
+def test_an_unknown_variant_is_an_error() -> None:
+    with pytest.raises(BenchError, match="per-ear"):
+        haaqi_light(options("per-eer"))
