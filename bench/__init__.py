@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from bench.commands.data import describe_data, make_demo, prepare_data, validate_data
     from bench.commands.doctor import doctor
+    from bench.commands.inventory import list_runs, list_suites, show_run
     from bench.commands.listening import import_ratings, listen, make_listening_test
     from bench.commands.plugins import check_plugin, list_plugins, new_plugin, show_plugin
     from bench.commands.proxy import evaluate_proxy, train_proxy
@@ -62,6 +63,8 @@ _HOMES = {
     "import_ratings": "bench.commands.listening",
     "installed": "bench.plugins",
     "list_plugins": "bench.commands.plugins",
+    "list_runs": "bench.commands.inventory",
+    "list_suites": "bench.commands.inventory",
     "listen": "bench.commands.listening",
     "main_effects": "bench.leaderboard.effects",
     "make_demo": "bench.commands.data",
@@ -80,6 +83,7 @@ _HOMES = {
     "score": "bench.commands.songs",
     "score_folder": "bench.commands.submissions",
     "show_plugin": "bench.commands.plugins",
+    "show_run": "bench.commands.inventory",
     "submit": "bench.commands.submissions",
     "train_proxy": "bench.commands.proxy",
     "validate_data": "bench.commands.data",
@@ -106,6 +110,8 @@ __all__ = [
     "import_ratings",
     "installed",
     "list_plugins",
+    "list_runs",
+    "list_suites",
     "listen",
     "main_effects",
     "make_demo",
@@ -124,6 +130,7 @@ __all__ = [
     "score",
     "score_folder",
     "show_plugin",
+    "show_run",
     "submit",
     "train_proxy",
     "validate_data",

@@ -110,6 +110,7 @@ SCORES: Final = (
         required=True,
     ),
     Column("reason", "string", "why there is no value; empty where ok"),
+    Column("traceback", "string", "where in the code it failed; null where it did not"),
     Column("seconds", "float64", "time that the metric took for this pair", "s"),
 )
 

@@ -15,6 +15,9 @@ COMMANDS = {
     "run": "Train a system, score it beside the baselines, show the leaderboard.",
     "plan": "Say what a run would do, and what of it is there already.",
     "ablate": "Run every combination of lists and a grid; say what each part brought.",
+    "runs": "List the runs of a board.",
+    "show": "Show all that a board keeps of a run, its failures too.",
+    "suites": "List the suites: data, protocol, metrics and baselines.",
     "compare": "Show two runs in full: by metric, part, ear and hearing loss.",
     "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
     "power": "Say how many songs and listeners it takes to see a difference.",
@@ -62,7 +65,7 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bench")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--debug", is_flag=True, help="Stop at the first error, with its traceback.")
 def group(debug: bool) -> None:
     """Train and benchmark music enhancement for people with hearing aids.
 

@@ -10,6 +10,7 @@ import click
 from bench.cli.options import (
     FILE,
     baselines_option,
+    debugging,
     format_option,
     group,
     option_option,
@@ -85,7 +86,8 @@ def command(
     from bench.runtime.console import ConsoleProgress
 
     warn_of_plugins()
-    result = ablate(file, report=report, progress=ConsoleProgress(), **how, **values)
+    how |= {"report": report, "strict": debugging(), "progress": ConsoleProgress()}
+    result = ablate(file, **how, **values)
     print_skipped(result.skipped)
     show(result.leaderboard, format, [] if format == "csv" else [effects_section(result.effects)])
     print_outcome(result)

@@ -65,6 +65,11 @@ def names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
+def debugging() -> bool:
+    """Whether ``bench --debug`` was asked for."""
+    return bool(click.get_current_context().find_root().params.get("debug"))
+
+
 def option_option(help: str, metavar: str = "SECTION.NAME=VALUE") -> Option[Any]:
     """``-o``, which may be repeated."""
     return click.option(
@@ -114,7 +119,18 @@ limit_option = click.option(
     help="Score only so many pairs, spread evenly.  [default: all]",
 )
 
-board_options = group(suite_option, split_option, protocol_option, out_option)
+where_option = click.option(
+    "--where",
+    multiple=True,
+    metavar="COLUMN=PATTERN",
+    help="Only runs like that, as separator=hdemucs* or status!=done; may be repeated.",
+)
+_view_options = (
+    click.option("--suite", default="", help="Name, or a TOML file.  [default: the board's]"),
+    click.option("--split", default="", help="Split.  [default: the board's]"),
+    click.option("--protocol", default="", help="Reference protocol.  [default: the board's]"),
+)
+board_options = group(*_view_options, out_option)
 """Which rows of which board."""
 
 run_options = group(
@@ -147,7 +163,9 @@ system_options = group(
     click.option(
         "--prescription", default="", help="Prescription, without --run.  [default: the suite's]"
     ),
-    suite_option,
+    click.option(
+        "--suite", default="", help="Name, or a TOML file.  [default: the run's, or demo]"
+    ),
     option_option("An option of a plugin or dataset, as separator.weights=PATH."),
     out_option,
 )
@@ -177,9 +195,7 @@ listener_options = group(
 """Who listens."""
 
 excerpt_options = group(
-    suite_option,
-    split_option,
-    protocol_option,
+    *_view_options,
     click.option(
         "--scenes",
         default="",

@@ -8,29 +8,13 @@ from typing import Any
 
 import click
 
-from bench.cli.options import (
-    FOLDER,
-    format_option,
-    names,
-    protocol_option,
-    split_option,
-    suite_option,
-)
+from bench.cli.options import board_options, format_option, names
 from bench.errors import BenchError
 from bench.spec.defaults import DEFAULT_LISTENERS, DEFAULT_POWER
 
 
 @click.command()
-@suite_option
-@split_option
-@protocol_option
-@click.option(
-    "--from",
-    "out",
-    type=FOLDER,
-    default=None,
-    help="Folder of the board.  [default: leaderboards/SUITE]",
-)
+@board_options
 @click.option("--baseline", default="", help="Row to compare with.  [default: the suite's]")
 @click.option("--detect", default=0.01, show_default=True, help="The true difference.")
 @click.option(

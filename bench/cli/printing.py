@@ -48,16 +48,28 @@ def print_outcome(result: RunResult) -> None:
     """Name cautions, what failed, the report and the board, on standard error."""
     print_cautions(result.runs)
     for run in result.runs:
-        if run.run_id in result.outcome.stopped:
-            reason = result.outcome.stopped[run.run_id]
-            click.echo(f"failed: {run.spec.label}: {reason}", err=True)
-        elif result.outcome.failed_pairs.get(run.run_id):
-            count = result.outcome.failed_pairs[run.run_id]
-            click.echo(f"failed: {run.spec.label}: {count} pairs, see the report", err=True)
+        _print_failure(run, result)
     if result.report is not None:
         click.echo(f"Report: {result.report}", err=True)
     click.echo(f"Board:  {result.board.path}", err=True)
     sys.stdout.flush()
+
+
+def _print_failure(run: PlannedRun, result: RunResult) -> None:
+    """Say why a run stopped, or why pairs of it failed, and where the traceback is."""
+    from bench.board.failures import failure_words
+
+    outcome = result.outcome
+    failures = outcome.failures.get(run.run_id, ())
+    if run.run_id in outcome.stopped:
+        click.echo(f"failed: {run.spec.label}: {outcome.stopped[run.run_id]}", err=True)
+    elif outcome.failed_pairs.get(run.run_id):
+        click.echo(f"failed: {run.spec.label}:", err=True)
+        for line in failure_words(failures):
+            click.echo(f"  {line}", err=True)
+    if any(one.traceback for one in failures):
+        there = f" --out {result.board.path}"
+        click.echo(f"  Traceback: bench show {run.run_id} --failures{there}", err=True)
 
 
 def print_cautions(runs: Sequence[PlannedRun]) -> None:

@@ -6,7 +6,13 @@ from typing import Any
 
 import click
 
-from bench.cli.options import format_option, report_option, run_options, workers_option
+from bench.cli.options import (
+    debugging,
+    format_option,
+    report_option,
+    run_options,
+    workers_option,
+)
 
 
 @click.command()
@@ -27,7 +33,7 @@ def command(format: str, profile: bool, **choices: Any) -> int:
     from bench.runtime.console import ConsoleProgress
 
     warn_of_plugins()
-    result = run(profile=profile, progress=ConsoleProgress(), **choices)
+    result = run(profile=profile, strict=debugging(), progress=ConsoleProgress(), **choices)
     show(result.leaderboard, format)
     if profile:
         print_profile(result)

@@ -11,13 +11,16 @@ import click
 
 from bench.cli.options import (
     FILE,
-    board_options,
     chosen_listener,
     format_option,
     limit_option,
     listener_options,
     names,
     option_option,
+    out_option,
+    protocol_option,
+    split_option,
+    suite_option,
     workers_option,
 )
 from bench.errors import BenchError
@@ -51,7 +54,10 @@ _MOST = 20
     help="Of a folder: what its system was trained on, by commas; else it is not ranked.",
     callback=lambda context, parameter, text: names(text),
 )
-@board_options
+@suite_option
+@split_option
+@protocol_option
+@out_option
 @click.option("--prescription", default="", help="Of the reference.  [default: the suite's]")
 @limit_option
 @workers_option

@@ -41,5 +41,5 @@ def command(folder: Path, run: str, suite: str, **choices: Any) -> int:
         click.echo(f"failed: {failure}", err=True)
     if not done.failed:
         click.echo(f"{done.label}: {done.folder}")
-        click.echo(f"Score it: bench score {done.folder} --suite {suite} --name NAME")
+        click.echo(f"Score it: bench score {done.folder} --suite {suite or done.suite} --name NAME")
     return 1 if done.failed else 0

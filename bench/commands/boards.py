@@ -30,23 +30,79 @@ def board_folder(out: Path | str | None, suite: str) -> Path:
 
 
 def existing_board(
-    suite: str | Path, split: str, protocol: str, out: Path | str | None
+    suite: str | Path, split: str, protocol: str, out: Path | str | None, *, known: bool = False
 ) -> tuple[Board, Suite, str, str]:
-    """The board of a suite, the suite, and the split and protocol to show.
+    """The board that is shown, its suite, and the split and protocol to show.
+
+    What is not named is taken from the board; where it holds several, the suite's own count if the
+    suite was named.
+
+    Args:
+        suite: a suite that bench has, or the path of a TOML file; empty for the board's.
+        split: empty for the board's.
+        protocol: empty for the board's.
+        out: folder of the board, or one above or below it; by default that of the suite.
+        known: whether the suite's file is needed, as for its data.
 
     Raises:
-        BenchError: there is no such suite, protocol or board.
+        BenchError: there is no such suite, protocol or board, or the board has no such runs, or
+            several.
     """
-    from bench.board.store import Board
-    from bench.spec.suite import check_protocol, load_suite
+    from bench.board.find import View, choose_view, views_of
+    from bench.spec.suite import check_protocol
 
-    loaded = load_suite(str(suite))
-    board = Board(board_folder(out, loaded.name))
-    if not board.path.is_dir():
-        hint = f"Make one: bench run --suite {suite}"
-        raise BenchError("there is no board here", where=str(board.path), hint=hint)
-    check_protocol(protocol or loaded.protocol, where="--protocol")
-    return board, loaded, split or loaded.split, protocol or loaded.protocol
+    if protocol:
+        check_protocol(protocol, where="--protocol")
+    named = _suite_of(suite) if suite else None
+    board = open_board(out, suite)
+    preferred = View(named.name, named.split, named.protocol) if named else View("", "", "")
+    wanted = View(preferred.suite, split, protocol)
+    view = choose_view(views_of(board), wanted, preferred, str(board.path))
+    loaded = named or _suite_of(view.suite, bare=not known)
+    return board, loaded, view.split, view.protocol
+
+
+def open_board(out: Path | str | None, suite: str | Path = "") -> Board:
+    """The board that a folder is, lies in or holds; by default that of the suite.
+
+    Raises:
+        BenchError: there is none, or there are several below the folder.
+    """
+    from bench.board.find import find_board
+    from bench.board.store import Board
+
+    return Board(find_board(_place_of(out, _suite_of(suite) if suite else None)))
+
+
+def board_of_run(run: str, suite: str | Path, out: Path | str | None) -> tuple[Board, Suite]:
+    """The board that has a run, and the run's suite unless another is named.
+
+    Raises:
+        BenchError: there is no such board, run or suite.
+    """
+    from bench.runs.restore import row_of
+
+    board = open_board(out, suite)
+    return board, _suite_of(suite or str(row_of(board, run)["suite"]))
+
+
+def _place_of(out: Path | str | None, suite: Suite | None) -> Path:
+    """The folder in which a board is looked for."""
+    from bench.board.find import is_board
+
+    if out is not None or suite is not None:
+        return board_folder(out, suite.name if suite else "")
+    default = board_folder(None, DEFAULT_SUITE)
+    return default if is_board(default) or not default.parent.is_dir() else default.parent
+
+
+def _suite_of(name: str | Path, *, bare: bool = False) -> Suite:
+    """A suite; with `bare` one without data and baseline where bench has none of that name."""
+    from bench.spec.suite import load_suite, suite_names, unknown_suite
+
+    if bare and str(name) not in suite_names():
+        return unknown_suite(str(name))
+    return load_suite(str(name))
 
 
 def suite_leaderboard(
@@ -81,7 +137,7 @@ class BoardView:
 def read_leaderboard(
     out: Path | str | None = None,
     *,
-    suite: str | Path = DEFAULT_SUITE,
+    suite: str | Path = "",
     split: str = "",
     protocol: str = "",
     baseline: str = "",
@@ -89,10 +145,10 @@ def read_leaderboard(
     """The rows of a board that may be compared, best first.
 
     Args:
-        out: folder of the board, ``leaderboards/SUITE`` by default.
-        suite: its name, or the path of a TOML file.
-        split: the suite's by default.
-        protocol: the suite's by default.
+        out: folder of the board, or one above or below it; ``leaderboards/SUITE`` by default.
+        suite: its name, or the path of a TOML file; the board's by default.
+        split: the board's by default.
+        protocol: the board's by default.
         baseline: row that the others are compared with, the suite's by default.
 
     Raises:
@@ -105,7 +161,7 @@ def read_leaderboard(
 def view_board(
     out: Path | str | None = None,
     *,
-    suite: str | Path = DEFAULT_SUITE,
+    suite: str | Path = "",
     split: str = "",
     protocol: str = "",
     baseline: str = "",
@@ -115,10 +171,10 @@ def view_board(
     """A leaderboard, what each part brought, and what others published: ``bench leaderboard``.
 
     Args:
-        out: folder of the board, ``leaderboards/SUITE`` by default.
-        suite: its name, or the path of a TOML file.
-        split: the suite's by default.
-        protocol: the suite's by default.
+        out: folder of the board, or one above or below it; ``leaderboards/SUITE`` by default.
+        suite: its name, or the path of a TOML file; the board's by default.
+        split: the board's by default.
+        protocol: the board's by default.
         baseline: row that the others are compared with, the suite's by default.
         effects: say what each part of the systems brought.
         published: show what others published; it needs no board.
@@ -149,7 +205,7 @@ def compare(
     b: str,
     out: Path | str | None = None,
     *,
-    suite: str | Path = DEFAULT_SUITE,
+    suite: str | Path = "",
     split: str = "",
     protocol: str = "",
 ) -> PairOfRuns:
@@ -158,10 +214,10 @@ def compare(
     Args:
         a: id or label of a run.
         b: of another.
-        out: folder of the board, ``leaderboards/SUITE`` by default.
-        suite: its name, or the path of a TOML file.
-        split: the suite's by default.
-        protocol: the suite's by default.
+        out: folder of the board, or one above or below it; ``leaderboards/SUITE`` by default.
+        suite: its name, or the path of a TOML file; the board's by default.
+        split: the board's by default.
+        protocol: the board's by default.
 
     Raises:
         BenchError: there is no such suite, protocol, board or run.
@@ -186,18 +242,16 @@ def compare_boards(a: Path | str, b: Path | str) -> BoardDifference:
         BenchError: there is no board in one of the folders.
     """
     from bench.board.compare import difference_of
+    from bench.board.find import find_board
     from bench.board.store import Board
 
-    for folder in (a, b):
-        if not (Path(folder) / "runs").is_dir():
-            raise BenchError("there is no board here", where=str(folder))
-    return difference_of(Board(a), Board(b))
+    return difference_of(Board(find_board(Path(a))), Board(find_board(Path(b))))
 
 
 def power(
     out: Path | str | None = None,
     *,
-    suite: str | Path = DEFAULT_SUITE,
+    suite: str | Path = "",
     split: str = "",
     protocol: str = "",
     baseline: str = "",
@@ -210,10 +264,10 @@ def power(
     The standard deviations are those of each row's paired difference to the baseline.
 
     Args:
-        out: folder of the board, ``leaderboards/SUITE`` by default.
-        suite: its name, or the path of a TOML file.
-        split: the suite's by default.
-        protocol: the suite's by default.
+        out: folder of the board, or one above or below it; ``leaderboards/SUITE`` by default.
+        suite: its name, or the path of a TOML file; the board's by default.
+        split: the board's by default.
+        protocol: the board's by default.
         baseline: row that the others are compared with, the suite's by default.
         detect: the true difference, in the unit of the first column.
         share: of studies that are to see it, 0 to 1.
@@ -240,18 +294,18 @@ def write_report(
     out: Path | str | None = None,
     *,
     to: Path | str | None = None,
-    suite: str | Path = DEFAULT_SUITE,
+    suite: str | Path = "",
     split: str = "",
     protocol: str = "",
 ) -> Path:
     """Write a board's report, and return its page: ``bench report``.
 
     Args:
-        out: folder of the board, ``leaderboards/SUITE`` by default.
+        out: folder of the board, or one above or below it; ``leaderboards/SUITE`` by default.
         to: folder of the report, ``report/`` in the board by default.
-        suite: its name, or the path of a TOML file.
-        split: the suite's by default.
-        protocol: the suite's by default.
+        suite: its name, or the path of a TOML file; the board's by default.
+        split: the board's by default.
+        protocol: the board's by default.
 
     Raises:
         BenchError: there is no such suite, protocol or board, or the report cannot be written.

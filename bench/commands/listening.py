@@ -14,7 +14,6 @@ from bench.errors import BenchError
 from bench.listening import ANCHORS
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import OptionValue, options_by_section
-from bench.spec.defaults import DEFAULT_SUITE
 
 if TYPE_CHECKING:
     from bench.board.store import Board
@@ -36,7 +35,7 @@ class ListeningTest:
 def listen(
     out: Path | str | None = None,
     *,
-    suite: str | Path = DEFAULT_SUITE,
+    suite: str | Path = "",
     split: str = "",
     protocol: str = "",
     scenes: Sequence[str] = (),
@@ -52,9 +51,9 @@ def listen(
 
     Args:
         out: folder of the board, ``leaderboards/SUITE`` by default.
-        suite: its name, or the path of a TOML file.
-        split: the suite's by default.
-        protocol: the suite's by default.
+        suite: its name, or the path of a TOML file; the board's by default.
+        split: the board's by default.
+        protocol: the board's by default.
         scenes: ids; by default the one on which the systems differ most.
         listeners: ids; by default the first of each scene.
         runs: ids or labels; by default all of the board.
@@ -84,7 +83,7 @@ def make_listening_test(
     to: Path | str,
     out: Path | str | None = None,
     *,
-    suite: str | Path = DEFAULT_SUITE,
+    suite: str | Path = "",
     split: str = "",
     protocol: str = "",
     scenes: Sequence[str] = (),
@@ -178,7 +177,7 @@ def _rendered(
     from bench.plugins import installed
 
     plugins = installed()
-    board, loaded, split, protocol = existing_board(suite, split, protocol, out)
+    board, loaded, split, protocol = existing_board(suite, split, protocol, out, known=True)
     own = options_by_section(options)
     found = choose_runs(board, tuple(runs), loaded, split, protocol, plugins, own)
     chosen = choose(board, found, list(scenes), list(listeners), plugins)

@@ -78,6 +78,7 @@ def run(
     fresh: bool = False,
     profile: bool = False,
     report: bool = False,
+    strict: bool = False,
     progress: Progress = NO_PROGRESS,
     **choices: Unpack[Choices],
 ) -> RunResult:
@@ -93,6 +94,7 @@ def run(
         fresh: forget what the board has of these runs.
         profile: keep the seconds of each stage of scoring.
         report: write the board's report.
+        strict: raise the first failure of a scene, in place of a failed row: ``bench --debug``.
         progress: notified of how far it is, as ``bench.runtime.console.ConsoleProgress()``.
         **choices: see :class:`Choices`.
 
@@ -117,6 +119,7 @@ def run(
         workers=workers,
         fresh=fresh,
         profile=profile,
+        strict=strict,
         progress=progress,
     )
     table = suite_leaderboard(board, suite, spec.split, spec.protocol)
@@ -160,6 +163,7 @@ def ablate(
     baselines: bool = True,
     workers: int = 0,
     report: bool = False,
+    strict: bool = False,
     progress: Progress = NO_PROGRESS,
     **values: Any,
 ) -> RunResult:
@@ -173,6 +177,7 @@ def ablate(
         baselines: whether the suite's baselines are scored beside.
         workers: as of :func:`run`.
         report: write the board's report.
+        strict: as of :func:`run`.
         progress: notified of how far it is.
         **values: what varies, before what the ablation says: ``separator="a,b"`` or
             ``["a", "b"]``, ``gains``, ``prescription``, ``loss``, ``grid={"alpha": [0, 1]}``,
@@ -187,7 +192,9 @@ def ablate(
 
     plugins, suite, matrix, dataset, runs = _matrix(ablation, values, baselines)
     board = Board(board_folder(out, suite.name))
-    outcome = execute_all(runs, board, plugins, dataset, workers=workers, progress=progress)
+    outcome = execute_all(
+        runs, board, plugins, dataset, workers=workers, strict=strict, progress=progress
+    )
     spec = runs[0].spec
     table = suite_leaderboard(board, suite, spec.split, spec.protocol)
     page = _report(board, suite, table) if report else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from bench.commands.boards import existing_board
+from bench.commands.boards import board_of_run
 from bench.errors import BenchError, suggest
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import Choices, options_by_section, resolve
@@ -218,7 +218,7 @@ def _system(
 
     notes: list[str] = []
     if run:
-        board, suite, _, _ = existing_board(choices.get("suite", DEFAULT_SUITE), "", "", out)
+        board, suite = board_of_run(run, choices.get("suite") or "", out)
         options = options_by_section(choices.get("options") or {})
         stored = stored_run(board, run, suite, installed(), options)
         spec, system = stored.spec, stored.system(installed())

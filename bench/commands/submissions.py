@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from bench.commands.boards import board_folder, existing_board, suite_leaderboard
+from bench.commands.boards import board_folder, board_of_run, suite_leaderboard
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import Choices, options_by_section, resolve
-from bench.spec.defaults import CLEAN_SEPARATOR, DEFAULT_SUITE, READY_SEPARATOR
+from bench.spec.defaults import CLEAN_SEPARATOR, READY_SEPARATOR
 
 if TYPE_CHECKING:
     from bench.board.store import Board
@@ -26,12 +26,14 @@ class Submission:
     Attributes:
         folder: that holds ``enhanced_signals``.
         label: of the system.
+        suite: whose scenes it was given.
         failed: what could not be written, with the reason.
         notes: what is to be known of the system.
     """
 
     folder: Path
     label: str
+    suite: str
     failed: Sequence[str]
     notes: Sequence[str] = ()
 
@@ -85,7 +87,9 @@ def submit(
     dataset = open_dataset(stored.spec, plugins)
     failed = write(stored, Path(folder), plugins, dataset, workers=workers, progress=progress)
     caution = stored.caution(plugins) if stored.spec.caution else ""
-    return Submission(Path(folder), stored.label, failed, (caution,) if caution else ())
+    return Submission(
+        Path(folder), stored.label, stored.spec.suite, failed, (caution,) if caution else ()
+    )
 
 
 def score_folder(
@@ -143,7 +147,7 @@ def _stored(run: str, out: Path | str | None, choices: Choices) -> tuple[Plugins
 
     if run:
         plugins = installed()
-        board, suite, _, _ = existing_board(choices.get("suite", DEFAULT_SUITE), "", "", out)
+        board, suite = board_of_run(run, choices.get("suite") or "", out)
         options = options_by_section(choices.get("options") or {})
         stored = stored_run(board, run, suite, plugins, options)
         limit = choices.get("limit") or stored.spec.limit

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from functools import partial
+from typing import Final
 
 from bench.api import Scene
+from bench.board.failures import kind_of
+from bench.board.schema import TIME_METRIC
 from bench.board.store import Board
 from bench.evaluation import worker
-from bench.evaluation.scoring import Row, reason_of
+from bench.evaluation.scoring import Row
 from bench.evaluation.worker import Evaluator, RunToScore, SceneJob
 from bench.plugins import Plugins
+from bench.runtime.causes import cause_of
 from bench.runtime.executors import WorkerDiedError, run_jobs
 from bench.runtime.memory import recycle
 from bench.runtime.progress import NO_PROGRESS, Progress
+
+FIRST: Final = 3
+"""Scenes of a run that must all fail alike for it to be stopped."""
 
 Pairs = Mapping[str, Sequence[str]]
 """Run id -> listeners of one scene that the run is to be scored for."""
@@ -57,9 +65,12 @@ def evaluate_runs(
     *,
     workers: int,
     profile: bool = False,
+    strict: bool = False,
     progress: Progress = NO_PROGRESS,
-) -> None:
+) -> dict[str, str]:
     """Score what `todo` says and write each scene's rows as soon as they are there.
+
+    A run whose first scenes all fail alike is stopped: the others would, too.
 
     Args:
         runs: what to score.
@@ -68,19 +79,68 @@ def evaluate_runs(
         plugins: the installed plugins.
         workers: processes.
         profile: whether rows tell the seconds of each stage.
+        strict: whether the first failure is raised, in place of failed rows.
         progress: notified of each scene, in pairs.
+
+    Returns:
+        The reason for each run that was stopped, by its id.
     """
     if not todo:
-        return
-    pairs = {scene: sum(map(len, by_run.values())) for scene, by_run in todo.items()}
-    with progress.stage("scoring", sum(pairs.values())) as step:
-        for scene_id, by_run in _results(runs, todo, plugins, workers, profile):
-            for run_id, rows in by_run.items():
-                board.append_scores(run_id, scene_id, rows)
-                plugins.notify("scene_scored", run_id=run_id, scene=scene_id, rows=rows)
-            step(scene_id, pairs[scene_id])
+        return {}
+    left = {scene: dict(by_run) for scene, by_run in todo.items()}
+    first = _FirstScenes()
+    with progress.stage("scoring", _pairs_in(left)) as step:
+        while left:
+            # Started again without the runs that were stopped.
+            with closing(_results(runs, dict(left), plugins, workers, profile, strict)) as results:
+                for scene_id, by_run in results:
+                    for run_id, rows in by_run.items():
+                        board.append_scores(run_id, scene_id, rows)
+                        plugins.notify("scene_scored", run_id=run_id, scene=scene_id, rows=rows)
+                        first.see(run_id, scene_id, rows)
+                    step(scene_id, _pairs_in({scene_id: left.pop(scene_id)}))
+                    rest = first.without_stopped(left)
+                    if rest != left:
+                        step(scene_id, _pairs_in(left) - _pairs_in(rest))
+                        left = rest
+                        break
     for run in runs:
-        board.consolidate(run.run_id)
+        if run.run_id not in first.stopped:
+            board.consolidate(run.run_id)
+    return first.stopped
+
+
+def _pairs_in(todo: Mapping[str, Pairs]) -> int:
+    return sum(len(listeners) for by_run in todo.values() for listeners in by_run.values())
+
+
+class _FirstScenes:
+    """Watches the first scenes of each run, and stops a run of which they all fail alike."""
+
+    def __init__(self) -> None:
+        self.stopped: dict[str, str] = {}
+        self._causes: dict[str, list[str]] = {}
+
+    def see(self, run_id: str, scene: str, rows: Sequence[Row]) -> None:
+        """Note what became of a scene."""
+        seen = self._causes.setdefault(run_id, [])
+        if len(seen) == FIRST:
+            return
+        scores = [row for row in rows if row["metric"] != TIME_METRIC]
+        failed = scores and all(row["status"] == "failed" for row in scores)
+        kinds = {kind_of(str(row["reason"]).replace(scene, "a scene")) for row in scores}
+        seen.append(kinds.pop() if failed and len(kinds) == 1 else "")
+        if len(seen) == FIRST and seen[0] and len(set(seen)) == 1:
+            reason = str(scores[0]["reason"])
+            self.stopped[run_id] = f"stopped, as its first {FIRST} scenes all failed: {reason}"
+
+    def without_stopped(self, todo: Mapping[str, Pairs]) -> dict[str, dict[str, Sequence[str]]]:
+        """What is left to do of the other runs."""
+        rest = {
+            scene: {run: who for run, who in by_run.items() if run not in self.stopped}
+            for scene, by_run in todo.items()
+        }
+        return {scene: by_run for scene, by_run in rest.items() if by_run}
 
 
 Result = tuple[str, dict[str, list[Row]]]
@@ -92,10 +152,11 @@ def _results(
     plugins: Plugins,
     workers: int,
     profile: bool,
-) -> Iterator[Result]:
+    strict: bool,
+) -> Generator[Result, None, None]:
     workers = min(workers, len(todo))
     if workers <= 1:
-        evaluator = Evaluator(runs, plugins, profile=profile)
+        evaluator = Evaluator(runs, plugins, profile=profile, strict=strict)
         try:
             for scene_id, pairs in todo.items():
                 yield scene_id, evaluator.evaluate(scene_id, pairs)
@@ -108,11 +169,11 @@ def _results(
         SceneJob(scene_id, dict(todo[scene_id]), ids[i + workers : i + workers + 1])
         for i, scene_id in enumerate(ids)
     ]
-    start = partial(worker.start, tuple(runs), profile)
+    start = partial(worker.start, tuple(runs), profile, strict)
     for job, result in run_jobs(worker.evaluate, jobs, workers, start=start):
         if isinstance(result, WorkerDiedError):
             evaluator = Evaluator(runs, plugins)
-            result = evaluator.all_failed(job.scene, job.pairs, reason_of(result))
+            result = evaluator.all_failed(job.scene, job.pairs, cause_of(result))
         if isinstance(result, Exception):
             raise result
         yield job.scene, result

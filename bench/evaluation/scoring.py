@@ -17,6 +17,7 @@ from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.errors import NoValueError
 from bench.hearing.audiograms import pure_tone_average
 from bench.plugins import Plugins
+from bench.runtime.causes import Cause, cause_of
 from bench.spec.run import Choice
 
 if TYPE_CHECKING:
@@ -44,17 +45,19 @@ class Stopwatch:
             self.seconds[name] = self.seconds.get(name, 0.0) + spent
 
 
-def reason_of(error: BaseException) -> str:
-    """An error as the one line that a board keeps."""
-    text = " ".join(str(error).split())
-    kind = type(error).__name__
-    return text if kind in ("BenchError", "NoValueError") else f"{kind}: {text}"
-
-
 class Scorer:
-    """The metrics of a run, made once."""
+    """The metrics of a run, made once.
 
-    def __init__(self, choices: Sequence[Choice], plugins: Plugins) -> None:
+    Args:
+        choices: the metrics.
+        plugins: the installed plugins.
+        strict: whether what a metric raises is raised again, in place of a failed row.
+    """
+
+    def __init__(
+        self, choices: Sequence[Choice], plugins: Plugins, *, strict: bool = False
+    ) -> None:
+        self.strict = strict
         self.metrics: list[tuple[MetricSpec, Metric]] = []
         for choice in choices:
             registered = plugins.get(MetricSpec, choice.name)
@@ -73,16 +76,18 @@ class Scorer:
                 reasons: Mapping[str, str] = getattr(values, "reasons", {})
                 rows += [missing_row(about, spec, why, part) for part, why in reasons.items()]
             except NoValueError as none:
-                rows.append(missing_row(about, spec, reason_of(none)))
+                rows.append(missing_row(about, spec, cause_of(none).reason))
             # A metric may come from a stranger: whatever it raises is that metric's failed row.
             except Exception as error:
-                rows.append(failed_row(about, spec, reason_of(error)))
+                if self.strict:
+                    raise
+                rows.append(failed_row(about, spec, cause_of(error)))
         return rows + [_row(about, GAINS_METRIC, k, v) for k, v in _gains(rendering).items()]
 
-    def failed(self, scene: Scene, listener: Listener, reason: str) -> list[Row]:
+    def failed(self, scene: Scene, listener: Listener, cause: Cause) -> list[Row]:
         """The rows of a pair that could not even be rendered."""
         about = identity_of(scene, listener)
-        return [failed_row(about, spec, reason) for spec, _ in self.metrics]
+        return [failed_row(about, spec, cause) for spec, _ in self.metrics]
 
 
 def seconds_rows(
@@ -119,9 +124,10 @@ def identity_of(scene: Scene, listener: Listener) -> Row:
     }
 
 
-def failed_row(about: Mapping[str, Any], spec: MetricSpec, reason: str) -> Row:
-    """A score that could not be had: no value, and the reason."""
-    return _valueless(about, spec, "failed", reason)
+def failed_row(about: Mapping[str, Any], spec: MetricSpec, cause: Cause) -> Row:
+    """A score that could not be had: no value, the reason and the traceback."""
+    row = _valueless(about, spec, "failed", cause.reason)
+    return {**row, "traceback": cause.traceback or None}
 
 
 def missing_row(about: Mapping[str, Any], spec: MetricSpec, reason: str, part: str = "") -> Row:

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from bench.api import Scene, SeparatorSpec
 from bench.evaluation.protocol import Excerpt, Reference, render, separate
-from bench.evaluation.scoring import Row, Scorer, Stopwatch, reason_of, seconds_rows
+from bench.evaluation.scoring import Row, Scorer, Stopwatch, seconds_rows
 from bench.evaluation.separations import Separations
 from bench.plugins import Plugins, installed
+from bench.runtime.causes import Cause, cause_of
 from bench.runtime.machine import device, one_thread
 from bench.runtime.memory import recycle
 from bench.spec.identity import code_hash
@@ -70,6 +71,7 @@ class Evaluator:
         runs: what to score.
         plugins: by default the installed ones.
         profile: whether rows tell the seconds of each stage.
+        strict: whether the first failure is raised, in place of failed rows.
 
     Raises:
         BenchError: a system or a metric cannot be made.
@@ -81,8 +83,10 @@ class Evaluator:
         plugins: Plugins | None = None,
         *,
         profile: bool = False,
+        strict: bool = False,
     ) -> None:
         self.plugins = plugins or installed()
+        self.strict = strict
         self.profile = profile
         self.runs = {run.run_id: run for run in runs}
         first = runs[0].spec
@@ -90,7 +94,9 @@ class Evaluator:
         self.scenes: Mapping[str, Scene] = {s.id: s for s in dataset.scenes(first.split)}
         self.listeners: Mapping[str, Listener] = dataset.listeners(first.split)
         # Made at once: what cannot be made is the user's to know before the first scene.
-        self._scorers = {r.run_id: Scorer(r.spec.metrics, self.plugins) for r in runs}
+        self._scorers = {
+            r.run_id: Scorer(r.spec.metrics, self.plugins, strict=strict) for r in runs
+        }
         self._systems = {run.run_id: self._system(run) for run in runs}
         self._separations = Separations()
         self._worth_keeping: dict[str, bool] = {}
@@ -101,7 +107,8 @@ class Evaluator:
     ) -> dict[str, list[Row]]:
         """Rows by run id; `pairs` says which listeners of the scene each run is scored for.
 
-        Whatever goes wrong becomes failed rows with the reason: it never raises for a scene.
+        Whatever goes wrong becomes failed rows with the reason: it never raises for a scene, unless
+        it is strict.
         One thread computes, so that scores do not depend on the number of workers. The process's
         allocator is set as suits the scene, which is `long` or not, by default by its length;
         ``recycle(False)`` sets it back.
@@ -118,7 +125,7 @@ class Evaluator:
             with watch.stage("read"):
                 excerpt = Excerpt.read(scene)
         except Exception as error:
-            return self.all_failed(scene.id, pairs, reason_of(error))
+            return self.all_failed(scene.id, pairs, self._cause(error))
         rows: dict[str, list[Row]] = {}
         separated: dict[str, tuple[Tensor, Stopwatch]] = {}
         for run_id, listeners in pairs.items():
@@ -129,7 +136,7 @@ class Evaluator:
                 separated[run_id] = (self._separated(run_id, excerpt, shared), shared)
                 rows[run_id] = []
             except Exception as error:
-                rows[run_id] = self._all_failed(run_id, scene, listeners, reason_of(error))
+                rows[run_id] = self._all_failed(run_id, scene, listeners, self._cause(error))
         # Listener by listener, so that all systems share a listener's reference, prepared once.
         for name in scene.listeners:
             known: dict[str, dict[tuple[float, ...], Reference]] = {}
@@ -178,7 +185,7 @@ class Evaluator:
             )  # fmt: skip
             rows = self._scorers[run_id].score(rendering, watch)
         except Exception as error:
-            rows = self._all_failed(run_id, excerpt.scene, [name], reason_of(error))
+            rows = self._all_failed(run_id, excerpt.scene, [name], self._cause(error))
         return rows + seconds_rows(excerpt.scene, listener, watch, self.profile)
 
     def keep_nothing(self) -> None:
@@ -197,19 +204,25 @@ class Evaluator:
                 ahead()
 
     def all_failed(
-        self, scene_id: str, pairs: Mapping[str, Sequence[str]], reason: str
+        self, scene_id: str, pairs: Mapping[str, Sequence[str]], cause: Cause
     ) -> dict[str, list[Row]]:
         """Failed rows for a whole scene."""
         scene = self.scenes[scene_id]
-        return {run: self._all_failed(run, scene, who, reason) for run, who in pairs.items()}
+        return {run: self._all_failed(run, scene, who, cause) for run, who in pairs.items()}
 
     def _all_failed(
-        self, run_id: str, scene: Scene, listeners: Sequence[str], reason: str
+        self, run_id: str, scene: Scene, listeners: Sequence[str], cause: Cause
     ) -> list[Row]:
         scorer = self._scorers[run_id]
         return [
-            row for name in listeners for row in scorer.failed(scene, self.listeners[name], reason)
+            row for name in listeners for row in scorer.failed(scene, self.listeners[name], cause)
         ]
+
+    def _cause(self, error: Exception) -> Cause:
+        """Why a pair failed; raises the error again where the evaluator is strict."""
+        if self.strict:
+            raise error
+        return cause_of(error)
 
     def _system(self, run: RunToScore) -> System:
         system = build_system(run.spec, self.plugins)
@@ -236,10 +249,10 @@ class Evaluator:
 _evaluator: Evaluator | None = None
 
 
-def start(runs: Sequence[RunToScore], profile: bool = False) -> None:
+def start(runs: Sequence[RunToScore], profile: bool = False, strict: bool = False) -> None:
     """Prepare this worker process."""
     global _evaluator
-    _evaluator = Evaluator(runs, profile=profile)
+    _evaluator = Evaluator(runs, profile=profile, strict=strict)
 
 
 def evaluate(job: SceneJob) -> dict[str, list[Row]]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from bench.board.failures import Failure
 from bench.leaderboard.statistics import Comparison, Interval
 
 PROTOCOL_WORDS: Final = {
@@ -70,6 +71,7 @@ class Row:
         system: of one seed among several, the label of their summary. Such a row has no rank and
             its difference no p-value: those are the summary's.
         reference: number of its reference; rows of two are neither ranked nor compared.
+        failures: why pairs failed, the most frequent cause first.
     """
 
     run: Mapping[str, Any]
@@ -86,6 +88,7 @@ class Row:
     seeds: tuple[int, ...] = ()
     system: str = ""
     reference: int = 0
+    failures: tuple[Failure, ...] = ()
 
 
 @dataclass(frozen=True)

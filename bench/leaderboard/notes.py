@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.api import GainsSpec
+from bench.board.failures import failure_words
 from bench.leaderboard.intervals import FEWEST_LISTENERS, FEWEST_SONGS
 from bench.leaderboard.statistics import smallest_p
 from bench.plugins import installed
@@ -77,7 +78,7 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
         )
     for row in table.rows:
         if row.n_failed:
-            yield f"{row.label}: {_count(row.n_failed, 'pair')} failed; see the board for reasons."
+            yield from _about_failures(row)
         expected = row.run["n_pairs"]
         ended = row.run["status"] in ("done", "failed-scenes")
         if ended and expected and row.n + row.n_failed < expected:
@@ -90,6 +91,14 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
             f"rows score alike within 0.01 ({_list(sorted(listeners))}), as happens with profound "
             "hearing loss, whose HAAQI stays low for every system."
         )
+
+
+def _about_failures(row: Row) -> Iterator[str]:
+    told = "; ".join(failure_words(row.failures))
+    yield (
+        f"{row.label}: {_count(row.n_failed, 'pair')} failed: {told} "
+        f"(bench show {row.run['run_id']} --failures)."
+    )
 
 
 def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:

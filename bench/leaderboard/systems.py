@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.board.failures import Failure
 from bench.leaderboard.clusters import mean_over
 from bench.leaderboard.model import OTHER_DATA, Column, Contrast
 from bench.leaderboard.seeds import common_label, without_seed
@@ -27,6 +28,8 @@ class Entry:
     reference: int
     silent: bool
     """Whether it leaves all stems as they are: its gains are 0 dB."""
+    failures: tuple[Failure, ...] = ()
+    """Why pairs failed."""
 
 
 @dataclass(frozen=True)

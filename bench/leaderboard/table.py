@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.board.failures import failures_of
 from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.board.store import Board
 from bench.leaderboard.clusters import mean_over
@@ -158,6 +159,7 @@ def _entries(
                 label=f"{label} [{run['run_id']}]" if twin else label,
                 scores={column.key: scores_by_pair(own, column.key) for column in columns},
                 n_failed=len(failed.drop_duplicates()),
+                failures=tuple(failures_of(own)),
                 unranked_reason=_unranked_reason(run, own, split, data),
                 reference=references[str(run["run_id"])],
                 silent=protocol == OWN_GAINS and are_none(applied_gains(own, str(run["run_id"]))),
@@ -270,6 +272,7 @@ def _row(entry: Entry, columns: Sequence[Column], system: str = "") -> Row:
         unranked_reason=entry.unranked_reason,
         n=values[first].n if first in values else 0,
         n_failed=entry.n_failed,
+        failures=entry.failures,
         values=values,
         medians={c.key: song_median(entry.scores[c.key]) for c in columns if c.key in values},
         system=system,

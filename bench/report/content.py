@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pandas as pd
 
 from bench.api import EARS, STEMS, GainsSpec, MetricSpec
+from bench.board.failures import Failure
 from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, RUNS, TIME_METRIC
 from bench.board.store import Board
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
@@ -18,7 +19,7 @@ from bench.leaderboard.render import clean
 from bench.plugins import installed
 
 MOST_FAILURES: Final = 200
-"""Failures that a report lists; more are counted."""
+"""Causes of failures that a report lists."""
 _SHOWN_ALONE: Final = ("spec_json", "plugin_versions_json", "dataset_fingerprint")
 
 
@@ -29,17 +30,6 @@ class System:
     run_id: str
     label: str
     mark: int
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Something that could not be scored, and why."""
-
-    label: str
-    scene: str
-    listener: str
-    metric: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -163,20 +153,9 @@ def stage_times(scores: pd.DataFrame) -> pd.DataFrame:
     return total.div(pairs, axis=0).fillna(0.0)
 
 
-def failures(scores: pd.DataFrame, labels: Mapping[str, str]) -> tuple[list[Failure], int]:
-    """The first failures of the runs, and how many there are in all."""
-    failed = scores[scores.status == "failed"]
-    found = [
-        Failure(
-            label=labels.get(row["run_id"], row["run_id"]),
-            scene=clean(row["scene"]),
-            listener=clean(row["listener"]),
-            metric=clean(row["metric"]),
-            reason=clean(row["reason"] or "no reason was kept"),
-        )
-        for row in failed.head(MOST_FAILURES).astype(object).to_dict("records")
-    ]
-    return found, len(failed)
+def failures(table: Leaderboard) -> list[tuple[str, Failure]]:
+    """Why pairs failed: the system's label, and each cause once."""
+    return [(clean(row.label), one) for row in table.rows for one in row.failures][:MOST_FAILURES]
 
 
 def training_of(board: Board, runs: Sequence[Row]) -> dict[str, pd.DataFrame]:

@@ -60,11 +60,14 @@ def write_report(
         The page, ``out / "index.html"``.
 
     Raises:
-        BenchError: the folder cannot be written.
+        BenchError: there are no such runs, or the folder cannot be written.
     """
     if not baseline and suite in suite_names():
         baseline = load_suite(suite).baseline
     table = leaderboard(board, suite, split, protocol, baseline=baseline, contrasts=contrasts)
+    if not table.rows:
+        what = f"there are no runs of suite {suite}, split {split}, protocol {protocol}"
+        raise BenchError(what, where=str(board.path), hint="The report is left as it is.")
     page = render_page(board, table)
     try:
         write(out / "leaderboard.csv", render(table, "csv"))
@@ -113,7 +116,6 @@ def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
     scores = board.scores([row.run["run_id"] for row in table.rows])
     systems = content.systems_of(table)
     labels = {str(row.run["run_id"]): clean(row.label) for row in table.rows}
-    found, count = content.failures(scores, labels)
     logs = content.training_of(board, table.rows)
     runs = {str(row.run["run_id"]): row.run for row in table.rows}
     first = table.columns[0].key if table.columns else ""
@@ -128,8 +130,7 @@ def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
             )
             for number, (run_id, log) in enumerate(logs.items())
         },
-        "failures": found,
-        "failure_count": count,
+        "failures": content.failures(table),
         "details": [content.details(row) for row in table.rows],
     }
 

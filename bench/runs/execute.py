@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import Dataset
+from bench.board.failures import Failure, failures_of
 from bench.board.layout import checkpoint_folder
 from bench.board.schema import TIME_METRIC
 from bench.plugins import Plugins
 from bench.runs.plan import PlannedRun
 from bench.runs.record import finish_row, has_ended, run_row, unranked_reason, write_row
+from bench.runtime.causes import cause_of
 from bench.runtime.machine import cores
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.run import RunSpec
@@ -30,10 +32,17 @@ systems are in the memory of each worker."""
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of runs: pairs that failed, by run id, and runs that stopped, with the reason."""
+    """The outcome of runs, by run id.
+
+    Attributes:
+        failed_pairs: pairs that failed.
+        stopped: runs that stopped, with the reason.
+        failures: why pairs failed, the most frequent cause first.
+    """
 
     failed_pairs: Mapping[str, int]
     stopped: Mapping[str, str]
+    failures: Mapping[str, Sequence[Failure]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -50,6 +59,7 @@ def execute(
     workers: int = 0,
     fresh: bool = False,
     profile: bool = False,
+    strict: bool = False,
     progress: Progress = NO_PROGRESS,
 ) -> Outcome:
     """Train what trains, score what the board lacks, and keep every row.
@@ -62,6 +72,7 @@ def execute(
         workers: scoring processes; 0 for one a core.
         fresh: forget what the board has of these runs.
         profile: keep the seconds of each stage of scoring too.
+        strict: raise the first failure, in place of a failed row.
         progress: notified of how far it is.
 
     Raises:
@@ -94,20 +105,24 @@ def execute(
     for ready in to_score:
         total = sum(len(by_run.get(ready.run_id, ())) for by_run in todo.values())
         plugins.notify("run_started", run_id=ready.run_id, spec=ready.spec.info(), total=total)
-    evaluate_runs(
+    hopeless = evaluate_runs(
         to_score,
         todo,
         board,
         plugins,
         workers=workers or cores(),
         profile=profile,
+        strict=strict,
         progress=progress,
     )
-    failed = {
-        ready.run_id: _finish(ready.run_id, ready.spec, rows[ready.run_id], board, plugins)
-        for ready in to_score
-    }
-    return Outcome(failed, stopped)
+    failures: dict[str, Sequence[Failure]] = {}
+    failed: dict[str, int] = {}
+    for ready in to_score:
+        row, reason = rows[ready.run_id], hopeless.get(ready.run_id, "")
+        failed[ready.run_id] = _finish(ready.run_id, ready.spec, row, board, plugins, reason)
+        if failed[ready.run_id]:
+            failures[ready.run_id] = failures_of(board.scores(ready.run_id))
+    return Outcome(failed, stopped | hopeless, failures)
 
 
 def execute_all(
@@ -117,6 +132,7 @@ def execute_all(
     dataset: Dataset,
     *,
     workers: int = 0,
+    strict: bool = False,
     progress: Progress = NO_PROGRESS,
 ) -> Outcome:
     """Do many runs; one that cannot be done becomes a failed row with its reason.
@@ -130,24 +146,30 @@ def execute_all(
         plugins: the installed plugins.
         dataset: of the runs.
         workers: scoring processes; 0 for one a core.
+        strict: raise the first failure, in place of a failed row.
         progress: notified of how far it is.
     """
+    how: dict[str, Any] = {"workers": workers, "strict": strict, "progress": progress}
     ordered = sorted(runs, key=lambda run: (run.spec.trains, run.spec.separator.label))
     failed: dict[str, int] = {}
     stopped: dict[str, str] = {}
+    failures: dict[str, Sequence[Failure]] = {}
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
         try:
-            outcomes = [execute(batch, board, plugins, dataset, workers=workers, progress=progress)]
+            outcomes = [execute(batch, board, plugins, dataset, **how)]
         # Whatever broke it, the others of the batch must not suffer: each by itself, then. What
         # was done before it broke is on the board and is not done again.
         except Exception as error:
+            if strict:
+                raise
             log.debug("a batch broke: %s", error)
-            outcomes = [_alone(run, board, plugins, dataset, workers, progress) for run in batch]
+            outcomes = [_alone(run, board, plugins, dataset, how) for run in batch]
         for outcome in outcomes:
             failed |= outcome.failed_pairs
             stopped |= outcome.stopped
-    return Outcome(failed, stopped)
+            failures |= outcome.failures
+    return Outcome(failed, stopped, failures)
 
 
 def check_parts(spec: RunSpec, plugins: Plugins) -> None:
@@ -171,15 +193,12 @@ def _alone(
     board: Board,
     plugins: Plugins,
     dataset: Dataset,
-    workers: int,
-    progress: Progress,
+    how: Mapping[str, Any],
 ) -> Outcome:
-    from bench.evaluation.scoring import reason_of
-
     try:
-        return execute([run], board, plugins, dataset, workers=workers, progress=progress)
+        return execute([run], board, plugins, dataset, **how)
     except Exception as error:
-        reason = reason_of(error)
+        reason = cause_of(error).reason
         write_row(board, _row(run, plugins, dataset), status="failed", failure=reason)
         return Outcome({}, {run.run_id: reason})
 
@@ -213,12 +232,17 @@ def _train(
 
 
 def _finish(
-    run_id: str, spec: RunSpec, row: Mapping[str, Any], board: Board, plugins: Plugins
+    run_id: str,
+    spec: RunSpec,
+    row: Mapping[str, Any],
+    board: Board,
+    plugins: Plugins,
+    stopped: str = "",
 ) -> int:
     """Write the row of a run that was scored, tell observers, and count the pairs that failed."""
     spent = float(board.scores(run_id, metric=TIME_METRIC)["value"].sum())
     log_rows = board.training(run_id)
     spent += float(log_rows[log_rows["name"] == "seconds"]["value"].sum())
-    summary, failed = finish_row(board, row, seconds=spent)
+    summary, failed = finish_row(board, row, seconds=spent, stopped=stopped)
     plugins.notify("run_finished", run_id=run_id, spec=spec.info(), summary=summary)
     return len(failed)

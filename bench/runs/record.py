@@ -86,7 +86,7 @@ def write_row(board: Board, row: Mapping[str, Any], *, status: str, **more: Any)
 
 
 def finish_row(
-    board: Board, row: Mapping[str, Any], *, seconds: float
+    board: Board, row: Mapping[str, Any], *, seconds: float, stopped: str = ""
 ) -> tuple[dict[str, Any], dict[tuple[str, str], str]]:
     """Write the row of a run that has ended.
 
@@ -94,6 +94,7 @@ def finish_row(
         board: that has its scores.
         row: from :func:`run_row`.
         seconds: computing time, of all attempts together.
+        stopped: why it was stopped before its end; empty where it was not.
 
     Returns:
         The row; and the pairs, (scene, listener), that failed, each with the first reason.
@@ -107,7 +108,8 @@ def finish_row(
     full = write_row(
         board,
         row,
-        status="failed-scenes" if failed else "done",
+        status="failed" if stopped else "failed-scenes" if failed else "done",
+        failure=stopped or None,
         seconds=seconds,
         n_pairs=len(scores[["scene", "listener"]].drop_duplicates()),
         n_failed=len(failed),

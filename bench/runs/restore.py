@@ -80,7 +80,7 @@ def stored_run(
         BenchError: there is no such run, it cannot be made again with what is installed here, or
             its weights are not on the board.
     """
-    row = _row(board, name)
+    row = row_of(board, name)
     label = str(row["label"] or name)
     spec = _spec(row, suite, plugins, options or {}, label)
     weights = None
@@ -92,7 +92,12 @@ def stored_run(
     return StoredRun(str(row["run_id"]), label, spec, weights)
 
 
-def _row(board: Board, name: str) -> dict[str, Any]:
+def row_of(board: Board, name: str) -> dict[str, Any]:
+    """The row of a run by its id, or of the newest one of a label.
+
+    Raises:
+        BenchError: there is none; it names the closest.
+    """
     frame = board.runs()
     found = frame[(frame.run_id == name) | (frame.label == name)]
     if found.empty:

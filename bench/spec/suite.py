@@ -121,6 +121,12 @@ def load_suite(name: str) -> Suite:
         raise BenchError(f"malformed TOML: {error}", where=name) from None
 
 
+def unknown_suite(name: str) -> Suite:
+    """A suite of which a board tells the name alone: it has no data, baselines or contrasts."""
+    about = {"split": "", "metrics": ()}
+    return parse_suite({"name": name, "dataset": {"name": ""}, "evaluation": about}, where=name)
+
+
 def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
     """A suite from the content of its TOML file.
 

@@ -22,9 +22,10 @@ from bench.api import MetricSpec, Scene
 from bench.data.audio import read_samples
 from bench.errors import BenchError
 from bench.evaluation.protocol import Excerpt, render, separate
-from bench.evaluation.scoring import Row, Scorer, Stopwatch, reason_of, score_output, seconds_rows
+from bench.evaluation.scoring import Row, Scorer, Stopwatch, score_output, seconds_rows
 from bench.plugins import installed
 from bench.runs.restore import StoredRun
+from bench.runtime.causes import cause_of
 from bench.runtime.files import replacing
 from bench.runtime.machine import device, one_thread
 from bench.spec.resolve import open_dataset
@@ -144,9 +145,9 @@ def _score_scene(job: ScoreJob) -> list[Row]:
         excerpt = Excerpt.read(scene)
         stems = separate(system, excerpt)
     except Exception as error:
-        reason = reason_of(error)
+        cause = cause_of(error)
         return [
-            row for name in job.listeners for row in scorer.failed(scene, listeners[name], reason)
+            row for name in job.listeners for row in scorer.failed(scene, listeners[name], cause)
         ]
     for name in job.listeners:
         watch = Stopwatch()
@@ -158,7 +159,7 @@ def _score_scene(job: ScoreJob) -> list[Row]:
                 reference = render(system, excerpt, stems, listeners[name], job.spec.protocol)
             rows += score_output(scorer, reference, output, OUTPUT_RATE, watch)
         except Exception as error:
-            rows += scorer.failed(scene, listeners[name], reason_of(error))
+            rows += scorer.failed(scene, listeners[name], cause_of(error))
         rows += seconds_rows(scene, listeners[name], watch)
     return rows
 

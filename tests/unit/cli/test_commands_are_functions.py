@@ -37,8 +37,11 @@ FUNCTIONS = {
     "proxy train": ("train_proxy",),
     "report": ("write_report",),
     "run": ("run",),
+    "runs": ("list_runs",),
     "score": ("score", "score_folder", "make_listener", "read_listener"),
+    "show": ("show_run",),
     "submit": ("submit",),
+    "suites": ("list_suites",),
 }
 OTHER_NAMES = {
     "audiogram": "left",
@@ -50,7 +53,14 @@ OTHER_NAMES = {
     "request": "requested",
 }
 """Of parameters that a function calls by another name than the command line."""
-PRINTED = {"format", "only_plan", "scenes of compare", "seeds of leaderboard", "what"}
+PRINTED = {
+    "failures of show",
+    "format",
+    "only_plan",
+    "scenes of compare",
+    "seeds of leaderboard",
+    "what",
+}
 """Of how something is printed, or of which of its functions a command calls."""
 
 

@@ -25,7 +25,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_power_says_how_many_songs_it_takes(
     bench: Bench, path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ("power", "--from", path, "--listeners", "6,100", "--format", "json")
+    arguments = ("power", "--out", path, "--listeners", "6,100", "--format", "json")
     needs = {}
     for detect in (0.01, 0.001):
         assert bench(*arguments, "--detect", detect) == 0
@@ -54,7 +54,7 @@ def test_a_plan_that_makes_no_sense(
     message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert bench("power", "--from", path, *options) == 2
+    assert bench("power", "--out", path, *options) == 2
     assert message in capsys.readouterr().err
 
 

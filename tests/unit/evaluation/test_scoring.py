@@ -15,8 +15,9 @@ from clarity.utils.audiogram import Audiogram, Listener
 from bench.api import MetricSpec, Rendering, Scene
 from bench.board.store import Board
 from bench.errors import BenchError, NoValueError
-from bench.evaluation.scoring import Scorer, Stopwatch, reason_of, seconds_rows
+from bench.evaluation.scoring import Scorer, Stopwatch, seconds_rows
 from bench.plugins import Plugins, Registered
+from bench.runtime.causes import cause_of
 from bench.spec.run import Choice
 
 LISTENER = Listener(Audiogram(np.full(8, 20.0)), Audiogram(np.full(8, 40.0)), "L1")
@@ -68,7 +69,7 @@ def test_a_failing_metric_stops_no_other_and_is_never_a_zero() -> None:
     (failed,) = rows_of(made, "a")
     assert failed["value"] is None
     assert failed["status"] == "failed"
-    assert failed["reason"] == "ValueError: too short"
+    assert failed["reason"] == "ValueError: too short (tests/unit/evaluation/test_scoring.py:40)"
     assert rows_of(made, "b")[0]["status"] == "ok"
 
 
@@ -95,9 +96,8 @@ def test_gains_are_kept_by_stem_and_ear() -> None:
 
 
 def test_reasons_are_one_line() -> None:
-    assert reason_of(BenchError("mono", where="a.wav", hint="make it stereo")) == (
-        "a.wav: mono make it stereo"
-    )
+    cause = cause_of(BenchError("mono", where="a.wav", hint="make it stereo"))
+    assert cause.reason == ("a.wav: mono make it stereo")
 
 
 def test_stopwatch_adds_up() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench.board.failures import Failure
 from bench.board.store import Board
 from bench.leaderboard.model import Column, Leaderboard, Row
 from bench.leaderboard.notes import board_notes
@@ -148,11 +149,14 @@ def test_rows_of_several_lengths_are_told_with_the_longest() -> None:
 
 
 def test_failed_and_missing_pairs_are_counted_apart() -> None:
-    failed = replace(row("a + fixed", 11, n_pairs=12), n_failed=1)
-    assert notes(failed) == ("a + fixed: 1 pair failed; see the board for reasons.",)
-    both = replace(row("a + fixed", 8, n_pairs=12), n_failed=2)
+    why = Failure("no vocals", 1, 1, ("haaqi",), "s1", "L1", "", whole=True)
+    failed = replace(row("a + fixed", 11, n_pairs=12), n_failed=1, failures=(why,))
+    run = failed.run["run_id"]
+    told = f"(bench show {run} --failures)."
+    assert notes(failed) == (f"a + fixed: 1 pair failed: no vocals: 1 pair {told}",)
+    both = replace(row("a + fixed", 8, n_pairs=12), n_failed=2, failures=(why, why))
     assert notes(both) == (
-        "a + fixed: 2 pairs failed; see the board for reasons.",
+        f"a + fixed: 2 pairs failed: no vocals: 1 pair; no vocals: 1 pair {told}",
         "a + fixed: 2 pairs of 12 not scored.",
     )
     # A run that goes on has not lost any pair yet.

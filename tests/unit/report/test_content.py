@@ -8,6 +8,7 @@ import pytest
 from bench.board.store import Board
 from bench.leaderboard.table import leaderboard
 from bench.report import content
+from tests.helpers.boards import build
 
 
 def test_listeners_against_hearing_loss(board: Board) -> None:
@@ -71,12 +72,9 @@ def test_times_of_a_profile_come_first(board: Board) -> None:
     assert found.loc["ra"].to_dict() == {"prescribe": 0.25}
 
 
-def test_failures_are_listed_up_to_a_limit(monkeypatch: pytest.MonkeyPatch, board: Board) -> None:
-    scores = board.scores("revil")
-    found, count = content.failures(scores, {"revil": "a label"})
-    assert (len(found), count) == (2, 2)
-    assert found[0].label == "a label"
-    assert "\x1b" not in found[0].reason
-    monkeypatch.setattr(content, "MOST_FAILURES", 1)
-    assert content.failures(scores, {})[1] == 2
-    assert len(content.failures(scores, {})[0]) == 1
+def test_each_cause_of_a_failure_is_listed_once(board: Board) -> None:
+    found = content.failures(build(board))
+    ((label, failure),) = found
+    assert label.startswith("<script>alert(1)")
+    assert "\x1b" not in label
+    assert (failure.pairs, failure.metrics, failure.whole) == (1, ("haaqi", "sdr"), True)

@@ -111,7 +111,7 @@ def test_the_page_says_what_must_be_known(text: str) -> None:
         "it is given the clean stems",
         "it failed: it exploded",
         "1 pair failed",
-        "2 scores could not be had",
+        "Each cause once.",
         "one that sees both",
         "Hearing loss",
         "Gains",
@@ -144,9 +144,12 @@ def test_figures_are_well_formed_themed_and_named(text: str) -> None:
     assert len(set(ids)) == len(ids)
 
 
-def test_an_empty_board_has_a_page(tmp_path: Path) -> None:
-    page = write_report(Board(tmp_path / "b"), tmp_path / "out", "own-suite", "eval", "challenge")
-    assert "No runs yet." in Page(page.read_text(encoding="utf-8")).text
+def test_an_empty_report_is_never_written_over_a_good_one(tmp_path: Path, board: Board) -> None:
+    page = write_report(board, tmp_path, "demo", "valid", "challenge")
+    good = page.read_bytes()
+    with pytest.raises(BenchError, match="no runs of suite own-suite"):
+        write_report(board, tmp_path, "own-suite", "eval", "challenge")
+    assert page.read_bytes() == good
 
 
 def test_a_training_that_has_no_scores_yet_is_shown(tmp_path: Path) -> None:
@@ -157,10 +160,10 @@ def test_a_training_that_has_no_scores_yet_is_shown(tmp_path: Path) -> None:
     assert "SDR in validation" in Page(page.read_text(encoding="utf-8")).text
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path, board: Board) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BenchError, match="cannot be written"):
-        write_report(Board(tmp_path), tmp_path / "file", "demo", "valid", "challenge")
+        write_report(board, tmp_path / "file", "demo", "valid", "challenge")
 
 
 def test_what_each_part_brought(tmp_path: Path) -> None:

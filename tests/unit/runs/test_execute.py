@@ -70,11 +70,13 @@ def test_a_broken_run_is_a_failed_row_and_the_others_are_done(
     outcome = module.execute_all(planned, board, installed(), dataset)
     [bad] = [run for run in planned if run.spec.label == "hdemucs-ft + cnn"]
     assert set(outcome.failed_pairs) == {run.run_id for run in planned} - {bad.run_id}
-    assert outcome.stopped == {bad.run_id: "RuntimeError: it broke in two lines"}
+    reason = outcome.stopped[bad.run_id]
+    assert list(outcome.stopped) == [bad.run_id]
+    assert reason.startswith("RuntimeError: it broke in two lines (")
     assert not outcome.ok
     row = board.run(bad.run_id)
     assert row is not None
-    assert (row["status"], row["failure"]) == ("failed", "RuntimeError: it broke in two lines")
+    assert (row["status"], row["failure"]) == ("failed", reason)
     # The batch, then each of its runs alone.
     sizes = [len(call) for call in fake.calls]
     assert sizes[0] == module.BATCH

@@ -1,0 +1,123 @@
+"""A board knows what it holds, and is found from folders above and below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import bench as library
+from bench.board.find import View, choose_view, find_board, views_of
+from bench.board.store import Board
+from bench.errors import BenchError
+from tests.helpers.boards import fill, run_row
+from tests.helpers.command_line import Bench
+
+VIEWS = [
+    View("demo", "eval", "challenge", 2),
+    View("demo", "valid", "challenge", 3),
+    View("demo", "valid", "shared-gains", 1),
+]
+PREFERRED = View("demo", "valid", "challenge")
+NOTHING = View("", "", "")
+
+
+def make(path: Path, **changes: str) -> Board:
+    board = Board(path)
+    for run_id, separator in (("ra", "hdemucs"), ("rb", "better")):
+        board.write_run(run_row(run_id, separator, "fixed", **changes))
+        fill(board, run_id, 0.6)
+    return board
+
+
+def test_the_one_view_of_a_board_is_taken() -> None:
+    assert choose_view(VIEWS[:1], NOTHING, NOTHING, "b") == VIEWS[0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (View("", "eval", ""), 0),
+        (View("", "", "shared-gains"), 2),
+        (View("demo", "", ""), 1),
+        (View("demo", "", "shared-gains"), 2),
+    ],
+)
+def test_what_is_named_decides(wanted: View, found: int) -> None:
+    preferred = PREFERRED if wanted.suite else NOTHING
+    assert choose_view(VIEWS, wanted, preferred, "b") == VIEWS[found]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        (NOTHING, "Give --split and --protocol"),
+        (View("", "valid", ""), "Give --protocol"),
+        (View("", "", "challenge"), "Give --split"),
+        (View("other", "", ""), "no runs of suite other"),
+        (View("demo", "train", ""), "no runs of suite demo, split train"),
+    ],
+)
+def test_several_are_asked_for_with_what_is_there(wanted: View, said: str) -> None:
+    with pytest.raises(BenchError) as caught:
+        choose_view(VIEWS, wanted, PREFERRED if wanted.suite else NOTHING, "b")
+    assert said in str(caught.value)
+    assert "demo, split valid, protocol challenge: 3 runs" in str(caught.value)
+
+
+def test_folders_above_and_below_a_board_are_recognised(tmp_path: Path) -> None:
+    board = make(tmp_path / "all" / "one")
+    (board.path / "report").mkdir()
+    for folder in (".", "report", "runs", "scores/run_id=ra", ".."):
+        assert find_board(board.path / folder).resolve() == board.path
+    assert find_board(tmp_path) == board.path
+    make(tmp_path / "all" / "two")
+    with pytest.raises(BenchError, match="2 boards are below"):
+        find_board(tmp_path / "all")
+    with pytest.raises(BenchError, match="no board here") as caught:
+        find_board(tmp_path / "all" / "three")
+    assert "one" in caught.value.hint
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BenchError, match="no runs here yet"):
+        find_board(tmp_path / "empty")
+
+
+def test_commands_take_suite_split_and_protocol_from_the_board(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, suite="mine", split="eval", protocol="shared-gains")
+    assert [view.words for view in views_of(Board(tmp_path))] == [
+        "mine, split eval, protocol shared-gains: 2 runs"
+    ]
+    assert bench("leaderboard", "--out", tmp_path) == 0
+    assert "mine, split eval, protocol shared-gains" in capsys.readouterr().out
+    assert bench("report", "--out", tmp_path) == 0
+    assert (tmp_path / "report" / "index.html").is_file()
+    assert bench("compare", "hdemucs + fixed", "better + fixed", "--out", tmp_path) == 0
+    capsys.readouterr()
+    # To listen, the suite's data are needed, which a board does not keep.
+    assert bench("listen", "--out", tmp_path) == 2
+    assert "there is no suite 'mine'" in capsys.readouterr().err
+    assert bench("leaderboard", "--out", tmp_path, "--split", "valid") == 2
+    assert "mine, split eval, protocol shared-gains: 2 runs" in capsys.readouterr().err
+    assert len(library.read_leaderboard(tmp_path).rows) == 2
+
+
+def test_the_runs_of_a_board_are_listed_and_filtered(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path)
+    assert [row["run_id"] for row in library.list_runs(tmp_path)] == ["ra", "rb"]
+    assert [row["run_id"] for row in library.list_runs(tmp_path, where=["separator=bett*"])] == [
+        "rb"
+    ]
+    assert library.list_runs(tmp_path, where=["separator=b*", "status!=done"]) == []
+    assert bench("runs", "--out", tmp_path, "--where", "separator!=hdemucs") == 0
+    said = capsys.readouterr().out
+    assert "better + fixed" in said
+    assert "hdemucs + fixed" not in said
+    assert bench("runs", "--out", tmp_path, "--where", "seperator=x") == 2
+    assert "Did you mean 'separator'" in capsys.readouterr().err
+    assert bench("runs", "--out", tmp_path, "--where", "separator") == 2
+    assert bench("suites") == 0
+    assert "cadenza-icassp-2024" in capsys.readouterr().out
