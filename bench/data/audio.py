@@ -1,116 +1,212 @@
-"""Audio files of any kind: their headers and samples, and what is said where one cannot be read."""
+"""Audio files of any kind, read by one reader: a file means the same by every command.
+
+A file that was cut short is refused, whatever its format. The header of a stream, whose length its
+writer could not know, is completed. A FLAC file may have its scale beside it, as pyclarity's
+``save_flac_signal(..., do_scale_signal=True)`` leaves it: ``x.txt`` holds what the samples of
+``x.flac`` were divided by.
+"""
 
 from __future__ import annotations
 
-import struct
+import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
+from bench.data.containers import extent
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
-    import soundfile
     from numpy.typing import NDArray
 
 BLOCK: Final = 1 << 17
 """Samples that are read at a time."""
-_UNKNOWN_SIZE: Final = 0xFFFFFFFF
-"""What a data chunk of RF64, or of a stream whose end was not known, gives as its size."""
 
 
 @dataclass(frozen=True)
 class Header:
-    """The header of an audio file: Hz, channels, samples a channel, and whether it holds floats."""
+    """The header of an audio file.
+
+    Attributes:
+        sample_rate: Hz.
+        channels: how many.
+        frames: samples a channel.
+        is_float: whether it holds floats.
+        scale: what its samples are multiplied by; 1.0 without a scale beside it.
+    """
 
     sample_rate: int
     channels: int
     frames: int
     is_float: bool
+    scale: float = 1.0
 
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Make what goes wrong while an audio file is read an error that names the file.
+class AudioFile:
+    """An audio file, open to be read; a context manager.
+
+    Args:
+        path: the file.
 
     Raises:
-        BenchError: it is missing, or no audio.
+        BenchError: it is missing, no audio, shorter than it says, or its scale is none.
     """
-    import soundfile
 
-    try:
-        yield
-    except (soundfile.LibsndfileError, OSError) as error:
-        # libsndfile has but one error for all that it cannot open.
-        if isinstance(error, FileNotFoundError) or not path.exists():
-            hint = "Check the path, or unpack the audio."
-            raise BenchError("the audio file is missing", where=str(path), hint=hint) from None
-        reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or error
-        what = f"cannot be read as audio: {str(reason).rstrip('.')}"
-        raise BenchError(what, where=str(path)) from None
+    def __init__(self, path: Path) -> None:
+        import soundfile
+
+        self.path = path
+        with _reading(path):
+            if path.is_dir():
+                raise IsADirectoryError(0, "it is a folder")
+            if path.suffix.lower() == ".raw":
+                raise OSError(0, "a file without a header does not say what its samples are")
+            with path.open("rb") as file:
+                found = extent(file)
+            self._stream = _Patched(path, found.patch) if found.patch else None
+            try:
+                self._file = soundfile.SoundFile(self._stream or path)
+            except BaseException:
+                self._end()
+                raise
+        try:
+            if found.missing and (found.certain or not self._decodes()):
+                raise truncated(path, found.missing)
+            is_float = self._file.subtype in ("FLOAT", "DOUBLE")
+            self.header: Final = Header(
+                self._file.samplerate,
+                self._file.channels,
+                self._file.frames,
+                is_float,
+                _scale(path),
+            )
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        self._end()
+
+    def blocks(self, frames: int = BLOCK, dtype: str = "float64") -> Iterator[NDArray[Any]]:
+        """The samples from the first to the last, ``(n, channels)`` at a time.
+
+        Raises:
+            BenchError: it cannot be read, holds NaN or infinite samples, or ends early.
+        """
+        with _reading(self.path):
+            self._file.seek(0)
+        position, whole = 0, self.header.frames
+        while len(block := self._block(min(frames, whole - position), dtype)):
+            check_finite(block, self.path, position)
+            yield block
+            position += len(block)
+        # Of an MP3 file without a Xing tag, frames are an estimate.
+        if position < whole and self._file.format != "MP3":
+            raise truncated(self.path, f"only {position} of {whole} samples could be read")
+
+    def read(
+        self, start: int = 0, count: int | None = None, dtype: str = "float64"
+    ) -> NDArray[Any]:
+        """Read `count` samples from `start` on, ``(count, channels)``; to the end where it is None.
+
+        Raises:
+            BenchError: it cannot be read, holds NaN or infinite samples, or ends early.
+        """
+        count = self.header.frames - start if count is None else count
+        with _reading(self.path):
+            self._file.seek(start)
+        samples = self._block(count, dtype)
+        if len(samples) < count and self._file.format != "MP3":
+            raise truncated(self.path, f"only {len(samples)} of {count} samples could be read")
+        check_finite(samples, self.path, start)
+        return samples
+
+    def _block(self, count: int, dtype: str) -> NDArray[Any]:
+        with _reading(self.path):
+            samples: NDArray[Any] = self._file.read(count, dtype=dtype, always_2d=True)
+        if self.header.scale != 1.0:
+            samples *= self.header.scale
+        return samples
+
+    def _decodes(self) -> bool:
+        """Whether all samples that the header declares can be read."""
+        import soundfile
+
+        try:
+            read = 0
+            while count := len(self._file.read(BLOCK, dtype="int32", always_2d=True)):
+                read += count
+            self._file.seek(0)
+        except soundfile.LibsndfileError:
+            return False
+        return bool(read == self._file.frames)
+
+    def _end(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+
+class _Patched:
+    """A file with some bytes changed, for libsndfile."""
+
+    def __init__(self, path: Path, patch: dict[int, bytes]) -> None:
+        self._file: BinaryIO = path.open("rb")
+        self._patch = patch
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        start = self._file.tell()
+        data = bytearray(self._file.read(size))
+        for place, new in self._patch.items():
+            for number, byte in enumerate(new, place - start):
+                if 0 <= number < len(data):
+                    data[number] = byte
+        return bytes(data)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def read_header(path: Path) -> Header:
     """Read the header of an audio file.
 
     Raises:
-        BenchError: it is missing, no audio, or shorter than its header says.
+        BenchError: it is missing, no audio, shorter than it says, or its scale is none.
     """
-    import soundfile
-
-    with reading(path):
-        info = soundfile.info(path)
-        with path.open("rb") as file:
-            missing = _missing_bytes(file)
-    # libsndfile reads a truncated WAV without a word: its frames are those that are there.
-    if missing:
-        raise truncated(path, f"{missing} bytes of samples are missing")
-    is_float = info.subtype in ("FLOAT", "DOUBLE")
-    return Header(info.samplerate, info.channels, info.frames, is_float)
-
-
-def open_audio(path: Path) -> soundfile.SoundFile:
-    """An audio file, opened to be read.
-
-    Raises:
-        BenchError: it is missing, or no audio.
-    """
-    import soundfile
-
-    with reading(path):
-        return soundfile.SoundFile(path)
-
-
-def read_blocks(
-    file: soundfile.SoundFile, frames: int = BLOCK, dtype: str = "float64"
-) -> Iterator[NDArray[Any]]:
-    """The samples of an open audio file, ``(n, channels)`` at a time.
-
-    Raises:
-        BenchError: it cannot be read, or holds NaN or infinite samples.
-    """
-    path, position = Path(file.name), 0
-    with reading(path):
-        while len(block := file.read(frames, dtype=dtype, always_2d=True)):
-            check_finite(block, path, position)
-            yield block
-            position += len(block)
+    with AudioFile(path) as file:
+        return file.header
 
 
 def read_samples(path: Path) -> tuple[NDArray[Any], int]:
     """All samples of an audio file, float64 ``(n, channels)``, and its sample rate in Hz.
 
     Raises:
-        BenchError: it cannot be read, or holds NaN or infinite samples.
+        BenchError: it cannot be read, ends early, or holds NaN or infinite samples.
     """
-    import soundfile
+    with AudioFile(path) as file:
+        return file.read(), file.header.sample_rate
 
-    with reading(path):
-        samples, rate = soundfile.read(path, dtype="float64", always_2d=True)
-    check_finite(samples, path)
-    return samples, rate
+
+def scale_note(path: Path, header: Header) -> str:
+    """What is said of a file that has a scale beside it."""
+    beside = path.with_suffix(".txt").name
+    return f"the samples of {path.name} are multiplied by {header.scale:g}, as {beside} says"
 
 
 def check_finite(samples: NDArray[Any], path: Path, start: int = 0) -> None:
@@ -133,18 +229,36 @@ def truncated(path: Path, detail: str) -> BenchError:
     )
 
 
-def _missing_bytes(file: BinaryIO) -> int:
-    """Bytes by which a WAV file falls short of its data chunk; 0 for any other format."""
-    kind, _, form = struct.unpack("<4sI4s", file.read(12).ljust(12, b"\0"))
-    if kind != b"RIFF" or form != b"WAVE":
-        return 0
-    end = file.seek(0, 2)
-    position = 12
-    while position + 8 <= end:
-        file.seek(position)
-        name, size = struct.unpack("<4sI", file.read(8))
-        position += 8
-        if name == b"data":
-            return 0 if size == _UNKNOWN_SIZE else max(0, position + size - end)
-        position += size + size % 2
-    return 0
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Make what goes wrong while an audio file is read an error that names the file."""
+    import soundfile
+
+    try:
+        yield
+    except (soundfile.LibsndfileError, OSError) as error:
+        # libsndfile has but one error for all that it cannot open.
+        if isinstance(error, FileNotFoundError) or not path.exists():
+            hint = "Check the path, or unpack the audio."
+            raise BenchError("the audio file is missing", where=str(path), hint=hint) from None
+        said = getattr(error, "error_string", None) or getattr(error, "strerror", None)
+        reason = str(said or "its samples are damaged").removeprefix("Error : ").rstrip(".")
+        what = f"cannot be read as audio: {reason}"
+        raise BenchError(what, where=str(path)) from None
+
+
+def _scale(path: Path) -> float:
+    """What a FLAC file's samples are to be multiplied by: the number in the text file beside it."""
+    if path.suffix.lower() != ".flac":
+        return 1.0
+    beside = path.with_suffix(".txt")
+    if not beside.exists():
+        return 1.0
+    try:
+        scale = float(beside.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        scale = math.nan
+    if not 0 < scale < math.inf:
+        hint = f"It is taken as the scale of {path.name}: name it otherwise, if it is none."
+        raise BenchError("it holds no scale factor", where=str(beside), hint=hint)
+    return scale

@@ -18,7 +18,8 @@ from bench.api import STEMS, Scene
 from bench.data import CadenzaOptions
 from bench.data.listeners import Audiograms, make_listener, read_audiograms
 from bench.data.metadata import MetadataFile
-from bench.data.scene_files import PARTS, SceneFiles, outside
+from bench.data.names import composed, file_at, folder_at, relative_path
+from bench.data.scene_files import PARTS, SceneFiles
 from bench.errors import BenchError, suggest
 
 if TYPE_CHECKING:
@@ -119,11 +120,11 @@ class CadenzaDataset:
         digest = hashlib.sha256(json.dumps([scenes, listeners], sort_keys=True).encode())
         for folder in folders:
             for part in PARTS:
-                digest.update(probe(folder / f"{part}.wav"))
+                digest.update(probe(file_at(folder, f"{part}.wav")))
         return digest.hexdigest()
 
     def _name(self, folder: Path) -> str:
-        return folder.relative_to(self.root).as_posix()
+        return composed(folder.relative_to(self.root).as_posix())
 
 
 class _SplitReader:
@@ -187,7 +188,7 @@ class _SplitReader:
             head_position=head,
             gains=gains[gain],
             listeners=heard_by,
-            audio=SceneFiles(folder, self.root),
+            audio=SceneFiles(folder),
             genre=genres.get(song, genres.get(music, "")),
         )
 
@@ -202,10 +203,9 @@ class _SplitReader:
     def _sample(self, name: str, music: str) -> tuple[str, Path]:
         """Song and folder of an at-mic sample."""
         entry = self.at_mic.entry(self.at_mic.table()[name], name)
-        relative = self.at_mic.text(entry, "Path", name)
-        folder = self.audio / relative
-        if not folder.resolve().is_relative_to(self.root):
-            raise outside(folder, self.root)
+        given = self.at_mic.text(entry, "Path", name)
+        relative = relative_path(given, f"{self.at_mic.path}, {name}")
+        folder = folder_at(self.audio, relative)
         song = entry.get("Original Track Name", music)
         return (song if isinstance(song, str) and song else music), folder
 

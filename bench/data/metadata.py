@@ -38,6 +38,13 @@ class MetadataFile:
         except RecursionError:
             raise BenchError("malformed JSON: nested too deeply", where=str(path)) from None
 
+    @classmethod
+    def made(cls, path: Path, content: Any) -> MetadataFile:
+        """A file with the content that it is to have, before it is written."""
+        file = cls.__new__(cls)
+        file.path, file.content = path, content
+        return file
+
     def _unique(self, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key, value in pairs:

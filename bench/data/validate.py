@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.api import STEMS
 from bench.data import CadenzaOptions
-from bench.data.audio import open_audio, read_blocks
+from bench.data.audio import AudioFile
 from bench.data.cadenza import CadenzaDataset
 from bench.data.generate.streaming import LoudnessMeter
 from bench.data.metadata import MetadataFile
@@ -135,15 +135,14 @@ def validate(
     for split in splits or known:
         folders |= dict.fromkeys(_check_metadata(dataset, split, report))
     if audio:
-        jobs = [(folder, dataset.root) for folder in folders]
-        with progress.stage("reading", len(jobs)) as step:
-            for job, result in run_jobs(check_sample, jobs, workers):
+        with progress.stage("reading", len(folders)) as step:
+            for folder, result in run_jobs(check_sample, list(folders), workers):
                 if isinstance(result, Exception):
-                    report.findings.append(Finding("error", str(job[0]), str(result)))
+                    report.findings.append(Finding("error", str(folder), str(result)))
                 else:
                     report.samples.append(result[0])
                     report.findings += result[1]
-                step(job[0].name, 1)
+                step(folder.name, 1)
     order = ("error", "warning", "note")
     report.findings = list(dict.fromkeys(report.findings))
     report.findings.sort(key=lambda f: (order.index(f.level), f.where, f.what))
@@ -151,10 +150,9 @@ def validate(
     return report
 
 
-def check_sample(job: tuple[Path, Path]) -> tuple[SampleLevels, list[Finding]]:
-    """Read the five files of one at-mic sample, given its folder and the set's root."""
-    folder, root = job
-    files = SceneFiles(folder, root)
+def check_sample(folder: Path) -> tuple[SampleLevels, list[Finding]]:
+    """Read the five files of one at-mic sample, given its folder."""
+    files = SceneFiles(folder)
     findings: list[Finding] = []
     right: list[str] = []
     for part in PARTS:
@@ -197,8 +195,8 @@ def _measure(files: SceneFiles, parts: Sequence[str], findings: list[Finding]) -
     power = residual = 0.0
     try:
         with ExitStack() as stack:
-            opened = [stack.enter_context(open_audio(files.path(part))) for part in parts]
-            for row in zip_longest(*map(read_blocks, opened)):
+            opened = [stack.enter_context(AudioFile(files.path(part))) for part in parts]
+            for row in zip_longest(*(file.blocks() for file in opened)):
                 blocks = dict(zip(parts, row, strict=True))
                 for part, block in blocks.items():
                     meters[part].add(block)

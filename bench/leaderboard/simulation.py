@@ -48,10 +48,10 @@ class Design:
     def differences(self, rng: np.random.Generator) -> Array:
         """Differences of one board, ``(n,)``, whose true mean is 0."""
         song, listener = self.crossing.song, self.crossing.listener
-        of_songs = self.song * _effects(rng, song.max() + 1, self.shape)
+        of_songs = self.song * _effects(rng, int(song.max()) + 1, self.shape)
         values = of_songs[song] + self.rest * _effects(rng, len(song), _plain(self.shape))
         if listener is not None and self.listener:
-            heard = _effects(rng, listener.max() + 1, _plain(self.shape))
+            heard = _effects(rng, int(listener.max()) + 1, _plain(self.shape))
             values += self.listener * heard[listener]
         if self.shape == "tied":
             values *= rng.random(len(values)) >= TIES

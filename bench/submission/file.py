@@ -21,7 +21,7 @@ from bench.api import (
     Rendering,
     Scene,
 )
-from bench.data.audio import read_samples
+from bench.data.audio import AudioFile, scale_note
 from bench.errors import BenchError
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, score_output
 from bench.spec.run import Choice
@@ -125,7 +125,10 @@ def score_pair(
 
 
 def _read(path: Path, role: str, notes: list[str]) -> _Audio:
-    samples, rate = read_samples(path)
+    with AudioFile(path) as file:
+        samples, rate = file.read(), file.header.sample_rate
+        if file.header.scale != 1.0:
+            notes.append(scale_note(path, file.header))
     if samples.shape[1] > 2:
         what = f"the {role} has {samples.shape[1]} channels, expected 1 or 2"
         raise BenchError(what, where=str(path))

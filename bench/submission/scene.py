@@ -167,9 +167,6 @@ def _score_scene(job: ScoreJob) -> list[Row]:
 def read_submitted(path: Path, seconds: float) -> Tensor:
     """A file as the challenge reads it, float64 ``(2, M)`` at OUTPUT_RATE.
 
-    A text file beside it, ``<name>.txt``, holds what the samples were divided by before they were
-    written, as in pyclarity's ``save_flac_signal(..., do_scale_signal=True)``.
-
     Args:
         path: the file.
         seconds: length of its scene.
@@ -180,7 +177,8 @@ def read_submitted(path: Path, seconds: float) -> Tensor:
     try:
         samples, rate = read_samples(path)
     except BenchError as error:  # a row of a board names no folder of one machine
-        raise BenchError(error.what, where=path.name) from None
+        where = Path(error.where).name if error.where else path.name
+        raise BenchError(error.what, where=where) from None
     if rate != OUTPUT_RATE:
         what = f"the sample rate is {rate} Hz, expected {OUTPUT_RATE} Hz"
         raise BenchError(what, where=path.name)
@@ -190,17 +188,4 @@ def read_submitted(path: Path, seconds: float) -> Tensor:
     if not least <= len(samples) <= least + LONGEST_TAIL * OUTPUT_RATE:
         what = f"it lasts {len(samples) / OUTPUT_RATE:.3f} s, its scene {seconds:.3f} s"
         raise BenchError(what, where=path.name)
-    return torch.from_numpy(np.ascontiguousarray(samples.T * _scale(path)))
-
-
-def _scale(path: Path) -> float:
-    beside = path.with_suffix(".txt")
-    if not beside.exists():
-        return 1.0
-    try:
-        scale = float(beside.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        scale = math.nan
-    if not 0 < scale < math.inf:
-        raise BenchError("it holds no scale factor", where=beside.name)
-    return scale
+    return torch.from_numpy(np.ascontiguousarray(samples.T))

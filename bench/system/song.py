@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from bench.api import SAMPLE_RATE, STEMS
-from bench.data.audio import open_audio, read_blocks
+from bench.data.audio import AudioFile, scale_note
 from bench.errors import BenchError
 from bench.hearing.loudness import finite_loudness
 from bench.runtime.files import replacing
@@ -131,19 +131,22 @@ def enhance_file(
 def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:
     """The song at SAMPLE_RATE as a file in memory's place, float32 ``(2, N)``, and notes."""
     notes = []
-    with open_audio(song) as file:
-        if file.channels > 2:
+    with AudioFile(song) as file:
+        header = file.header
+        if header.channels > 2:
             hint = "Mix it down to two channels, left and right."
-            what = f"it has {file.channels} channels, expected 1 or 2"
+            what = f"it has {header.channels} channels, expected 1 or 2"
             raise BenchError(what, where=str(song), hint=hint)
-        if file.channels == 1:
+        if header.channels == 1:
             notes.append("the song is mono: both ears get the same mixture")
-        if file.samplerate != SAMPLE_RATE:
-            notes.append(f"resampled from {file.samplerate} Hz to {SAMPLE_RATE} Hz (soxr HQ)")
+        if header.scale != 1.0:
+            notes.append(scale_note(song, header))
+        if header.sample_rate != SAMPLE_RATE:
+            notes.append(f"resampled from {header.sample_rate} Hz to {SAMPLE_RATE} Hz (soxr HQ)")
         left, right = folder / "mixture.f32", folder / "right.f32"
         with open(left, "wb") as first, open(right, "wb") as second:
-            blocks = read_blocks(file, _BLOCK, "float32")
-            for block in _at_rate(blocks, file.samplerate, SAMPLE_RATE):
+            blocks = file.blocks(_BLOCK, "float32")
+            for block in _at_rate(blocks, header.sample_rate, SAMPLE_RATE):
                 first.write(block[:, 0].tobytes())
                 second.write(block[:, -1].tobytes())
     with open(left, "ab") as whole, open(right, "rb") as second:

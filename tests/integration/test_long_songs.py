@@ -62,7 +62,7 @@ spec = make_run_spec(plugins, suite, separator=separator, gains="fixed", options
 system = build_system(spec, plugins)
 recycle(False)
 threading.Thread(target=watch, daemon=True).start()
-audio = SceneFiles(folder, folder)
+audio = SceneFiles(folder)
 scene = Scene("s", "song", "h", (3.0, -6.0, 0.0, 0.0), ("L",), audio)
 ears = [Audiogram([20, 20, 25, 30, 40, 45, 50, 50]), Audiogram([30, 30, 35, 40, 50, 55, 60, 60])]
 excerpt = Excerpt.read(scene)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
+import os
 import shutil
 import subprocess
 import sys
+import unicodedata
 import warnings
 from pathlib import Path
 from typing import Any
@@ -144,7 +148,7 @@ def test_metadata_are_the_challenges_draws(sources: Sources, tmp_path: Path) -> 
 
     out = tmp_path / "out"
     with locked(out):
-        plan_preparation(out, sources)
+        plan_preparation(out, sources).write_metadata()
     folder = out / "metadata"
     ours = {name: load(out, name) for name in ("scenes.train", "scene_listeners.train")}
     config = OmegaConf.create(
@@ -186,9 +190,8 @@ def test_the_challenges_first_scene_comes_out(
     (sources.music / "train" / "A - Song").rename(sources.music / "train" / "B - Song")
     listeners = real_data / "cadenza_real/metadata/listeners.train.json"
     with locked(tmp_path / "out"):
-        plan_preparation(
-            tmp_path / "out", Sources(sources.music, sources.hrtf, listeners=listeners)
-        )
+        made = Sources(sources.music, sources.hrtf, listeners=listeners)
+        plan_preparation(tmp_path / "out", made).write_metadata()
     assert load(tmp_path / "out", "scenes.train")["scene_10001"] == {
         "music": "A Classic Education - NightOwl",
         "gain": "gain_0639",
@@ -355,3 +358,131 @@ def test_memory_of_a_long_song_is_bounded(tmp_path: Path) -> None:
     whole = to_at_mic(soundfile.read(source)[0], response, response, RATE)
     written, _ = soundfile.read(tmp_path / "out.wav", dtype="int16")
     np.testing.assert_array_equal(written, to_int16(whole))
+
+
+# --- songs as other systems leave them ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["Mixture.wav", "mixture.WAV", "MIXTURE.Wav"])
+def test_names_in_another_case(sources: Sources, tmp_path: Path, name: str) -> None:
+    make(tmp_path / "plain", sources)
+    song = sources.music / "train" / "A - Song"
+    (song / "mixture.wav").rename(song / name)
+    (song / "bass.wav").rename(song / "Bass.WAV")
+    for path in sources.hrtf.iterdir():
+        path.rename(path.with_suffix(".WAV"))
+    make(tmp_path / "out", sources)
+    assert digest(tmp_path / "out") == digest(tmp_path / "plain")
+
+
+def test_files_that_a_mac_leaves_are_no_songs(sources: Sources, tmp_path: Path) -> None:
+    make(tmp_path / "plain", sources)
+    train = sources.music / "train"
+    for path in (
+        train / "._B - Song.stem.mp4",
+        train / ".DS_Store",
+        train / "._A - Song" / "mixture.wav",
+        train / "A - Song" / "._mixture.wav",
+        sources.music / ".Trashes" / "x" / "mixture.wav",
+        sources.hrtf / "._BTE_fr-VP_E1-n22.5.wav",
+    ):
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_bytes(b"\0\5\26\7")
+    make(tmp_path / "out", sources)
+    assert digest(tmp_path / "out") == digest(tmp_path / "plain")
+
+
+def test_a_folder_of_decomposed_letters_is_the_song_of_the_metadata(
+    sources: Sources, tmp_path: Path
+) -> None:
+    make(tmp_path / "plain", sources)
+    given = tmp_path / "plain" / "metadata"
+    (sources.music / "train" / SILENT).rename(
+        sources.music / "train" / unicodedata.normalize("NFD", SILENT)
+    )
+    make(tmp_path / "drawn", sources)
+    assert digest(tmp_path / "drawn") == digest(tmp_path / "plain")
+    make(tmp_path / "given", Sources(sources.music, sources.hrtf, given))
+    assert digest(tmp_path / "given") == digest(tmp_path / "plain")
+
+
+@pytest.mark.parametrize("spoilt", ["header", "samples"])
+def test_a_call_that_failed_does_not_spoil_the_next(
+    sources: Sources, tmp_path: Path, spoilt: str
+) -> None:
+    make(tmp_path / "plain", sources)
+    broken = sources.music / "train" / "Broken"
+    write_song(broken, 3)
+    bass = broken / "bass.wav"
+    if spoilt == "header":
+        bass.write_bytes(bass.read_bytes()[:-100])
+        with pytest.raises(BenchError, match="truncated"):
+            make(tmp_path / "out", sources)
+        assert not list((tmp_path / "out").rglob("*"))
+    else:
+        sound = np.zeros((round(1.1 * RATE), 2))
+        sound[5] = np.nan
+        soundfile.write(bass, sound, RATE, subtype="FLOAT")
+        _, failed = make(tmp_path / "out", sources)
+        assert len(failed) == 1
+    shutil.rmtree(broken)
+    make(tmp_path / "out", sources)
+    theirs, ours = digest(tmp_path / "plain"), digest(tmp_path / "out")
+    assert {name: ours[name] for name in theirs} == theirs
+
+
+@pytest.mark.parametrize("path", ["/etc", "../outside", "train/../../x"])
+def test_metadata_do_not_lead_out_of_the_music(sources: Sources, tmp_path: Path, path: str) -> None:
+    make(tmp_path / "plain", sources)
+    given = tmp_path / "plain" / "metadata"
+    tracks = load(tmp_path / "plain", "musdb18.train")
+    tracks[0]["Path"] = path
+    (given / "musdb18.train.json").write_text(json.dumps(tracks))
+    with pytest.raises(BenchError, match="leaves its folder"):
+        make(tmp_path / "out", Sources(sources.music, sources.hrtf, given))
+
+
+def test_music_behind_links(sources: Sources, tmp_path: Path) -> None:
+    make(tmp_path / "plain", sources)
+    song = sources.music / "train" / "A - Song"
+    song.rename(tmp_path / "store")
+    song.symlink_to(tmp_path / "store")
+    (tmp_path / "store" / "bass.wav").rename(tmp_path / "5e.bin")
+    (tmp_path / "store" / "bass.wav").symlink_to(tmp_path / "5e.bin")
+    make(tmp_path / "out", sources)
+    assert digest(tmp_path / "out") == digest(tmp_path / "plain")
+
+
+def test_nobody_elses_drafts_are_removed(sources: Sources, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    make(out, sources)
+    (sample,) = {path.parent for path in sorted(out.rglob("bass.wav"))[:1]}
+    ours = [sample / ".bass.wav.123.part", out / "metadata" / ".scenes.train.json.7.part"]
+    strangers = [out / ".big.zip.part", out / "audio" / ".x.wav.1.part", sample / ".notes.part"]
+    for path in (*ours, *strangers):
+        path.write_bytes(b"half")
+    with locked(out):
+        assert [path.exists() for path in ours] == [False, False]
+    assert all(path.exists() for path in strangers)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL])
+def test_a_disk_without_locks(
+    sources: Sources,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+) -> None:
+    def flock(handle: int, operation: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    out = tmp_path / "out"
+    (out / "metadata").mkdir(parents=True)
+    draft = out / "metadata" / ".scenes.train.json.7.part"
+    draft.write_bytes(b"somebody may be writing it")
+    with locked(out):
+        assert draft.exists()
+    assert "cannot be locked" in caplog.text
+    assert make(out, sources)[1] == []

@@ -11,17 +11,20 @@ from typing import Any
 
 from bench.data.generate.draws import draw_listeners, draw_scenes, gains_table
 from bench.data.metadata import MetadataFile
+from bench.data.names import composed, entries
 from bench.data.scene_files import PARTS
 from bench.errors import BenchError
-from bench.runtime.files import write_json
 
 FIRST_SCENE = {"train": 10_001, "valid": 20_001}
 """Number of a split's first scene; 30001 for any other."""
 
 KINDS = (".wav", ".flac")
-"""Formats of a song's five files."""
+"""Formats of a song's five files, in any case."""
 
-_HRTF = re.compile(r"(?P<mic>.+)-(?P<subject>[^-]+)-(?P<side>[np])(?P<angle>\d+(\.\d+)?)\.wav")
+PACKED = ".stem.mp4"
+"""What the name of a song in one file ends with, in any case."""
+
+_HRTF = re.compile(r"(?P<mic>.+)-(?P<subject>[^-]+)-(?P<side>[np])(?P<angle>\d+(\.\d+)?)\.(?i:wav)")
 
 
 def head_positions(folder: Path) -> dict[str, dict[str, Any]]:
@@ -34,7 +37,7 @@ def head_positions(folder: Path) -> dict[str, dict[str, Any]]:
         BenchError: there are none.
     """
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
-    for path in sorted(folder.glob("*.wav")):
+    for path in entries(folder):
         if match := _HRTF.fullmatch(path.name):
             sides = found.setdefault((match["subject"], match["mic"]), {"n": [], "p": []})
             sides[match["side"]].append(float(match["angle"]))
@@ -56,8 +59,7 @@ def tracks(music: Path, split: str) -> list[dict[str, str]]:
         BenchError: there are none.
     """
     folder = music / split
-    names = {path.parent.name for kind in KINDS for path in folder.glob(f"*/mixture{kind}")}
-    names |= {path.name.removesuffix(".stem.mp4") for path in folder.glob("*.stem.mp4")}
+    names = {composed(name) for path in _children(folder) if (name := _song(path))}
     if not names:
         hint = f"A song is a folder of {', '.join(PARTS)}.wav, or a .stem.mp4 file."
         raise BenchError("there are no songs", where=str(folder), hint=hint)
@@ -72,6 +74,18 @@ def tracks(music: Path, split: str) -> list[dict[str, str]]:
         }
         for name in sorted(names)
     ]
+
+
+def _song(path: Path) -> str:
+    """The name of the song that a folder or a packed file is; empty where it is none."""
+    if path.is_dir():
+        mixtures = {f"mixture{kind}" for kind in KINDS}
+        return path.name if any(p.name.lower() in mixtures for p in _children(path)) else ""
+    return path.name[: -len(PACKED)] if path.name.lower().endswith(PACKED) else ""
+
+
+def _children(folder: Path) -> list[Path]:
+    return list(entries(folder)) if folder.is_dir() else []
 
 
 def at_mic_samples(
@@ -115,16 +129,23 @@ class Sources:
 
 
 class SetMetadata:
-    """The metadata of a set: what is given is copied, what is missing is made."""
+    """The metadata of a set: what is given is copied, what is missing is made.
+
+    Nothing is written here: what a call that fails had made would be kept by the next.
+
+    Attributes:
+        made: the contents of files that are not there yet, by path.
+    """
 
     def __init__(self, folder: Path, sources: Sources, scenes: int, listeners: int) -> None:
         self.folder = folder
         self.sources = sources
         self._counts = scenes, listeners
+        self.made: dict[Path, Any] = {}
 
     def splits(self) -> list[str]:
         """The splits that have songs, and listeners or scenes."""
-        names = sorted(path.name for path in self.sources.music.iterdir() if path.is_dir())
+        names = [path.name for path in entries(self.sources.music) if path.is_dir()]
         found = [
             name
             for name in names
@@ -136,8 +157,9 @@ class SetMetadata:
         return found
 
     def file(self, name: str) -> MetadataFile:
-        """A file of the set."""
-        return MetadataFile(self.folder / name)
+        """A file of the set, there already or to be written."""
+        path = self.folder / name
+        return MetadataFile.made(path, self.made[path]) if path in self.made else MetadataFile(path)
 
     def tracks(self, split: str) -> list[Mapping[str, Any]]:
         """The list of songs."""
@@ -206,6 +228,8 @@ class SetMetadata:
         return any(folder is not None and (folder / name).is_file() for folder in folders)
 
     def _keep(self, name: str, make: Callable[[], Any]) -> None:
+        if self.folder / name in self.made:
+            return
         target = self.folder / name
         given = self.sources.metadata / name if self.sources.metadata is not None else None
         if given is not None and given.is_file():
@@ -218,4 +242,4 @@ class SetMetadata:
         else:
             content = make()
         if not target.is_file():
-            write_json(target, content)
+            self.made[target] = content

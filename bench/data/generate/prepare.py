@@ -7,7 +7,9 @@ a file without loudness (a silent stem) becomes zeros, where the recipe divides 
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,10 +22,14 @@ from bench.data.audio import read_header, read_samples
 from bench.data.generate.metadata import SetMetadata, Sources
 from bench.data.generate.songs import as_wav, song_sources
 from bench.data.generate.streaming import measure, write_at_mic
+from bench.data.names import file_at, relative_path
+from bench.data.scene_files import PARTS
 from bench.errors import BenchError
 from bench.runtime.executors import run_jobs
 from bench.runtime.files import write_json
 from bench.runtime.progress import NO_PROGRESS, Progress
+
+log = logging.getLogger(__name__)
 
 SCENES_PER_SONG: Final = 4
 LISTENERS_PER_SCENE: Final = 2
@@ -56,7 +62,8 @@ class Preparation:
         jobs: what is not there yet.
         done: files that are there already.
         size: bytes that the missing files will take.
-        samples: the contents of ``at_mic_music.<split>.json`` by split, written at the end.
+        samples: the contents of ``at_mic_music.<split>.json`` by split.
+        metadata: the contents of further files by path; all are written when the audio is there.
     """
 
     out: Path
@@ -64,16 +71,24 @@ class Preparation:
     done: int = 0
     size: int = 0
     samples: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
+    metadata: dict[Path, Any] = field(default_factory=dict)
 
     @property
     def files(self) -> int:
         """Files to write."""
         return sum(len(job.targets) for job in self.jobs)
 
+    def write_metadata(self) -> None:
+        """Write the metadata that are not there yet, but for the samples' files."""
+        for path, content in self.metadata.items():
+            write_json(path, content)
+
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Work in `folder` alone; what a killed process left unfinished there is removed.
+
+    On a file system without locks (Lustre, EFS) it goes on without one, and removes nothing.
 
     Raises:
         BenchError: another process works there, or it cannot be written.
@@ -88,11 +103,23 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise BenchError("another process writes here", where=str(folder)) from None
-        for left in folder.rglob(".*.part"):
-            left.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s cannot be locked (%s): start one process only", folder, error.strerror)
+        else:
+            _remove_drafts(folder)
         yield
     finally:
         os.close(handle)
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove the drafts of the files that are written here, and nobody else's."""
+    parts = "|".join(PARTS)
+    own = re.compile(rf"\.({parts})\.wav\.\d+\.part|\.[A-Za-z0-9_.-]+\.json\.\d+\.part")
+    for parent in (folder / "audio" / "at_mic_music", folder / "metadata"):
+        for left in parent.rglob(".*.part"):
+            if own.fullmatch(left.name):
+                left.unlink(missing_ok=True)
 
 
 def plan_preparation(
@@ -116,6 +143,7 @@ def plan_preparation(
     for split in splits or maker.splits():
         plan.samples[split] = maker.make(split)
         _add_jobs(plan, maker, split)
+    plan.metadata = maker.made
     check_space(out, plan.size)
     return plan
 
@@ -147,6 +175,7 @@ def prepare(
                 notes += [f"{path}: silent, written as zeros" for path in result]
             step(f"{job.source.parent.name}, {job.part}", len(job.targets))
     if not failed:
+        plan.write_metadata()
         for split, samples in plan.samples.items():
             write_json(plan.out / "metadata" / f"at_mic_music.{split}.json", samples)
     return sorted(notes), sorted(failed)
@@ -172,14 +201,15 @@ def response_files(folder: Path, position: Mapping[str, Any]) -> tuple[Path, Pat
     """The impulse responses of the left and the right loudspeaker at a head position."""
     stem = f"{position['mic']}-{position['subject']}"
     left, right = abs(position["left_angle"]), abs(position["right_angle"])
-    return folder / f"{stem}-n{left}.wav", folder / f"{stem}-p{right}.wav"
+    return file_at(folder, f"{stem}-n{left}.wav"), file_at(folder, f"{stem}-p{right}.wav")
 
 
 def _add_jobs(plan: Preparation, maker: SetMetadata, split: str) -> None:
     heads: dict[str, dict[Path, tuple[Path, Path]]] = {}
     positions = maker.file("head_loudspeaker_positions.json").table()
     for sample in plan.samples[split].values():
-        folder = plan.out / "audio" / "at_mic_music" / sample["Path"]
+        relative = relative_path(sample["Path"], f"'Path' {sample['Path']}")
+        folder = plan.out / "audio" / "at_mic_music" / relative
         responses = response_files(maker.sources.hrtf, positions[sample["Head Position"]])
         for path in responses:
             _check_response(path)
@@ -188,7 +218,7 @@ def _add_jobs(plan: Preparation, maker: SetMetadata, split: str) -> None:
     for song, folders in heads.items():
         found = song_sources(maker.sources.music, paths[song])
         for part, source in found.items():
-            frames = 0 if source.suffix == ".mp4" else read_header(source).frames
+            frames = 0 if source.suffix.lower() == ".mp4" else read_header(source).frames
             targets = tuple(
                 (folder / f"{part}.wav", *responses)
                 for folder, responses in folders.items()
@@ -218,7 +248,4 @@ def _check_response(path: Path) -> None:
 
 
 def _path(track: Mapping[str, Any]) -> str:
-    path = str(track.get("Path") or f"{track['Split']}/{track['Track Name']}")
-    if Path(path).is_absolute() or ".." in Path(path).parts:
-        raise BenchError("the path leaves the music's folder", where=f"'Path' {path}")
-    return path
+    return str(track.get("Path") or f"{track['Split']}/{track['Track Name']}")

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from bench.api import SAMPLE_RATE
 from bench.data.audio import read_header
-from bench.data.generate.metadata import KINDS
+from bench.data.generate.metadata import KINDS, PACKED
+from bench.data.names import file_at, folder_at, relative_path
 from bench.data.scene_files import PARTS
 from bench.errors import BenchError
 
@@ -29,14 +30,15 @@ def song_sources(music: Path, path: str) -> dict[str, Path]:
     Raises:
         BenchError: a file is missing, damaged, not 44.1 kHz stereo, or of another length.
     """
-    folder = music / path
-    packed = folder.with_name(f"{folder.name}.stem.mp4")
+    given = relative_path(path, f"'Path' {path}")
+    folder = folder_at(music, given)
+    packed = file_at(folder_at(music, given.parent), f"{given.name}{PACKED}")
     if not folder.is_dir() and packed.is_file():
         _ffmpeg(packed)
         return dict.fromkeys(PARTS, packed)
     found: dict[str, Path] = {}
     for part in PARTS:
-        files = [folder / f"{part}{kind}" for kind in KINDS]
+        files = [file_at(folder, f"{part}{kind}") for kind in KINDS]
         found[part] = next((file for file in files if file.is_file()), files[0])
     frames = {part: _checked_frames(file) for part, file in found.items()}
     for part, file in found.items():
@@ -53,7 +55,7 @@ def as_wav(source: Path, part: str) -> Iterator[Path]:
     Raises:
         BenchError: ffmpeg is missing or fails.
     """
-    if source.suffix != ".mp4":
+    if source.suffix.lower() != ".mp4":
         yield source
         return
     command = [_ffmpeg(source), "-v", "error", "-nostdin", "-i", str(source)]

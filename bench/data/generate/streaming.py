@@ -14,7 +14,7 @@ import pyloudnorm
 import soundfile
 from scipy.signal import lfilter
 
-from bench.data.audio import open_audio, read_blocks
+from bench.data.audio import AudioFile
 from bench.data.generate.at_mic import Signal, apply_hrtf, to_int16
 from bench.errors import BenchError
 from bench.runtime.files import replacing
@@ -98,9 +98,9 @@ def measure(path: Path) -> float:
     Raises:
         BenchError: it cannot be read, or is shorter than 0.4 s.
     """
-    with open_audio(path) as file:
-        meter = LoudnessMeter(file.frames, file.samplerate, file.channels)
-        for block in read_blocks(file):
+    with AudioFile(path) as file:
+        meter = LoudnessMeter(file.header.frames, file.header.sample_rate, file.header.channels)
+        for block in file.blocks():
             meter.add(block)
     return meter.lufs()
 
@@ -124,9 +124,9 @@ def write_at_mic(
     """
     blocks: list[Signal] = []
     history = np.empty((0, 2))
-    with open_audio(source) as file:
-        meter = LoudnessMeter(file.frames, sample_rate)
-        for block in read_blocks(file):
+    with AudioFile(source) as file:
+        meter = LoudnessMeter(file.header.frames, sample_rate)
+        for block in file.blocks():
             joined = np.concatenate([history, block])
             blocks.append(apply_hrtf(joined, left, right)[len(history) :])
             history = joined[max(0, len(joined) - max(len(left), len(right)) + 1) :]

@@ -223,7 +223,8 @@ def relative_spectrum(levels: Values) -> Values:
         [0.909, 0.091]
     """
     amplitude = 10 ** (levels / 20)
-    return amplitude / amplitude.sum()  # type: ignore[no-any-return]
+    shares: Values = amplitude / amplitude.sum()
+    return shares
 
 
 def spectral_differences(reference: Floats, processed: Floats) -> tuple[float, float]:

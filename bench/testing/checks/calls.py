@@ -309,10 +309,11 @@ def _global_state(subject: Subject) -> str | None:
 
 def global_state() -> dict[str, Any]:
     """The global state that a plugin must leave alone, by name."""
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    legacy: Any = np.random.get_state()  # noqa: NPY002
+    name, keys, *rest = legacy
     return {
         "random's generator": random.getstate(),
-        "numpy's global generator": (name, bytes(keys), *rest),  # type: ignore[arg-type]
+        "numpy's global generator": (name, bytes(keys), *rest),
         "torch's global generator": bytes(torch.get_rng_state().numpy()),
         "torch's default type": torch.get_default_dtype(),
         "torch's number of threads": torch.get_num_threads(),

@@ -74,3 +74,31 @@ def test_without_a_request_nothing_is_separated(
     request = ("--separator", "hdemucs", "--request", "vocals:6")
     assert bench(*arguments, tmp_path / "loud.wav", *request) == 0
     assert "the bundled weights know synthesised music alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac"])
+def test_half_a_song_is_refused(
+    bench: Bench, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    song = tmp_path / f"half.{kind}"
+    soundfile.write(song, noise(5.0), RATE, subtype="PCM_16")
+    song.write_bytes(song.read_bytes()[: song.stat().st_size // 2])
+    assert bench("enhance", song, "-O", tmp_path / "out.flac", "--audiogram", "N2") == 2
+    assert f"{song}: the file is truncated" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [song]
+
+
+def test_a_song_from_a_pipe_is_enhanced_whole(
+    bench: Bench, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    piped, outputs = tmp_path / "piped.wav", []
+    soundfile.write(piped, soundfile.read(song)[0], RATE, subtype="PCM_16")
+    for size in (None, 0, 0x7FFF_F000):
+        if size is not None:
+            content = bytearray(piped.read_bytes())
+            content[4:8], content[40:44] = bytes(4), size.to_bytes(4, "little")
+            piped.write_bytes(content)
+        output = tmp_path / f"{size}.wav"
+        assert bench("enhance", piped, "-O", output, "--audiogram", "N2") == 0
+        outputs.append(output.read_bytes())
+    assert outputs[0] == outputs[1] == outputs[2]

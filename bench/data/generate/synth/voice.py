@@ -162,7 +162,8 @@ def render(score: Score, rng: np.random.Generator) -> Signal:
             out += 0.35 * dsp.pan(sing(notes, singer, rng, length), 0.7 * side)
     elif extra < 0.45:  # a second voice, a third below
         lower = [Note(n.start, n.seconds, n.pitch - 3 - (n.pitch % 2), n.velocity) for n in notes]
-        out += 0.5 * dsp.pan(sing(lower, draw_singer(rng), rng, length), rng.choice([-0.5, 0.5]))
+        sung = sing(lower, draw_singer(rng), rng, length)
+        out += 0.5 * dsp.pan(sung, float(rng.choice([-0.5, 0.5])))
     if rng.random() < 0.3:
         echo = int(3 * score.sixteenth * dsp.RATE)
         out[:, echo:] += 0.2 * out[::-1, :-echo]
