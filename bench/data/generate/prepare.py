@@ -113,7 +113,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _remove_drafts(folder: Path) -> None:
-    """Remove the drafts of the files that are written here, and nobody else's."""
+    """Remove the drafts of the files that are written here, and no other drafts."""
     parts = "|".join(PARTS)
     own = re.compile(rf"\.({parts})\.wav\.\d+\.part|\.[A-Za-z0-9_.-]+\.json\.\d+\.part")
     for parent in (folder / "audio" / "at_mic_music", folder / "metadata"):
