@@ -16,6 +16,7 @@ from bench.cli.options import (
     option_option,
     out_option,
     report_option,
+    time_limit_option,
     workers_option,
 )
 
@@ -47,6 +48,7 @@ _VARIED = {
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done; run nothing.")
 @click.option("--calibrate", is_flag=True, help="With --plan: measure what scoring costs here.")
 @workers_option
+@time_limit_option
 @report_option
 @out_option
 @format_option
@@ -56,6 +58,7 @@ def command(
     only_plan: bool,
     calibrate: bool,
     workers: int,
+    time_limit: float | None,
     report: bool,
     out: Path | None,
     format: str,
@@ -87,7 +90,7 @@ def command(
 
     warn_of_plugins()
     how |= {"report": report, "strict": debugging(), "progress": ConsoleProgress()}
-    result = ablate(file, **how, **values)
+    result = ablate(file, time_limit=time_limit, **how, **values)
     print_skipped(result.skipped)
     show(result.leaderboard, format, [] if format == "csv" else [effects_section(result.effects)])
     print_outcome(result)

@@ -89,6 +89,13 @@ out_option = click.option(
 workers_option = click.option(
     "--workers", type=click.IntRange(min=0), default=0, help="Processes.  [default: one a core]"
 )
+time_limit_option = click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0),
+    default=None,
+    metavar="SECONDS",
+    help="Time that a plugin may take for a scene, 0 for any.  [default: 600 s or more]",
+)
 baselines_option = click.option(
     "--baselines/--no-baselines", default=True, help="Score the suite's baselines beside."
 )

@@ -11,6 +11,7 @@ from bench.cli.options import (
     format_option,
     report_option,
     run_options,
+    time_limit_option,
     workers_option,
 )
 
@@ -21,6 +22,7 @@ from bench.cli.options import (
 @workers_option
 @click.option("--fresh", is_flag=True, help="Do it anew, whatever the board has of it.")
 @click.option("--profile", is_flag=True, help="Keep and show the seconds of each stage of scoring.")
+@time_limit_option
 @report_option
 def command(format: str, profile: bool, **choices: Any) -> int:
     """Train a system, score it beside the baselines, and show the leaderboard.

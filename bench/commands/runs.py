@@ -77,6 +77,7 @@ def run(
     workers: int = 0,
     fresh: bool = False,
     profile: bool = False,
+    time_limit: float | None = None,
     report: bool = False,
     strict: bool = False,
     progress: Progress = NO_PROGRESS,
@@ -93,6 +94,8 @@ def run(
             ``if __name__ == "__main__":``, since they import it.
         fresh: forget what the board has of these runs.
         profile: keep the seconds of each stage of scoring.
+        time_limit: seconds that a plugin may take for a scene, 0 for any time; by default 10
+            minutes, and 50 times what ``bench plan --calibrate`` measured where that is more.
         report: write the board's report.
         strict: raise the first failure of a scene, in place of a failed row: ``bench --debug``.
         progress: notified of how far it is, as ``bench.runtime.console.ConsoleProgress()``.
@@ -120,6 +123,7 @@ def run(
         fresh=fresh,
         profile=profile,
         strict=strict,
+        time_limit=time_limit,
         progress=progress,
     )
     table = suite_leaderboard(board, suite, spec.split, spec.protocol)
@@ -162,6 +166,7 @@ def ablate(
     out: Path | str | None = None,
     baselines: bool = True,
     workers: int = 0,
+    time_limit: float | None = None,
     report: bool = False,
     strict: bool = False,
     progress: Progress = NO_PROGRESS,
@@ -176,6 +181,7 @@ def ablate(
         out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside.
         workers: as of :func:`run`.
+        time_limit: as of :func:`run`.
         report: write the board's report.
         strict: as of :func:`run`.
         progress: notified of how far it is.
@@ -193,7 +199,14 @@ def ablate(
     plugins, suite, matrix, dataset, runs = _matrix(ablation, values, baselines)
     board = Board(board_folder(out, suite.name))
     outcome = execute_all(
-        runs, board, plugins, dataset, workers=workers, strict=strict, progress=progress
+        runs,
+        board,
+        plugins,
+        dataset,
+        workers=workers,
+        time_limit=time_limit,
+        strict=strict,
+        progress=progress,
     )
     spec = runs[0].spec
     table = suite_leaderboard(board, suite, spec.split, spec.protocol)

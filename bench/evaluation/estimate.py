@@ -24,6 +24,11 @@ ROW_BYTES: Final = 2500
 PARALLEL: Final = 0.95
 """What a further worker adds, as they share memory and its bandwidth."""
 _PROBED: Final = 64
+_LEAST_LIMIT: Final = 600.0
+_GENEROUS: Final = 50.0
+"""A call of a plugin may take so many times what all of a pair was measured to take."""
+_UNKNOWN: Final = 60.0
+"""Seconds a second of audio that a call may take where nothing was measured."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,22 @@ def seconds_of(rate: Rate, work: Work, workers: int) -> float:
     """Seconds until `work` is done."""
     alone = rate.scene * work.seconds + rate.pair * work.pair_seconds
     return alone / (1 + PARALLEL * (workers - 1))
+
+
+def time_limit(spec: RunSpec, seconds: float, known: Mapping[str, Rate]) -> float:
+    """The seconds that one call of a plugin may take, unless the caller says otherwise.
+
+    It is generous, so that it ends what would never end and nothing else: 10 minutes at least, and
+    50 times what a pair was measured to take on this machine.
+
+    Args:
+        spec: the run.
+        seconds: length of the scene.
+        known: from :func:`rates`.
+    """
+    rate = known.get(key_of(spec))
+    slow = _UNKNOWN if rate is None else _GENEROUS * (rate.scene + rate.pair)
+    return max(_LEAST_LIMIT, slow * seconds)
 
 
 def bytes_of(rate: Rate, work: Work, sample_rate: int) -> int:

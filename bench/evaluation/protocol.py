@@ -17,7 +17,7 @@ from torch import Tensor
 from bench.api import STEMS, Rendering, Scene
 from bench.evaluation.scoring import Stopwatch
 from bench.hearing.loudness import finite_loudness
-from bench.runtime.memory import empty, settled
+from bench.runtime.memory import empty
 from bench.system.output import OUTPUT_RATE, to_output
 from bench.system.remix import mix
 from bench.system.system import System
@@ -52,11 +52,20 @@ class Excerpt:
         Raises:
             BenchError: its audio is missing or wrong.
         """
-        mixture = settled(scene.mixture(start, frames))
+        # In memory of its own: a dataset may hand out the same tensor each time.
+        first = scene.mixture(start, frames)
+        mixture = empty(tuple(first.shape), first.dtype).copy_(first)
+        del first
         stems = empty((len(STEMS), *mixture.shape), mixture.dtype)
         for row, stem in zip(stems, STEMS, strict=True):
             row.copy_(scene.audio.read(stem, start, frames))
         return cls(scene, mixture, stems)
+
+    def restore(self) -> None:
+        """Read a whole scene's signals once more, into the memory where they are."""
+        self.mixture.copy_(self.scene.mixture())
+        for row, stem in zip(self.stems, STEMS, strict=True):
+            row.copy_(self.scene.audio.read(stem))
 
     @cached_property
     def loudness(self) -> float:
@@ -78,7 +87,8 @@ def separate(system: System, excerpt: Excerpt) -> Tensor:
         )
     if not all(bool(torch.isfinite(row).all()) for row in stems):
         raise ValueError("the separator returned samples that are not finite")
-    return settled(stems)
+    # In memory of its own: a separator may return the same tensor each time, or what it was given.
+    return empty(tuple(stems.shape), stems.dtype).copy_(stems)
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,8 @@ class Reference:
         """
         with torch.inference_mode():
             remixed = mix(excerpt.stems, gains, excerpt.loudness, excerpt.scene.sample_rate)
-            return cls(remixed, settled(system.amplify_reference(remixed[None], [listener])[0]))
+            amplified = system.amplify_reference(remixed[None], [listener])[0]
+            return cls(remixed, empty(tuple(amplified.shape), amplified.dtype).copy_(amplified))
 
 
 def render(
@@ -137,7 +148,8 @@ def render(
     known = {} if known is None else known
     with torch.inference_mode():
         with watch.stage("remix"):
-            applied = system.gains(separated[None], requested.float(), [listener]).double()
+            applied = system.gains(separated[None], requested.float(), [listener])
+            applied = applied.to(torch.float64, copy=True)
             own = mix(separated, applied[0], excerpt.loudness, rate)
         with watch.stage("prescribe"):
             output = to_output(system.amplify(own[None], [listener])[0], rate)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from bench.api import Scene
 from bench.board.failures import kind_of
@@ -19,6 +19,7 @@ from bench.runtime.causes import cause_of
 from bench.runtime.executors import WorkerDiedError, run_jobs
 from bench.runtime.memory import recycle
 from bench.runtime.progress import NO_PROGRESS, Progress
+from bench.version import DISTRIBUTION
 
 FIRST: Final = 3
 """Scenes of a run that must all fail alike for it to be stopped."""
@@ -66,6 +67,7 @@ def evaluate_runs(
     workers: int,
     profile: bool = False,
     strict: bool = False,
+    time_limit: float | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> dict[str, str]:
     """Score what `todo` says and write each scene's rows as soon as they are there.
@@ -77,9 +79,11 @@ def evaluate_runs(
         todo: from :func:`pairs_to_score`.
         board: where rows are kept.
         plugins: the installed plugins.
-        workers: processes.
+        workers: processes. A single one is this process only where all plugins are bench's own:
+            a stranger's may end the process that it runs in.
         profile: whether rows tell the seconds of each stage.
         strict: whether the first failure is raised, in place of failed rows.
+        time_limit: as of :class:`bench.evaluation.worker.Evaluator`.
         progress: notified of each scene, in pairs.
 
     Returns:
@@ -89,10 +93,11 @@ def evaluate_runs(
         return {}
     left = {scene: dict(by_run) for scene, by_run in todo.items()}
     first = _FirstScenes()
+    how: dict[str, Any] = {"profile": profile, "strict": strict, "time_limit": time_limit}
     with progress.stage("scoring", _pairs_in(left)) as step:
         while left:
             # Started again without the runs that were stopped.
-            with closing(_results(runs, dict(left), plugins, workers, profile, strict)) as results:
+            with closing(_results(runs, dict(left), plugins, workers, how)) as results:
                 for scene_id, by_run in results:
                     for run_id, rows in by_run.items():
                         board.append_scores(run_id, scene_id, rows)
@@ -151,12 +156,11 @@ def _results(
     todo: Mapping[str, Pairs],
     plugins: Plugins,
     workers: int,
-    profile: bool,
-    strict: bool,
+    how: Mapping[str, Any],
 ) -> Generator[Result, None, None]:
     workers = min(workers, len(todo))
-    if workers <= 1:
-        evaluator = Evaluator(runs, plugins, profile=profile, strict=strict)
+    if workers <= 1 and not _strange(runs, plugins):
+        evaluator = Evaluator(runs, plugins, **how)
         try:
             for scene_id, pairs in todo.items():
                 yield scene_id, evaluator.evaluate(scene_id, pairs)
@@ -169,11 +173,37 @@ def _results(
         SceneJob(scene_id, dict(todo[scene_id]), ids[i + workers : i + workers + 1])
         for i, scene_id in enumerate(ids)
     ]
-    start = partial(worker.start, tuple(runs), profile, strict)
-    for job, result in run_jobs(worker.evaluate, jobs, workers, start=start):
+    start = partial(worker.start, tuple(runs), **how)
+    for job, result in run_jobs(worker.evaluate, jobs, workers, start=start, apart=True):
         if isinstance(result, WorkerDiedError):
-            evaluator = Evaluator(runs, plugins)
-            result = evaluator.all_failed(job.scene, job.pairs, cause_of(result))
+            result = _one_by_one(job, runs, plugins, start, result)
         if isinstance(result, Exception):
             raise result
         yield job.scene, result
+
+
+def _strange(runs: Sequence[RunToScore], plugins: Plugins) -> bool:
+    """Whether a plugin of the runs is another distribution's."""
+    used = (item for run in runs for item in run.spec.used(plugins))
+    return any(item.distribution != DISTRIBUTION for item in used)
+
+
+def _one_by_one(
+    job: SceneJob,
+    runs: Sequence[RunToScore],
+    plugins: Plugins,
+    start: Callable[[], None],
+    death: WorkerDiedError,
+) -> dict[str, list[Row]]:
+    """The rows of a scene that ended its worker: each run by itself, since one alone may be it."""
+    jobs = [SceneJob(job.scene, {run: listeners}) for run, listeners in job.pairs.items()]
+    results = run_jobs(worker.evaluate, jobs, 1, start=start, apart=True) if len(jobs) > 1 else ()
+    rows: dict[str, list[Row]] = {}
+    for one, result in results or [(job, death)]:
+        if isinstance(result, WorkerDiedError):
+            evaluator = Evaluator(runs, plugins)
+            result = evaluator.all_failed(one.scene, one.pairs, cause_of(result))
+        if isinstance(result, Exception):
+            raise result
+        rows |= result
+    return rows

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,7 @@ from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.errors import NoValueError
 from bench.hearing.audiograms import pure_tone_average
 from bench.plugins import Plugins
+from bench.plugins.guard import ChangedInputError, digests, guarded
 from bench.runtime.causes import Cause, cause_of
 from bench.spec.run import Choice
 
@@ -63,31 +65,74 @@ class Scorer:
             registered = plugins.get(MetricSpec, choice.name)
             self.metrics.append((registered.spec, registered.build(choice.options)))
 
-    def score(self, rendering: Rendering, watch: Stopwatch) -> list[Row]:
-        """Rows of one pair; a metric that fails gives a failed row and never stops the others."""
-        rows: list[Row] = []
+    def score(
+        self, rendering: Rendering, watch: Stopwatch, again: Callable[[], Rendering] | None = None
+    ) -> list[Row]:
+        """Rows of one pair; a metric that fails gives a failed row and never stops the others.
+
+        Args:
+            rendering: the pair.
+            watch: receives the seconds of each metric.
+            again: makes the rendering anew, for the others where a metric wrote into it.
+
+        Raises:
+            ChangedInputError: a metric wrote into the rendering, and it cannot be made anew.
+        """
         about = identity_of(rendering.scene, rendering.listener)
+        gains = [_row(about, GAINS_METRIC, k, v) for k, v in _gains(rendering).items()]
+        # Looked at once for all metrics, as it takes as long as reading all samples.
+        signals = signals_of(rendering)
+        before = digests(signals)
+        rows: list[Row] = []
         for spec, metric in self.metrics:
-            try:
-                with watch.stage(spec.name):
-                    values = metric.score(rendering)
-                rows += [_row(about, spec.name, part, value) for part, value in values.items()]
+            rows += self._scored(about, spec, metric, rendering, watch)
+        if digests(signals) != before:
+            if again is None:
+                raise ChangedInputError("one of the metrics changed what it was given")
+            rows = []
+            for spec, metric in self.metrics:
+                rendering = again()
+                signals = signals_of(rendering)
+                rows += self._scored(about, spec, metric, rendering, Stopwatch(), **signals)
+        return rows + gains
+
+    def _scored(
+        self,
+        about: Row,
+        spec: MetricSpec,
+        metric: Metric,
+        rendering: Rendering,
+        watch: Stopwatch,
+        **signals: Tensor,
+    ) -> list[Row]:
+        """The rows of one metric, which may not write into `signals`."""
+        # The arrays of a listener can be written to: a plugin has a copy of its own.
+        own = replace(rendering, listener=copy.deepcopy(rendering.listener))
+        try:
+            with watch.stage(spec.name), guarded(f"metric '{spec.name}'", **signals):
+                values = metric.score(own)
+                rows = [_row(about, spec.name, part, value) for part, value in values.items()]
                 # Parts that its definition gives no value, such as the SDR of a silent stem.
                 reasons: Mapping[str, str] = getattr(values, "reasons", {})
-                rows += [missing_row(about, spec, why, part) for part, why in reasons.items()]
-            except NoValueError as none:
-                rows.append(missing_row(about, spec, cause_of(none).reason))
-            # A metric may come from a stranger: whatever it raises is that metric's failed row.
-            except Exception as error:
-                if self.strict:
-                    raise
-                rows.append(failed_row(about, spec, cause_of(error)))
-        return rows + [_row(about, GAINS_METRIC, k, v) for k, v in _gains(rendering).items()]
+                return rows + [missing_row(about, spec, why, part) for part, why in reasons.items()]
+        except NoValueError as none:
+            return [missing_row(about, spec, cause_of(none).reason)]
+        # A metric may come from a stranger: whatever it raises is that metric's failed row.
+        except Exception as error:
+            if self.strict:
+                raise
+            return [failed_row(about, spec, cause_of(error))]
 
     def failed(self, scene: Scene, listener: Listener, cause: Cause) -> list[Row]:
         """The rows of a pair that could not even be rendered."""
         about = identity_of(scene, listener)
         return [failed_row(about, spec, cause) for spec, _ in self.metrics]
+
+
+def signals_of(rendering: Rendering) -> dict[str, Tensor]:
+    """All signals of a rendering, by name."""
+    values = ((f.name, getattr(rendering, f.name)) for f in fields(rendering))
+    return {name.replace("_", " "): value for name, value in values if isinstance(value, Tensor)}
 
 
 def seconds_rows(
@@ -162,7 +207,12 @@ def _row(about: Mapping[str, Any], metric: str, part: str, value: float) -> Row:
 
 
 def score_output(
-    scorer: Scorer, reference: Rendering, output: Tensor, rate: int, watch: Stopwatch
+    scorer: Scorer,
+    reference: Rendering,
+    output: Tensor,
+    rate: int,
+    watch: Stopwatch,
+    again: Callable[[], tuple[Rendering, Tensor]] | None = None,
 ) -> list[Row]:
     """The rows of audio that somebody made, beside a reference.
 
@@ -172,10 +222,16 @@ def score_output(
         output: ``(2, M)``, float64.
         rate: of `output`, Hz.
         watch: receives the seconds of each metric.
+        again: makes `reference` and `output` anew, where a metric wrote into them.
     """
-    unknown = torch.full((len(STEMS), 2, 1), torch.nan)
-    pair = replace(
-        reference, output=output, output_rate=rate, stems=unknown, remix=unknown[0].double()
-    )
+
+    def pair(reference: Rendering, output: Tensor) -> Rendering:
+        unknown = torch.full((len(STEMS), 2, 1), torch.nan)
+        return replace(
+            reference, output=output, output_rate=rate, stems=unknown, remix=unknown[0].double()
+        )
+
+    anew = None if again is None else lambda: pair(*again())
+    rows = scorer.score(pair(reference, output), watch, anew)
     # The gains that were applied are the entrant's secret.
-    return [row for row in scorer.score(pair, watch) if row["metric"] != GAINS_METRIC]
+    return [row for row in rows if row["metric"] != GAINS_METRIC]

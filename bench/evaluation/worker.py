@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
-from bench.api import Scene, SeparatorSpec
+from bench.api import Rendering, Scene, SeparatorSpec
+from bench.evaluation.estimate import rates, time_limit
 from bench.evaluation.protocol import Excerpt, Reference, render, separate
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, seconds_rows
 from bench.evaluation.separations import Separations
 from bench.plugins import Plugins, installed
+from bench.plugins.guard import ChangedInputError, guarded, limited
 from bench.runtime.causes import Cause, cause_of
 from bench.runtime.machine import device, one_thread
 from bench.runtime.memory import recycle
@@ -72,6 +75,8 @@ class Evaluator:
         plugins: by default the installed ones.
         profile: whether rows tell the seconds of each stage.
         strict: whether the first failure is raised, in place of failed rows.
+        time_limit: seconds that one call of a plugin may take; 0 for any time, None for what suits
+            the scene (:func:`bench.evaluation.estimate.time_limit`).
 
     Raises:
         BenchError: a system or a metric cannot be made.
@@ -84,10 +89,13 @@ class Evaluator:
         *,
         profile: bool = False,
         strict: bool = False,
+        time_limit: float | None = None,
     ) -> None:
         self.plugins = plugins or installed()
         self.strict = strict
         self.profile = profile
+        self._time_limit = time_limit
+        self._rates = rates() if time_limit is None else {}
         self.runs = {run.run_id: run for run in runs}
         first = runs[0].spec
         dataset = open_dataset(first, self.plugins)
@@ -122,10 +130,11 @@ class Evaluator:
         watch = Stopwatch()
         try:
             recycle(not (is_long(scene) if long is None else long))
-            with watch.stage("read"):
+            with watch.stage("read"), guarded("dataset"):
                 excerpt = Excerpt.read(scene)
         except Exception as error:
             return self.all_failed(scene.id, pairs, self._cause(error))
+        length = scene.frames / scene.sample_rate
         rows: dict[str, list[Row]] = {}
         separated: dict[str, tuple[Tensor, Stopwatch]] = {}
         for run_id, listeners in pairs.items():
@@ -133,10 +142,13 @@ class Evaluator:
             shared = Stopwatch()
             shared.seconds.update(watch.seconds)
             try:
-                separated[run_id] = (self._separated(run_id, excerpt, shared), shared)
+                with self._limited(run_id, length):
+                    separated[run_id] = (self._separated(run_id, excerpt, shared), shared)
                 rows[run_id] = []
             except Exception as error:
                 rows[run_id] = self._all_failed(run_id, scene, listeners, self._cause(error))
+                if isinstance(error, ChangedInputError):
+                    excerpt.restore()
         # Listener by listener, so that all systems share a listener's reference, prepared once.
         for name in scene.listeners:
             known: dict[str, dict[tuple[float, ...], Reference]] = {}
@@ -144,9 +156,17 @@ class Evaluator:
                 if name in pairs[run_id]:
                     of_reference = self.runs[run_id].spec.reference_prescription
                     references = known.setdefault(json.dumps(of_reference.canonical()), {})
-                    rows[run_id] += self._pair(run_id, excerpt, stems, name, shared, references)
+                    with self._limited(run_id, length):
+                        rows[run_id] += self._pair(run_id, excerpt, stems, name, shared, references)
                     separated[run_id] = (stems, Stopwatch())
         return rows
+
+    def _limited(self, run_id: str, seconds: float) -> AbstractContextManager[None]:
+        """The time that each call of a plugin may take in a scene of so many seconds."""
+        allowed = self._time_limit
+        if allowed is None:
+            allowed = time_limit(self.runs[run_id].spec, seconds, self._rates)
+        return limited(allowed, worker=_evaluator is self)
 
     def _separated(self, run_id: str, excerpt: Excerpt, watch: Stopwatch) -> Tensor:
         """The stems of a run's separator: kept ones where there are any."""
@@ -178,14 +198,27 @@ class Evaluator:
     ) -> list[Row]:
         """Rows of one pair; `watch` holds the seconds that belong to it."""
         listener, protocol = self.listeners[name], self.runs[run_id].spec.protocol
+        system = self._systems[run_id]
+
+        def restore() -> None:
+            """Make all that plugins of this run were given what it was before."""
+            excerpt.restore()
+            references.clear()
+            stems.copy_(self._separated(run_id, excerpt, Stopwatch()))
+
+        def again() -> Rendering:
+            restore()
+            return render(system, excerpt, stems, listener, protocol, known=references)
+
         try:
             rendering = render(
-                self._systems[run_id], excerpt, stems, listener, protocol,
-                known=references, watch=watch,
-            )  # fmt: skip
-            rows = self._scorers[run_id].score(rendering, watch)
+                system, excerpt, stems, listener, protocol, known=references, watch=watch
+            )
+            rows = self._scorers[run_id].score(rendering, watch, again)
         except Exception as error:
             rows = self._all_failed(run_id, excerpt.scene, [name], self._cause(error))
+            if isinstance(error, ChangedInputError):
+                restore()
         return rows + seconds_rows(excerpt.scene, listener, watch, self.profile)
 
     def keep_nothing(self) -> None:
@@ -249,10 +282,15 @@ class Evaluator:
 _evaluator: Evaluator | None = None
 
 
-def start(runs: Sequence[RunToScore], profile: bool = False, strict: bool = False) -> None:
+def start(
+    runs: Sequence[RunToScore],
+    profile: bool = False,
+    strict: bool = False,
+    time_limit: float | None = None,
+) -> None:
     """Prepare this worker process."""
     global _evaluator
-    _evaluator = Evaluator(runs, profile=profile, strict=strict)
+    _evaluator = Evaluator(runs, profile=profile, strict=strict, time_limit=time_limit)
 
 
 def evaluate(job: SceneJob) -> dict[str, list[Row]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Iterable, Mapping
@@ -12,6 +13,7 @@ import pluggy
 
 from bench.api import PluginSpec
 from bench.errors import BenchError, suggest
+from bench.plugins.guard import guarded
 from bench.plugins.kinds import KINDS
 from bench.plugins.registered import Conflict, Failure, Observer, Registered
 
@@ -160,13 +162,16 @@ class Plugins:
     def notify(self, hook: str, **arguments: Any) -> None:
         """Call an observer hook of every plugin.
 
-        An observer that raises is reported, and not called again: it never costs a run.
+        Each gets a copy of the arguments, so that none changes what others or the run see. One that
+        raises is reported, and not called again: it never costs a run.
         """
         if self.manager is None:
             return
         for impl in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
             try:
-                impl.function(*[arguments[name] for name in impl.argnames])
+                told = copy.deepcopy([arguments[name] for name in impl.argnames])
+                with guarded(f"observer '{impl.plugin_name}'"):
+                    impl.function(*told)
             except Exception as error:
                 if os.environ.get("BENCH_STRICT_PLUGINS") == "1":
                     raise

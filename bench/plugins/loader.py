@@ -23,6 +23,7 @@ import pluggy
 from bench import hookspecs
 from bench.api import PluginSpec
 from bench.plugins.catalogue import Plugins
+from bench.plugins.guard import guarded
 from bench.plugins.kinds import KINDS, OBSERVER_HOOKS, Kind
 from bench.plugins.registered import Failure, Observer, Registered
 from bench.plugins.remedies import check_api_version, remedy
@@ -109,11 +110,12 @@ def load(entries: Iterable[EntryPoint] | None = None) -> Plugins:
         version = entry.dist.version if entry.dist else ""
         name = f"{owner}:{entry.name}"
         try:
-            plugin = entry.load()
-            _register(manager, plugin, name)
-            specs = _specs_of(manager, name)
-        # A stranger's module may raise anything at all, or exit; the harness must outlive it.
-        except (Exception, SystemExit) as error:
+            with guarded(f"plugin '{entry.name}' of {owner}"):
+                plugin = entry.load()
+                _register(manager, plugin, name)
+                specs = _specs_of(manager, name)
+        # A stranger's module may raise anything at all; the harness must outlive it.
+        except Exception as error:
             if os.environ.get("BENCH_STRICT_PLUGINS") == "1":
                 raise
             if manager.has_plugin(name):

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from bench.api import PluginFile, PluginSpec
 from bench.errors import BenchError, suggest
 from bench.options import convert
+from bench.plugins.guard import guarded
 from bench.plugins.remedies import missing_extras
 
 
@@ -81,6 +82,17 @@ class Registered(Generic[S_co]):
         """``distribution/name``, which is never ambiguous."""
         return f"{self.distribution}/{self.spec.name}"
 
+    @property
+    def title(self) -> str:
+        """Kind and name, as errors name it.
+
+        Example:
+            >>> from bench.api import LossSpec
+            >>> Registered(LossSpec(name="mse", target="m:Mse", summary=""), "bench", "1").title
+            "loss 'mse'"
+        """
+        return f"{self.spec.kind} '{self.spec.name}'"
+
     def options(self, values: Mapping[str, Any]) -> Any:
         """The options instance for `values` (texts are converted), or None where it has none.
 
@@ -88,7 +100,7 @@ class Registered(Generic[S_co]):
             BenchError: an unknown option, or a value of the wrong type.
         """
         cls = self.spec.options
-        where = f"{self.spec.kind} '{self.spec.name}'"
+        where = self.title
         if cls is None:
             if values:
                 raise BenchError(f"it has no options, got '{next(iter(values))}'", where=where)
@@ -101,7 +113,8 @@ class Registered(Generic[S_co]):
                 hint = f"{suggest(key, known)} See: bench plugins show {self.spec.name}"
                 raise BenchError(f"unknown option '{key}'", where=where, hint=hint)
             converted[key] = convert(value, types[key], where=f"{where}, option '{key}'")
-        return cls(**converted)
+        with guarded(where):
+            return cls(**converted)
 
     def target(self) -> Any:
         """The object that the spec's target names, imported.
@@ -117,13 +130,18 @@ class Registered(Generic[S_co]):
         Raises:
             BenchError: what lists them cannot be imported.
         """
-        return list(self._imported(self.spec.files)()) if self.spec.files else []
+        if not self.spec.files:
+            return []
+        listed = self._imported(self.spec.files)
+        with guarded(self.title):
+            return list(listed())
 
     def _imported(self, target: str) -> Any:
         module_name, _, attribute = target.partition(":")
-        where = f"{self.spec.kind} '{self.spec.name}' of {self.distribution}"
+        where = f"{self.title} of {self.distribution}"
         try:
-            return getattr(importlib.import_module(module_name), attribute)
+            with guarded(where):
+                return getattr(importlib.import_module(module_name), attribute)
         except ImportError as error:
             needs = f"It needs: {', '.join(self.spec.needs)}" if self.spec.needs else ""
             extras = missing_extras(self.spec, self.distribution)
@@ -139,4 +157,5 @@ class Registered(Generic[S_co]):
             BenchError: the target cannot be imported or made.
         """
         target = self.target()
-        return target() if self.spec.options is None else target(options)
+        with guarded(self.title):
+            return target() if self.spec.options is None else target(options)

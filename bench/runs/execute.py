@@ -13,6 +13,7 @@ from bench.board.failures import Failure, failures_of
 from bench.board.layout import checkpoint_folder
 from bench.board.schema import TIME_METRIC
 from bench.plugins import Plugins
+from bench.plugins.guard import PluginFaultError
 from bench.runs.plan import PlannedRun
 from bench.runs.record import finish_row, has_ended, run_row, unranked_reason, write_row
 from bench.runtime.causes import cause_of
@@ -60,6 +61,7 @@ def execute(
     fresh: bool = False,
     profile: bool = False,
     strict: bool = False,
+    time_limit: float | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Outcome:
     """Train what trains, score what the board lacks, and keep every row.
@@ -73,6 +75,8 @@ def execute(
         fresh: forget what the board has of these runs.
         profile: keep the seconds of each stage of scoring too.
         strict: raise the first failure, in place of a failed row.
+        time_limit: seconds that a plugin may take for a scene; 0 for any time, None for a generous
+            default.
         progress: notified of how far it is.
 
     Raises:
@@ -95,9 +99,10 @@ def execute(
             write_row(board, rows[run.run_id], status="running")
         try:
             weights = _train(run, board, plugins, dataset, progress) if run.spec.trains else None
-        except TrainingStopped as error:
-            stopped[run.run_id] = str(error)
-            write_row(board, rows[run.run_id], status="failed", failure=str(error))
+        except (TrainingStopped, PluginFaultError) as error:
+            stopped[run.run_id] = " ".join(str(error).split())
+            failure = stopped[run.run_id]
+            write_row(board, rows[run.run_id], status="failed", failure=failure)
             continue
         to_score.append(RunToScore(run.run_id, run.spec, weights))
     scenes = dataset.scenes(runs[0].spec.split)
@@ -113,6 +118,7 @@ def execute(
         workers=workers or cores(),
         profile=profile,
         strict=strict,
+        time_limit=time_limit,
         progress=progress,
     )
     failures: dict[str, Sequence[Failure]] = {}
@@ -133,6 +139,7 @@ def execute_all(
     *,
     workers: int = 0,
     strict: bool = False,
+    time_limit: float | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Outcome:
     """Do many runs; one that cannot be done becomes a failed row with its reason.
@@ -147,9 +154,15 @@ def execute_all(
         dataset: of the runs.
         workers: scoring processes; 0 for one a core.
         strict: raise the first failure, in place of a failed row.
+        time_limit: as of :func:`execute`.
         progress: notified of how far it is.
     """
-    how: dict[str, Any] = {"workers": workers, "strict": strict, "progress": progress}
+    how: dict[str, Any] = {
+        "workers": workers,
+        "strict": strict,
+        "time_limit": time_limit,
+        "progress": progress,
+    }
     ordered = sorted(runs, key=lambda run: (run.spec.trains, run.spec.separator.label))
     failed: dict[str, int] = {}
     stopped: dict[str, str] = {}

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from bench.errors import BenchError, NoValueError
+
 LONGEST: Final = 8000
 """Characters of a traceback that are kept, from its end."""
 _HARNESS: Final = ("bench", "torch", "concurrent")
 _PLUGINS: Final = "bench/builtin/"
-_PLAIN: Final = ("BenchError", "NoValueError", "WorkerDiedError")
-"""Errors that are about the user's input: where in the code they were raised says nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,10 @@ def cause_of(error: BaseException) -> Cause:
         "KeyError: 'vocals'"
     """
     text = " ".join(str(error).split())
-    kind = type(error).__name__
-    if kind in _PLAIN:
+    # What is about the input: where in the code it was raised says nothing.
+    if isinstance(error, BenchError | NoValueError):
         return Cause(text)
+    kind = type(error).__name__
     said = f"{kind}: {text}" if text else kind
     if error.__traceback__ is None:
         return Cause(said)

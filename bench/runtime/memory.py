@@ -50,13 +50,6 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         return torch.from_numpy(np.memmap(file, np.uint8, shape=(size,))).view(dtype).view(shape)
 
 
-def settled(signal: Tensor) -> Tensor:
-    """The same signal, moved into a file where it is large."""
-    if signal.nbytes < MAPPED_FROM:
-        return signal
-    return empty(tuple(signal.shape), signal.dtype).copy_(signal)
-
-
 def recycle(on: bool) -> None:
     """Let the allocator keep memory that is freed, or give it back as it does by default.
 

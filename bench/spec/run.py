@@ -25,7 +25,7 @@ from bench.api import (
     RunInfo,
     SeparatorSpec,
 )
-from bench.plugins import Plugins
+from bench.plugins import Plugins, Registered
 from bench.spec.identity import by_content, code_hash
 from bench.spec.loss import LossExpression
 from bench.spec.suite import TrainingSettings
@@ -146,7 +146,18 @@ class RunSpec:
 
     def identity(self, plugins: Plugins, fingerprints: Mapping[str, str]) -> dict[str, Any]:
         """The canonical form with the code and data that a score depends on."""
-        used = [
+        used = self.used(plugins)
+        return {
+            "spec": self.canonical(),
+            "bench": __version__,
+            "code": code_hash(),
+            "plugins": {item.distribution: item.version for item in used},
+            "data": dict(fingerprints),
+        }
+
+    def used(self, plugins: Plugins) -> list[Registered[Any]]:
+        """The plugins that a score depends on."""
+        return [
             plugins.get(SeparatorSpec, self.separator.name),
             plugins.get(GainsSpec, self.gains.name),
             plugins.get(PrescriptionSpec, self.prescription.name),
@@ -155,13 +166,6 @@ class RunSpec:
             *(plugins.get(MetricSpec, metric.name) for metric in self.metrics),
             *(plugins.get(LossSpec, loss.name) for loss in self.losses if self.trains),
         ]
-        return {
-            "spec": self.canonical(),
-            "bench": __version__,
-            "code": code_hash(),
-            "plugins": {item.distribution: item.version for item in used},
-            "data": dict(fingerprints),
-        }
 
     def run_id(self, plugins: Plugins, fingerprints: Mapping[str, str]) -> str:
         """``r`` (so that nothing takes it for a number) and 12 hexadecimal digits."""

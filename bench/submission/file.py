@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from bench.api import (
 from bench.data.audio import AudioFile, scale_note
 from bench.errors import BenchError
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, score_output
+from bench.plugins.guard import guarded
 from bench.spec.run import Choice
 from bench.system.output import OUTPUT_RATE, to_output
 
@@ -108,19 +110,27 @@ def score_pair(
     made = _read(processed, "processed file", notes)
     registered = plugins.get(PrescriptionSpec, prescription)
     amplifier: Prescription = registered.build(registered.options({}))
-    rendering = _rendering(clean, listener, amplifier, reference)
+    amplified = _amplified(amplifier, clean, listener, registered.title)
+    rendering = _rendering(clean, listener, amplified, reference)
     tail = rendering.output_reference.shape[-1] / clean.rate - clean.seconds
     _check_length(made, clean, tail, processed, reference)
     scorer = Scorer(choices, plugins)
+
+    def scores(output: Tensor, rate: int) -> list[Row]:
+        kept = copy.deepcopy((rendering, output))
+        return score_output(
+            scorer, rendering, output, rate, Stopwatch(), lambda: copy.deepcopy(kept)
+        )
+
     with torch.inference_mode():
-        rows = score_output(scorer, rendering, made.samples, made.rate, Stopwatch())
+        rows = scores(made.samples, made.rate)
         result = PairScores(rows, notes=notes, units=units)
         if mixture is not None:
             plain = _at_scene_rate(_read(mixture, "mixture", notes), "mixture", notes)
             _check_length(plain, clean, 0.0, mixture, reference)
-            amplified = amplifier.amplify(plain.samples[None], [listener], plain.rate)[0]
+            amplified = _amplified(amplifier, plain, listener, registered.title)
             output = to_output(amplified, plain.rate)
-            result.unprocessed = score_output(scorer, rendering, output, OUTPUT_RATE, Stopwatch())
+            result.unprocessed = scores(output, OUTPUT_RATE)
     return result
 
 
@@ -157,13 +167,16 @@ def _check_length(made: _Audio, clean: _Audio, tail: float, path: Path, referenc
         raise BenchError(lengths, where=str(path), hint=hint)
 
 
-def _rendering(
-    clean: _Audio, listener: Listener, amplifier: Prescription, reference: Path
-) -> Rendering:
+def _amplified(by: Prescription, audio: _Audio, listener: Listener, title: str) -> Tensor:
+    """The signal, ``(2, N)``, amplified: ``(2, N + tail)``."""
+    own = [copy.deepcopy(listener)]
+    with torch.inference_mode(), guarded(title, signal=audio.samples):
+        return by.amplify(audio.samples[None], own, audio.rate)[0]
+
+
+def _rendering(clean: _Audio, listener: Listener, amplified: Tensor, reference: Path) -> Rendering:
     """The reference alone; its own output is to be replaced."""
     unknown = torch.full((len(STEMS), 2, 1), torch.nan)
-    with torch.inference_mode():
-        amplified = amplifier.amplify(clean.samples[None], [listener], clean.rate)[0]
     return Rendering(
         scene=Scene(
             id=reference.stem,

@@ -18,7 +18,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from bench.api import MetricSpec, Scene
+from bench.api import MetricSpec, Rendering, Scene
 from bench.data.audio import read_samples
 from bench.errors import BenchError
 from bench.evaluation.protocol import Excerpt, render, separate
@@ -152,12 +152,19 @@ def _score_scene(job: ScoreJob) -> list[Row]:
     for name in job.listeners:
         watch = Stopwatch()
         try:
+            path = job.folder / file_name(scene.id, name)
             with watch.stage("read"):
-                path = job.folder / file_name(scene.id, name)
                 output = read_submitted(path, scene.frames / scene.sample_rate)
             with watch.stage("reference"):
                 reference = render(system, excerpt, stems, listeners[name], job.spec.protocol)
-            rows += score_output(scorer, reference, output, OUTPUT_RATE, watch)
+
+            def again(name: str = name, path: Path = path) -> tuple[Rendering, Tensor]:
+                excerpt.restore()
+                stems.copy_(separate(system, excerpt))
+                reference = render(system, excerpt, stems, listeners[name], job.spec.protocol)
+                return reference, read_submitted(path, scene.frames / scene.sample_rate)
+
+            rows += score_output(scorer, reference, output, OUTPUT_RATE, watch, again)
         except Exception as error:
             rows += scorer.failed(scene, listeners[name], cause_of(error))
         rows += seconds_rows(scene, listeners[name], watch)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -19,6 +20,7 @@ from bench.api import (
     SeparatorSpec,
 )
 from bench.hearing.audiograms import audiogram_tensor
+from bench.plugins.guard import guarded
 from bench.runtime.seeds import derive, seeded
 
 if TYPE_CHECKING:
@@ -30,7 +32,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class System:
-    """Separator, gain strategy and prescription, made ready to run."""
+    """Separator, gain strategy and prescription, made ready to run.
+
+    Its methods are the only way in which they are called. What they are given is the caller's own:
+    one that writes into it is an error (:class:`bench.plugins.guard.ChangedInputError`).
+    """
 
     separator: Separator
     gain_strategy: GainStrategy
@@ -39,14 +45,18 @@ class System:
     """Of the reference: the suite's, whatever the system's own."""
     reads_stems: bool
     sample_rate: int = 44_100
+    titles: Mapping[str, str] = field(default_factory=dict)
+    """The plugins as errors name them, by ``"separator"``, ``"gains"``, ``"prescription"`` and
+    ``"reference prescription"``."""
 
     def separate(self, mixture: Tensor, stems: Tensor) -> Tensor:
         """``(B, 2, N)`` -> ``(B, 4, 2, N)``; only an oracle is handed the clean stems."""
         device = _device(self.separator, mixture.device)
+        given = {"mixture": mixture.to(device)}
         if self.reads_stems:
-            separated = cast(Any, self.separator).separate(mixture.to(device), stems.to(device))
-        else:
-            separated = self.separator.separate(mixture.to(device))
+            given["stems"] = stems.to(device)
+        with guarded(self._title("separator"), **given):
+            separated = cast(Any, self.separator).separate(*given.values())
         return cast(Tensor, separated).to(mixture.device)
 
     def gains(self, stems: Tensor, requested: Tensor, listeners: Sequence[Listener]) -> Tensor:
@@ -54,16 +64,32 @@ class System:
         audiograms = torch.stack([audiogram_tensor(listener) for listener in listeners])
         ids = tuple(listener.id for listener in listeners)
         device = _device(self.gain_strategy, stems.device)
-        query = GainQuery(requested.to(device), audiograms.to(device), stems.to(device), ids)
-        return self.gain_strategy.gains(query).to(stems.device)
+        query = GainQuery(
+            requested.to(device, copy=True), audiograms.to(device), stems.to(device), ids
+        )
+        with guarded(self._title("gains"), stems=query.stems):
+            found = self.gain_strategy.gains(query)
+        return found.to(stems.device)
 
     def amplify(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
         """The prescription for each ear, ``(B, 2, N)`` -> ``(B, 2, N + tail)``."""
-        return self.prescription.amplify(signal, listeners, self.sample_rate)
+        return self._amplified("prescription", self.prescription, signal, listeners)
 
     def amplify_reference(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
         """The suite's prescription of the reference, ``(B, 2, N)`` -> ``(B, 2, N + tail)``."""
-        return self.reference_prescription.amplify(signal, listeners, self.sample_rate)
+        by = self.reference_prescription
+        return self._amplified("reference prescription", by, signal, listeners)
+
+    def _amplified(
+        self, role: str, by: Prescription, signal: Tensor, listeners: Sequence[Listener]
+    ) -> Tensor:
+        # Their arrays can be written to: a plugin has copies of its own.
+        own = [copy.deepcopy(listener) for listener in listeners]
+        with guarded(self._title(role), signal=signal):
+            return by.amplify(signal, own, self.sample_rate)
+
+    def _title(self, role: str) -> str:
+        return self.titles.get(role, role)
 
     def modules(self) -> dict[str, nn.Module]:
         """The parts that are torch modules, by name."""
@@ -123,10 +149,8 @@ def build_system(spec: RunSpec, plugins: Plugins) -> System:
     """
     separator = plugins.get(SeparatorSpec, spec.separator.name)
     gains = plugins.get(GainsSpec, spec.gains.name)
-    own, others = (
-        plugins.get(PrescriptionSpec, choice.name).build(choice.options)
-        for choice in (spec.prescription, spec.reference_prescription)
-    )
+    choices = (spec.prescription, spec.reference_prescription)
+    own, others = (plugins.get(PrescriptionSpec, choice.name) for choice in choices)
 
     def made(part: Registered[Any], choice: Choice) -> Any:
         with seeded(derive(spec.seed, "init", part.spec.kind, choice.name)):
@@ -135,7 +159,13 @@ def build_system(spec: RunSpec, plugins: Plugins) -> System:
     return System(
         separator=made(separator, spec.separator),
         gain_strategy=made(gains, spec.gains),
-        prescription=own,
-        reference_prescription=others,
+        prescription=own.build(spec.prescription.options),
+        reference_prescription=others.build(spec.reference_prescription.options),
         reads_stems=separator.spec.reads_stems,
+        titles={
+            "separator": separator.title,
+            "gains": gains.title,
+            "prescription": own.title,
+            "reference prescription": others.title,
+        },
     )

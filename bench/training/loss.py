@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from bench.api import Loss, LossInput, LossSpec
 from bench.plugins import Plugins
+from bench.plugins.guard import guarded
 from bench.spec.loss import Term
 from bench.spec.run import RunSpec
 
@@ -37,7 +39,12 @@ class ComposedLoss:
         values = {}
         for term, loss, place in self._terms:
             with torch.set_grad_enabled(torch.is_grad_enabled() and term.weight != 0):
-                value = loss(inputs[place])
+                data = inputs[place]
+                signals = {"estimate": data.estimate, "reference": data.reference}
+                with guarded(f"loss '{term.name}'", **signals):
+                    # What is small is copied instead.
+                    audiograms, level1 = data.audiograms.clone(), data.level1.clone()
+                    value = loss(replace(data, audiograms=audiograms, level1=level1))
             values[term.label] = value.detach()
             if term.weight != 0:
                 weighted.append(term.weight * value)

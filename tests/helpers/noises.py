@@ -6,6 +6,7 @@ Worker processes find it by its entry point: see :func:`entry_point`.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +68,7 @@ class Level:
 
     def score(self, rendering: Rendering) -> Mapping[str, float]:
         if os.environ.get(ENDS) == rendering.scene.id:
-            os._exit(9)
+            os.kill(os.getpid(), signal.SIGKILL)
         return {"mean": float(rendering.output.abs().mean())}
 
 
@@ -81,9 +82,10 @@ def register_metrics() -> list[MetricSpec]:
     return [MetricSpec(name="level", target=f"{__name__}:Level", summary="mean magnitude")]
 
 
-def entry_point(site: Path) -> None:
-    """Install this module in a folder of the path, as pip would leave it."""
-    info = site / "noises-1.0.dist-info"
+def entry_point(site: Path, module: str = __name__) -> None:
+    """Install this module, or another, in a folder of the path, as pip would leave it."""
+    name = module.rpartition(".")[2]
+    info = site / f"{name}-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: noises\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[bench]\nnoises = {__name__}\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[bench]\n{name} = {module}\n")

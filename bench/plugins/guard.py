@@ -1,0 +1,314 @@
+"""Calls of plugins: what a plugin does stays its own affair.
+
+A plugin is a stranger's code in this process. Whatever of it is called is called inside
+:func:`guarded`: it may neither change what it was given, nor end the program, nor take for ever;
+what it prints goes to standard error, since standard output holds results; and the working
+directory, the generators of random numbers and the settings of numpy and torch are as they were
+before. So no plugin changes the row of another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TextIO
+
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+GRACE: Final = 10.0
+"""Seconds after which a call that does not even notice that its time is up ends its process."""
+
+
+class PluginFaultError(BenchError):
+    """What a plugin did and must not do."""
+
+
+class ChangedInputError(PluginFaultError):
+    """A plugin wrote into what it was given."""
+
+
+class OutOfTimeError(PluginFaultError):
+    """A call of a plugin that took too long."""
+
+
+class _TimeUp(BaseException):
+    """Raised inside a call whose time is up: no plugin's ``except Exception`` catches it."""
+
+
+class _Exit(BaseException):
+    """Raised instead of ending the process."""
+
+
+class _Limit:
+    """The time that each call may take: seconds, 0 for any; and whether the process is a worker."""
+
+    seconds: float = 0.0
+    worker: bool = False
+
+
+_limit = _Limit()
+_calls = threading.local()
+
+
+@contextmanager
+def limited(seconds: float, *, worker: bool = False) -> Iterator[None]:
+    """Calls of plugins inside the block may take so long each.
+
+    A call that takes longer is interrupted. One that cannot be interrupted, as native code may be,
+    ends its process, but only where that is a `worker` and nothing else.
+
+    Args:
+        seconds: 0 for any time.
+        worker: whether this process does but one piece of work that may be lost.
+    """
+    before = _limit.seconds, _limit.worker
+    _limit.seconds, _limit.worker = seconds, worker
+    try:
+        yield
+    finally:
+        _limit.seconds, _limit.worker = before
+
+
+@contextmanager
+def guarded(who: str, **given: Tensor) -> Iterator[None]:
+    """Call a plugin's code inside this block.
+
+    Args:
+        who: the plugin, as ``"metric 'haaqi'"``.
+        **given: the signals that it is given, by what they are.
+
+    Raises:
+        ChangedInputError: it wrote into what it was given.
+        OutOfTimeError: it took longer than :func:`limited` allows.
+        PluginFaultError: it would have ended the program.
+    """
+    before = digests(given)
+    # What a plugin calls of other plugins is part of the same call.
+    inner = getattr(_calls, "depth", 0) > 0
+    _calls.depth = getattr(_calls, "depth", 0) + 1
+    try:
+        with contextlib.nullcontext() if inner else _kept(), _clock(0 if inner else _limit.seconds):
+            yield
+    except _TimeUp:
+        if inner:
+            raise
+        raise OutOfTimeError(
+            f"it took longer than {_limit.seconds:g} s",
+            where=who,
+            hint="Allow more with --time-limit SECONDS (0 for any time), if that is right.",
+        ) from None
+    except (SystemExit, _Exit) as end:
+        kind = "SystemExit" if isinstance(end, SystemExit) else "os._exit"
+        raise PluginFaultError(
+            f"it would have ended the program ({kind}: {end})", where=who
+        ) from end
+    finally:
+        _calls.depth -= 1
+    changed = [name for name, then in before.items() if digests({name: given[name]})[name] != then]
+    if changed:
+        raise ChangedInputError(
+            f"it changed what it was given ({', '.join(changed)})",
+            where=who,
+            hint="Its author should work on a copy, as x = x / x.std() instead of x /= x.std().",
+        )
+
+
+def digests(given: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """The digests of signals, by name."""
+    if not given:
+        return {}
+    from bench.plugins.digest import digest
+
+    return {name: digest(signal) for name, signal in given.items()}
+
+
+# --- the process -------------------------------------------------------------------------------
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    """The process's own state is after the block what it was before it."""
+    if threading.current_thread() is not threading.main_thread():
+        # Other threads share the process: to set its state back would disturb them.
+        yield
+        return
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_printing_to_standard_error())
+        stack.enter_context(_no_exit())
+        for restore in _settings():
+            stack.callback(restore)
+        yield
+
+
+@contextmanager
+def _printing_to_standard_error() -> Iterator[None]:
+    """Python's standard output and the process's: native code writes to that one."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stdout.flush()
+    kept = -1
+    with contextlib.suppress(OSError):
+        kept = os.dup(1)
+        os.dup2(2, 1)
+    try:
+        with contextlib.redirect_stdout(_StandardError()):
+            yield
+    finally:
+        if kept >= 0:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+class _StandardError:
+    """Standard error, whatever it is at the time of writing."""
+
+    def __getattr__(self, name: str) -> Any:
+        stream: TextIO = sys.stderr
+        return getattr(stream, name)
+
+
+@contextmanager
+def _no_exit() -> Iterator[None]:
+    """``os._exit`` in this thread is an exception; other threads may end the process."""
+    ending, thread = os._exit, threading.get_ident()
+
+    def raise_instead(status: int) -> Any:
+        if threading.get_ident() == thread:
+            raise _Exit(status)
+        ending(status)
+
+    os._exit = raise_instead
+    try:
+        yield
+    finally:
+        os._exit = ending
+
+
+def _settings() -> Iterator[Callable[[], None]]:
+    """What sets the process's settings back to what they are now."""
+    with contextlib.suppress(OSError):
+        folder = os.getcwd()
+        yield lambda: _return_to(folder)
+    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    if numpy is not None and hasattr(numpy, "geterr"):
+        errors = numpy.geterr()
+        yield lambda: numpy.seterr(**errors)
+    learns = False
+    if torch is not None and hasattr(torch, "get_default_dtype"):
+        dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
+        learns = torch.is_grad_enabled()
+        precision = torch.get_float32_matmul_precision()
+
+        def restore() -> None:
+            torch.set_default_dtype(dtype)
+            torch.set_grad_enabled(learns)
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+            if torch.get_float32_matmul_precision() != precision:
+                torch.set_float32_matmul_precision(precision)
+
+        yield restore
+    # In training the generators go on, since each step draws anew.
+    if not learns:
+        yield from _generators(numpy, torch)
+
+
+def _generators(numpy: Any, torch: Any) -> Iterator[Callable[[], None]]:
+    state = random.getstate()
+    yield lambda: random.setstate(state)
+    if numpy is not None and "numpy.random" in sys.modules:
+        legacy = numpy.random.get_state()
+        yield lambda: numpy.random.set_state(legacy)
+    if torch is not None and hasattr(torch, "get_rng_state"):
+        generator = torch.get_rng_state()
+        yield lambda: torch.set_rng_state(generator)
+
+
+def _return_to(folder: str) -> None:
+    with contextlib.suppress(OSError):
+        os.chdir(folder)
+
+
+# --- its time ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _clock(seconds: float) -> Iterator[None]:
+    """Raise :class:`_TimeUp` inside the block once its time is up, and again each second."""
+    if not seconds:
+        yield
+        return
+    if _limit.worker:
+        faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=_nowhere())
+    try:
+        if threading.current_thread() is threading.main_thread():
+            with _alarm(seconds):
+                yield
+        else:
+            with _timer(seconds):
+                yield
+    finally:
+        if _limit.worker:
+            faulthandler.cancel_dump_traceback_later()
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    running = True
+
+    def ring(number: int, frame: object) -> None:
+        if running:
+            raise _TimeUp
+
+    handler = signal.signal(signal.SIGALRM, ring)
+    begun = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        running = False
+        # An alarm that somebody else had set rings when it would have rung.
+        left = max(left - (time.monotonic() - begun), 1e-3) if left else 0.0
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, left, interval)
+
+
+@contextmanager
+def _timer(seconds: float) -> Iterator[None]:
+    """The same in a thread that gets no signals: it is noticed between two lines of Python."""
+    import ctypes
+
+    thread = ctypes.c_ulong(threading.get_ident())
+    done = threading.Event()
+
+    def watch() -> None:
+        if not done.wait(seconds):
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_TimeUp))
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _nowhere() -> TextIO:
+    global _null
+    if _null is None:
+        _null = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    return _null
+
+
+_null: TextIO | None = None

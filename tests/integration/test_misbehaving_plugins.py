@@ -1,0 +1,249 @@
+"""Whatever a plugin does, the rows of all others are what they are without it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import bench as library
+from bench.board.schema import GAINS_METRIC, TIME_METRIC
+from bench.evaluation.worker import Evaluator, RunToScore
+from bench.plugins import Plugins, installed
+from bench.spec.resolve import make_run_spec
+from bench.spec.suite import parse_suite
+from tests.helpers import misbehaving, noises
+from tests.helpers.command_line import Bench
+from tests.helpers.suites import WriteSuite
+
+Scores = dict[tuple[str, str, str, str], float | str]
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugins]:
+    site = tmp_path_factory.mktemp("site")
+    for module in (noises, misbehaving):
+        noises.entry_point(site, module.__name__)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(site))
+        installed.cache_clear()
+        yield installed()
+    installed.cache_clear()
+
+
+Evaluate = Callable[..., Scores]
+
+
+@pytest.fixture(scope="module")
+def evaluate(plugins: Plugins) -> Evaluate:
+    """Values by run, listener, metric and part, or why there are none, of a scene."""
+
+    def call(*systems: str, metrics: tuple[str, ...] = ("lufs", "sdr"), limit: float = 0) -> Scores:
+        suite = parse_suite(
+            {
+                "name": "noises",
+                "dataset": {"name": "noises"},
+                "evaluation": {"split": "valid", "metrics": list(metrics)},
+                "defaults": {"loss": "mse"},
+            },
+            where="test",
+        )
+        runs = []
+        for system in systems:
+            named = system.split(" + ")
+            separator, gains, prescription = [*named, *("", "fixed", "nalr")[len(named) :]]
+            spec = make_run_spec(
+                plugins, suite, separator=separator, gains=gains, prescription=prescription
+            )
+            runs.append(RunToScore(system, spec))
+        evaluator = Evaluator(runs, plugins, time_limit=limit)
+        evaluator.keep_nothing()
+        rows = evaluator.evaluate("s0", {system: ["L1", "L2"] for system in systems})
+        return {
+            (run, row["listener"], row["metric"], row["part"]): (
+                row["value"] if row["status"] == "ok" else row["reason"]
+            )
+            for run, found in rows.items()
+            for row in found
+            if row["metric"] not in (TIME_METRIC, GAINS_METRIC)
+        }
+
+    return call
+
+
+GOOD = ("mixture + fixed", "oracle + fixed")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(evaluate: Evaluate) -> Scores:
+    return evaluate(*GOOD)
+
+
+def of(scores: Scores, systems: tuple[str, ...]) -> Scores:
+    return {key: value for key, value in scores.items() if key[0] in systems}
+
+
+@pytest.mark.parametrize(
+    ("system", "told"),
+    [
+        ("writes-mixture", "separator 'writes-mixture': it changed what it was given (mixture)"),
+        ("writes-by-numpy", "changed what it was given (mixture)"),
+        ("swaps-ears", "changed what it was given (mixture)"),
+        ("writes-stems", "changed what it was given (stems)"),
+        ("mixture + scales-stems", "gains 'scales-stems': it changed what it was given (stems)"),
+        ("oracle + scales-stems", "changed what it was given (stems)"),
+        ("mixture + fixed + in-place", "prescription 'in-place': it changed what it was given"),
+    ],
+)
+def test_a_plugin_that_writes_into_what_it_is_given_fails_its_own_row_alone(
+    evaluate: Evaluate, undisturbed: Scores, system: str, told: str
+) -> None:
+    # It comes first, so that all others would suffer.
+    scores = evaluate(system, *GOOD)
+    assert of(scores, GOOD) == undisturbed
+    own = of(scores, (system,))
+    assert len(own) == 4
+    assert all(told in str(value) for value in own.values()), own
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        *("view", "sets-defaults", "mixture + writes-request", "one-buffer"),
+        "mixture + fixed + writes-audiogram",
+        "view + scales-stems",
+    ],
+)
+def test_what_it_returns_keeps_or_sets_changes_no_other_row(
+    evaluate: Evaluate, undisturbed: Scores, system: str
+) -> None:
+    assert of(evaluate(system, *GOOD), GOOD) == undisturbed
+    assert torch.get_default_dtype() == torch.float32
+    assert torch.get_num_threads() >= 1
+    assert np.geterr()["divide"] == "warn"
+
+
+def test_stems_are_the_runs_own_though_a_separator_has_one_buffer(evaluate: Evaluate) -> None:
+    alone = evaluate("one-buffer")
+    both = evaluate("one-buffer", "one-buffer + none")
+    assert of(both, ("one-buffer",)) == alone
+
+
+def test_a_plugin_moves_no_generator_of_random_numbers(evaluate: Evaluate) -> None:
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index]  # noqa: NPY002
+    evaluate("sets-defaults", "one-buffer")
+    after = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()  # type: ignore[index]  # noqa: NPY002
+    assert after[:2] == before[:2]
+    assert torch.equal(after[2], before[2])
+
+
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("writes-output", "metric 'writes-output': it changed what it was given (output)"),
+        ("writes-everything", "it changed what it was given (stems, stems reference, remix"),
+        ("exits", "metric 'exits': it would have ended the program (SystemExit: enough)"),
+        ("ends-process", "it would have ended the program (os._exit: 3)"),
+        ("lazy-failure", "it would have ended the program (SystemExit: 1)"),
+        ("sleeps", "metric 'sleeps': it took longer than 0.2 s"),
+        ("stubborn", "metric 'stubborn': it took longer than 0.2 s"),
+        ("writes-listener", ""),
+        ("changes-folder", ""),
+        ("prints", ""),
+    ],
+)
+def test_a_metric_costs_no_other_metric_and_no_other_system(
+    evaluate: Evaluate,
+    undisturbed: Scores,
+    capfd: pytest.CaptureFixture[str],
+    metric: str,
+    told: str,
+) -> None:
+    folder = Path.cwd()
+    limit = 0.2 if "took longer" in told else 0
+    scores = evaluate(*GOOD, metrics=("lufs", metric, "sdr"), limit=limit)
+    assert {key: value for key, value in scores.items() if key[2] != metric} == undisturbed
+    own = [value for key, value in scores.items() if key[2] == metric]
+    assert len(own) == 4
+    assert all(told in str(value) if told else value == 1.0 for value in own), own
+    assert Path.cwd() == folder
+    assert capfd.readouterr().out == ""
+
+
+# --- by the command line ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Callable[..., Path]:
+    def write(*metrics: str) -> Path:
+        path = tmp_path / "noises.toml"
+        listed = ", ".join(f'"{name}"' for name in ("lufs", *metrics))
+        path.write_text(
+            f'name = "noises"\n[dataset]\nname = "noises"\n'
+            f'[evaluation]\nsplit = "valid"\nmetrics = [{listed}]\n'
+            '[ranking]\nbaseline = "mixture + fixed"\n'
+        )
+        return path
+
+    return write
+
+
+@pytest.mark.usefixtures("plugins")
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [("kills", "its worker process died (SIGKILL"), ("blocks", "its worker process died")],
+)
+def test_one_that_ends_or_blocks_its_process_fails_its_scene_with_the_reason(
+    suite: Callable[..., Path], tmp_path: Path, metric: str, told: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("bench.plugins.guard.GRACE", 0.5)
+    done = library.run(
+        suite=suite(metric), separator="mixture", out=tmp_path / "board", workers=1, limit=1,
+        time_limit=1.0, baselines=False,
+    )  # fmt: skip
+    assert not done.outcome.ok
+    scores = done.board.scores(metric=metric)
+    assert len(scores) == 1
+    assert told in scores.reason[0]
+
+
+@pytest.mark.usefixtures("plugins")
+@pytest.mark.parametrize("how", ["writes", "exits", "moves", "prints"])
+def test_an_observer_changes_neither_rows_nor_folder_nor_standard_output(
+    suite: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    how: str,
+    bench: Bench,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(misbehaving.OBSERVES, how)
+    monkeypatch.setattr("bench.evaluation.runner._strange", lambda runs, plugins: False)
+    arguments = ["--suite", str(suite("prints")), "--separator", "mixture", "--out", "board"]
+    more = ["--no-baselines", "--no-report", "--workers", "1", "--format", "csv", "--limit", "2"]
+    assert bench("run", *arguments, *more) == 0
+    printed = capfd.readouterr().out
+    assert printed.startswith("rank,") or printed.splitlines()[0].count(",") > 5
+    assert "scored" not in printed
+    assert "by " not in printed
+    assert Path.cwd() == tmp_path
+    assert len(library.Board(tmp_path / "board").scores(metric="lufs")) == 2
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_loss_that_writes_into_what_it_is_given_stops_its_run_alone(
+    small_suite: WriteSuite, tmp_path: Path
+) -> None:
+    done = library.run(
+        suite=small_suite(loss="writes-reference"), separator="mixture", gains="cnn",
+        out=tmp_path / "board", workers=1, limit=1,
+    )  # fmt: skip
+    (reason,) = done.outcome.stopped.values()
+    assert "loss 'writes-reference': it changed what it was given (reference)" in reason
+    assert sorted(done.board.runs().status) == ["done", "failed"]
