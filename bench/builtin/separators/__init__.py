@@ -54,7 +54,7 @@ class HDemucsOptions:
 
 
 _BUNDLED_CAUTION = (
-    "the bundled weights know synthesised music alone; on other music HAAQI is no better than "
+    "the bundled weights know synthesised music alone; on other music HAAQI is about what it is "
     "without separation: give others by -o separator.weights=musdb, or a path"
 )
 _CITATION = (
