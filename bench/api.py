@@ -171,9 +171,14 @@ class GainsSpec(PluginSpec):
 
 @dataclass(frozen=True, kw_only=True)
 class PrescriptionSpec(PluginSpec):
-    """A hearing-aid prescription."""
+    """A hearing-aid prescription.
+
+    Attributes:
+        trainable: whether a run trains it.
+    """
 
     kind: ClassVar[str] = "prescription"
+    trainable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -392,10 +397,30 @@ class GainStrategy(Protocol):
 
 @runtime_checkable
 class Prescription(Protocol):
-    """Amplifies for the ears of a listener; differentiable in the signal."""
+    """Amplifies for the ears of a listener; differentiable in the signal.
+
+    A trainable one is also a ``torch.nn.Module`` whose trainable parameters have
+    ``requires_grad`` set; `amplify` must then carry gradients to them when they are enabled.
+    """
 
     def amplify(self, signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> Tensor:
         """``(B, 2, N)`` -> ``(B, 2, N + tail)``, each ear by its own audiogram."""
+
+
+@runtime_checkable
+class AdaptivePrescription(Prescription, Protocol):
+    """A prescription that looks at the whole signal first, such as for its peaks.
+
+    Its `amplify` is ``self.fit(signal, ...).amplify(signal, ...)``. A song that goes through it in
+    sections is looked at once, so that all sections are amplified alike.
+    """
+
+    def fit(self, signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> Prescription:
+        """The prescription for one signal ``(B, 2, N)``, of any length, and its listeners.
+
+        Its `amplify` may then be called with any part of the signal. A long signal may lie in a
+        file that is mapped into memory: read it part by part.
+        """
 
 
 @dataclass(frozen=True)

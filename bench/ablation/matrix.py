@@ -14,14 +14,14 @@ from itertools import product
 from typing import Any, Final
 
 from bench.ablation.design import Ablation
-from bench.api import Dataset, GainsSpec, SeparatorSpec
+from bench.api import Dataset, GainsSpec, PrescriptionSpec, SeparatorSpec
 from bench.errors import BenchError, suggest
 from bench.options import parse_options
 from bench.plugins import KINDS, Plugins
 from bench.runs.plan import PlannedRun
 from bench.spec.former_names import parse_loss
 from bench.spec.loss import EmptyObjectiveError
-from bench.spec.resolve import baseline_specs, make_run_spec
+from bench.spec.resolve import UnreachedPrescriptionError, baseline_specs, make_run_spec
 from bench.spec.run import RunSpec
 from bench.spec.suite import Suite
 
@@ -78,6 +78,11 @@ def expand(ablation: Ablation, plugins: Plugins, suite: Suite) -> Matrix:
                 spec = _spec(one, ablation, plugins, suite)
             except EmptyObjectiveError:
                 why = "every weight of its loss is zero: there is nothing to train for"
+            except UnreachedPrescriptionError:
+                why = (
+                    f"no term of its loss acts at the output, where '{one.prescription}' would "
+                    "learn from it"
+                )
         if not why:
             key = json.dumps(spec.canonical(), sort_keys=True)
             if key not in specs:
@@ -135,8 +140,9 @@ def _senseless(one: _Combination, ablation: Ablation, plugins: Plugins) -> str:
 def _spec(one: _Combination, ablation: Ablation, plugins: Plugins, suite: Suite) -> RunSpec:
     separator = plugins.get(SeparatorSpec, one.separator).spec
     gains = plugins.get(GainsSpec, one.gains).spec
+    prescription = plugins.get(PrescriptionSpec, one.prescription or suite.prescription).spec
     loss = ""
-    if separator.trainable or gains.trainable:
+    if separator.trainable or gains.trainable or prescription.trainable:
         loss = _PLACEHOLDER.sub(lambda found: one.grid[found[1]], one.loss)
     options = {**ablation.options, **{k: v for k, v in one.grid.items() if "." in k}}
     return make_run_spec(

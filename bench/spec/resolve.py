@@ -6,10 +6,19 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
-from bench.api import Dataset, DatasetSpec, GainsSpec, PrescriptionSpec, SeparatorSpec
+from bench.api import (
+    Dataset,
+    DatasetSpec,
+    GainsSpec,
+    LossSpec,
+    PluginSpec,
+    PrescriptionSpec,
+    SeparatorSpec,
+)
 from bench.errors import BenchError, suggest
 from bench.plugins import KINDS, Plugins
 from bench.spec.former_names import default_loss, parse_loss, present_metrics
+from bench.spec.loss import LossExpression
 from bench.spec.run import Choice, RunSpec
 from bench.spec.suite import Suite, check_protocol, parse_training
 
@@ -41,22 +50,29 @@ def make_run_spec(
     of_reference = plugins.get(PrescriptionSpec, suite.reference_prescription)
     data = plugins.get(DatasetSpec, suite.dataset)
     data_options = {**suite.dataset_options, **options.get("dataset", {})}
-    trains = sep.spec.trainable or gain.spec.trainable
+    trains = sep.spec.trainable or gain.spec.trainable or pres.spec.trainable
     expression, loss_options = parse_loss(loss or suite.loss, plugins, options.get("loss", {}))
+    if pres.spec.trainable:
+        _check_reaches_output(expression, pres.spec.name, plugins)
     sep_options = sep.options(options.get("separator", {}))
     protocol = protocol or suite.protocol
     check_protocol(protocol, where="--protocol")
-    trained_on = tuple(getattr(sep_options, "weights_trained_on", sep.spec.trained_on))
-    if not trained_on and "weights" in sep.spec.needs:
-        trained_on = ("unknown",)
+    gain_options = gain.options(options.get("gains", {}))
+    pres_options = pres.options(options.get("prescription", {}))
+    trained_on = _trained_on(sep.spec, sep_options)
+    barring = {
+        "separator": trained_on,
+        "gains": _trained_on(gain.spec, gain_options),
+        "prescription": _trained_on(pres.spec, pres_options),
+    }
     return RunSpec(
         suite=suite.name,
         split=split or suite.split,
         protocol=protocol,
         dataset=Choice(suite.dataset, data.options(data_options)),
         separator=Choice(separator, sep_options),
-        gains=Choice(gains, gain.options(options.get("gains", {}))),
-        prescription=Choice(pres.spec.name, pres.options(options.get("prescription", {}))),
+        gains=Choice(gains, gain_options),
+        prescription=Choice(pres.spec.name, pres_options),
         reference_prescription=Choice(of_reference.spec.name, of_reference.options({})),
         default_prescription=Choice(default_pres.spec.name, default_pres.options({})),
         metrics=_named(
@@ -68,7 +84,7 @@ def make_run_spec(
         seed=seed,
         trains=trains,
         trained_on=trained_on,
-        unranked_reason=_unranked_reason(sep.spec, trained_on, suite, split or suite.split),
+        unranked_reason=_unranked_reason(sep.spec, barring, suite, split or suite.split),
         default_loss=default_loss(suite.loss, plugins, options.get("loss", {})),
         music=data.spec.music,
         limit=limit,
@@ -136,6 +152,28 @@ def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
     return dataset
 
 
+class UnreachedPrescriptionError(BenchError):
+    """A prescription is to be trained by a loss that does not depend on it."""
+
+
+def _check_reaches_output(loss: LossExpression, prescription: str, plugins: Plugins) -> None:
+    """Raise unless a term of the loss acts at the output, where alone a prescription tells."""
+    for term in loss.terms:
+        place = term.place or plugins.get(LossSpec, term.name).spec.default_place
+        if place == "output" and term.weight != 0:
+            return
+    raise UnreachedPrescriptionError(
+        f"no term of the loss '{loss}' acts at the output, so it cannot train '{prescription}'",
+        hint="Add one that does: --loss haaqi@output",
+    )
+
+
+def _trained_on(spec: PluginSpec, options: Any) -> tuple[str, ...]:
+    """The data that the weights of a part were trained on; "unknown" where that is not said."""
+    said = tuple(getattr(options, "weights_trained_on", spec.trained_on))
+    return said or (("unknown",) if "weights" in spec.needs else ())
+
+
 def _named(
     plugins: Plugins, kind: str, names: Iterable[str], options: Mapping[str, Any]
 ) -> tuple[Choice, ...]:
@@ -152,12 +190,21 @@ def _named(
 
 
 def _unranked_reason(
-    separator: SeparatorSpec, trained_on: tuple[str, ...], suite: Suite, split: str
+    separator: SeparatorSpec, trained_on: Mapping[str, tuple[str, ...]], suite: Suite, split: str
 ) -> str:
-    """Why a row may not be ranked in the suite; empty where it may."""
+    """Why a row may not be ranked in the suite; empty where it may.
+
+    Args:
+        separator: of the run.
+        trained_on: what the weights of its parts were trained on, by the part's kind.
+        suite: that says what bars a row.
+        split: that is scored.
+    """
     if separator.reads_stems:
         return "it is given the clean stems"
-    barred = suite.barred(trained_on, split)
-    if "unknown" in barred:
-        return "what its weights were trained on is not said (-o separator.trained_on=...)"
-    return f"its weights were trained on {', '.join(barred)}" if barred else ""
+    barred = {kind: suite.barred(data, split) for kind, data in trained_on.items()}
+    for kind, data in barred.items():
+        if "unknown" in data:
+            return f"what its weights were trained on is not said (-o {kind}.trained_on=...)"
+    named = list(dict.fromkeys(name for data in barred.values() for name in data))
+    return f"its weights were trained on {', '.join(named)}" if named else ""

@@ -35,6 +35,7 @@ class TrainingSettings:
     segment_seconds: float = 5.0
     learning_rate: float = 1e-4
     gains_learning_rate: float = 1e-4
+    prescription_learning_rate: float = 1e-3
     clip_norm: float = 5.0
     """Largest norm of the gradient; 0 for none."""
     validation_songs: int = 2
@@ -220,7 +221,10 @@ def parse_training(
             raise BenchError(f"unknown training setting '{key}'", where=where, hint=hint)
         changed[key] = convert(value, kinds[key], where=f"{where}, training setting '{key}'")
     settings = replace(base, **changed)
-    positive = ("segments", "batch", "segment_seconds", "learning_rate", "validation_seconds")
+    positive = (
+        *("segments", "batch", "segment_seconds", "validation_seconds"),
+        *("learning_rate", "gains_learning_rate", "prescription_learning_rate"),
+    )
     for name in positive:
         if not getattr(settings, name) > 0:
             raise BenchError(f"training setting '{name}' must be above 0", where=where)

@@ -3,8 +3,10 @@
 The output for a song is that of an evaluation: the same system and remix, one
 loudness match over the whole song, and the same way to 16 bit. Up to SECTION seconds go through
 the system in one piece. A longer song is cut into even sections: their remixes are cross-faded,
-and every amplification starts LEAD seconds early, so that a prescription with a memory has
-settled. What is too long for memory lies in files beside the output meanwhile, 24 bytes a sample.
+a prescription that adapts is fitted to the whole remix once, and every amplification starts LEAD
+seconds early and ends TRAIL seconds late, so that a prescription with a memory has settled and one
+that looks ahead sees enough. What is too long for memory lies in files beside the output meanwhile,
+24 bytes a sample.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ SECTION: Final = 240.0
 FADE: Final = 1.0
 """Seconds over which two sections are cross-faded."""
 LEAD: Final = 10.0
-"""Seconds by which an amplification starts early."""
+"""Seconds by which an amplification starts early, or up to one more."""
+TRAIL: Final = 1.0
+"""Seconds that it sees of the next section, for a prescription that looks ahead."""
 FORMATS: Final = {".flac": "FLAC", ".wav": "WAV"}
 _BLOCK: Final = 1 << 19
 """Samples that are read, summed or written at once."""
@@ -116,10 +120,11 @@ def enhance_file(
         with progress.stage(f"enhancing {song.name}", 2 * (len(cuts) - 1)) as step:
             remixed, gains = _remix(mixture, cuts, system, listener, requested, folder, step)
             wanted = finite_loudness(mixture, SAMPLE_RATE)
-            factor = loudness_factor(remixed, wanted, SAMPLE_RATE)
+            _scale(remixed, loudness_factor(remixed, wanted, SAMPLE_RATE))
+            system = system.fitted(torch.from_numpy(remixed)[None], [listener])
             with replacing(output) as draft:
                 frames, clipped = _amplify(
-                    remixed, cuts, factor, system, listener,
+                    remixed, cuts, system, listener,
                     draft, FORMATS[output.suffix.lower()], sample_rate, step,
                 )  # fmt: skip
     finally:
@@ -225,10 +230,15 @@ def _separate(system: System, section: Tensor) -> Tensor:
     return stems
 
 
+def _scale(remixed: Planar, factor: float) -> None:
+    """Multiply in place, block by block."""
+    for at in range(0, remixed.shape[1], _BLOCK):
+        remixed[:, at : at + _BLOCK] *= factor
+
+
 def _amplify(
     remixed: Planar,
     cuts: list[int],
-    factor: float,
     system: System,
     listener: Listener,
     path: Path,
@@ -240,9 +250,11 @@ def _amplify(
 
     def amplified() -> Iterator[Planar]:
         for start, stop in pairwise(cuts):
-            first = max(0, start - round(LEAD * SAMPLE_RATE))
+            # From a whole second on, where prescriptions that go by frames begin one.
+            first = int(max(0.0, start / SAMPLE_RATE - LEAD)) * SAMPLE_RATE
             with torch.inference_mode():
-                section = torch.from_numpy(remixed[:, first:stop] * factor)
+                last = stop + round(TRAIL * SAMPLE_RATE)
+                section = torch.from_numpy(np.array(remixed[:, first:last]))
                 whole = system.amplify(section[None], [listener])[0].numpy().T
             # The last section keeps the prescription's tail.
             part = whole[start - first : None if stop == cuts[-1] else stop - first]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from bench.api import (
+    AdaptivePrescription,
     GainQuery,
     GainsSpec,
     GainStrategy,
@@ -75,6 +76,17 @@ class System:
         """The prescription for each ear, ``(B, 2, N)`` -> ``(B, 2, N + tail)``."""
         return self._amplified("prescription", self.prescription, signal, listeners)
 
+    def fitted(self, signal: Tensor, listeners: Sequence[Listener]) -> System:
+        """This system with its prescription set for a whole signal ``(B, 2, N)``.
+
+        It then amplifies any part of the signal as it would the whole.
+        """
+        if not isinstance(self.prescription, AdaptivePrescription):
+            return self
+        heard = [copy.deepcopy(listener) for listener in listeners]
+        own = self.prescription.fit(signal, heard, self.sample_rate)
+        return replace(self, prescription=own)
+
     def amplify_reference(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
         """The suite's prescription of the reference, ``(B, 2, N)`` -> ``(B, 2, N + tail)``."""
         by = self.reference_prescription
@@ -85,15 +97,21 @@ class System:
     ) -> Tensor:
         # Their arrays can be written to: a plugin has copies of its own.
         own = [copy.deepcopy(listener) for listener in listeners]
-        with guarded(self._title(role), signal=signal):
-            return by.amplify(signal, own, self.sample_rate)
+        given = signal.to(_device(by, signal.device))
+        with guarded(self._title(role), signal=given):
+            amplified = by.amplify(given, own, self.sample_rate)
+        return amplified.to(signal.device)
 
     def _title(self, role: str) -> str:
         return self.titles.get(role, role)
 
     def modules(self) -> dict[str, nn.Module]:
         """The parts that are torch modules, by name."""
-        parts = {"separator": self.separator, "gains": self.gain_strategy}
+        parts = {
+            "separator": self.separator,
+            "gains": self.gain_strategy,
+            "prescription": self.prescription,
+        }
         return {name: part for name, part in parts.items() if isinstance(part, nn.Module)}
 
     def trainable(self) -> dict[str, list[nn.Parameter]]:
@@ -152,15 +170,19 @@ def build_system(spec: RunSpec, plugins: Plugins) -> System:
     choices = (spec.prescription, spec.reference_prescription)
     own, others = (plugins.get(PrescriptionSpec, choice.name) for choice in choices)
 
-    def made(part: Registered[Any], choice: Choice) -> Any:
-        with seeded(derive(spec.seed, "init", part.spec.kind, choice.name)):
+    def made(part: Registered[Any], choice: Choice, seed: int = spec.seed) -> Any:
+        with seeded(derive(seed, "init", part.spec.kind, choice.name)):
             return part.build(choice.options)
 
+    # The reference is that of every run, so its prescription moves with no seed and no training.
+    reference = made(others, spec.reference_prescription, seed=0)
+    if isinstance(reference, nn.Module):
+        reference.requires_grad_(False).eval()
     return System(
         separator=made(separator, spec.separator),
         gain_strategy=made(gains, spec.gains),
-        prescription=own.build(spec.prescription.options),
-        reference_prescription=others.build(spec.reference_prescription.options),
+        prescription=made(own, spec.prescription),
+        reference_prescription=reference,
         reads_stems=separator.spec.reads_stems,
         titles={
             "separator": separator.title,

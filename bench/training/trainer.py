@@ -117,7 +117,10 @@ class Trainer:
 
     def _optimizer(self) -> torch.optim.Adam:
         settings = self.spec.training
-        rates = {"gains": settings.gains_learning_rate}
+        rates = {
+            "gains": settings.gains_learning_rate,
+            "prescription": settings.prescription_learning_rate,
+        }
         return torch.optim.Adam(
             [
                 {"params": parameters, "lr": rates.get(part, settings.learning_rate)}

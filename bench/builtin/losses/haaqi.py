@@ -10,12 +10,10 @@ import torch
 from clarity.utils.audiogram import Audiogram, Listener
 from torch import Tensor
 
-from bench.api import AUDIOGRAM_FREQUENCIES, LossInput
+from bench.api import LossInput
 from bench.hearing import nalr
 from bench.hearing.haaqi.gradient.reference import DifferentiableHaaqi, UnscorableReference
-from bench.hearing.haaqi.parameters import AUDIOGRAM_FREQUENCIES as MODEL_FREQUENCIES
-
-_COLUMNS = [AUDIOGRAM_FREQUENCIES.index(frequency) for frequency in MODEL_FREQUENCIES]
+from bench.hearing.haaqi.parameters import AUDIOGRAM_COLUMNS
 
 
 class HaaqiLoss:
@@ -48,7 +46,7 @@ class HaaqiLoss:
             listeners = [Listener(Audiogram(left), Audiogram(right)) for left, right in audiograms]
             estimate = nalr.amplify(estimate, listeners, data.sample_rate)
             reference = nalr.amplify(reference, listeners, data.sample_rate)
-        levels = audiograms[..., _COLUMNS].reshape(-1, 1, len(_COLUMNS))
+        levels = audiograms[..., AUDIOGRAM_COLUMNS].reshape(-1, 1, len(AUDIOGRAM_COLUMNS))
         scores = []
         for ear, (processed, clean) in enumerate(
             zip(estimate.flatten(0, 1), reference.flatten(0, 1), strict=True)

@@ -6,6 +6,13 @@ from dataclasses import dataclass
 
 from bench.api import PrescriptionSpec, hookimpl, option
 
+_NALR = "Byrne and Dillon (1986), Ear and Hearing 7(4), 257-265"
+_MAX_LOUDNESS_LOSS = (
+    "how much quieter than NAL-R's clipped output an ear may become; 99 for no limit"
+)
+_TRAINED_ON = ("bench-synth",)
+_SECONDS = "time of a longer signal, in four excerpts, that is looked at"
+
 
 @dataclass(frozen=True)
 class NalrCompressorOptions:
@@ -18,6 +25,64 @@ class NalrCompressorOptions:
     rms_buffer: float = option(0.064, "window over which the RMS level is taken", unit="s")
 
 
+@dataclass(frozen=True)
+class NalrHeadroomOptions:
+    """Options of ``nalr-headroom``."""
+
+    clipped: float = option(0.01, "share of an ear's samples that may be clipped, 0 to 1")
+    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU")
+    seconds: float = option(12.0, f"{_SECONDS} for the loudness", unit="s")
+
+
+@dataclass(frozen=True)
+class NalrLimiterOptions:
+    """Options of ``nalr-limiter`` and ``nalr-limiter-ft``, which starts from them."""
+
+    threshold: float = option(-3.0, "peak of a band above which it is lowered", unit="dB FS")
+    attack: float = option(3.0, "time to go down", unit="ms")
+    release: float = option(50.0, "time to come back", unit="ms")
+    look_ahead: float = option(6.0, "how long before a peak it begins", unit="ms")
+    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU")
+    seconds: float = option(12.0, f"{_SECONDS} for the loudness", unit="s")
+
+
+@dataclass(frozen=True)
+class NalrTunedOptions:
+    """Options of ``nalr-tuned``."""
+
+    steps: int = option(20, "steps of the search; its time is proportional to them")
+    bands: int = option(10, "bands of the equaliser, from 125 Hz to 16 kHz")
+    limiter: bool = option(True, "whether a limiter follows, whose thresholds are found, too")
+    rate: float = option(0.7, "size of the first steps", unit="dB")
+    start: float = option(-1.0, "gain of all bands that the search starts from", unit="dB")
+    threshold: float = option(-3.0, "of the limiter that it starts from", unit="dB FS")
+    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU")
+    seconds: float = option(12.0, f"{_SECONDS}; memory and time grow with it", unit="s")
+
+
+@dataclass(frozen=True)
+class NalrFitOptions:
+    """Options of ``nalr-fit`` and ``nalr-fit-ft``, which starts from them."""
+
+    weights: str = option("bundled", "'bundled', 'none' (which is NAL-R) or a path", weights=True)
+    trained_on: str = option(
+        "",
+        "what the weights at a path were trained on, separated by commas; where it is not said, "
+        "the row is not ranked",
+        weights=True,
+    )
+    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU")
+    seconds: float = option(12.0, _SECONDS, unit="s")
+
+    @property
+    def weights_trained_on(self) -> tuple[str, ...]:
+        """Names of the data that the weights were trained on."""
+        said = tuple(name.strip() for name in self.trained_on.split(",") if name.strip())
+        return {"bundled": _TRAINED_ON, "none": ("nothing",)}.get(
+            self.weights, said or ("unknown",)
+        )
+
+
 @hookimpl
 def register_prescriptions() -> list[PrescriptionSpec]:
     """The built-in prescriptions."""
@@ -26,13 +91,59 @@ def register_prescriptions() -> list[PrescriptionSpec]:
             name="nalr",
             target="bench.builtin.prescriptions.nalr:Nalr",
             summary="NAL-R, linear, the challenge's prescription",
-            citation="Byrne and Dillon (1986), Ear and Hearing 7(4), 257-265",
+            citation=_NALR,
         ),
         PrescriptionSpec(
             name="nalr-compressor",
             target="bench.builtin.prescriptions.nalr_compressor:NalrCompressor",
             summary="NAL-R followed by the challenge's broadband compressor",
             options=NalrCompressorOptions,
-            citation="Byrne and Dillon (1986), Ear and Hearing 7(4), 257-265",
+            citation=_NALR,
+        ),
+        PrescriptionSpec(
+            name="nalr-headroom",
+            target="bench.builtin.prescriptions.nalr_headroom:NalrHeadroom",
+            summary="NAL-R and the smallest cut of each ear that keeps it from clipping",
+            options=NalrHeadroomOptions,
+            citation=_NALR,
+        ),
+        PrescriptionSpec(
+            name="nalr-limiter",
+            target="bench.builtin.prescriptions.nalr_limiter:NalrLimiter",
+            summary="NAL-R and a multi-band limiter with look-ahead",
+            options=NalrLimiterOptions,
+            citation="Giannoulis, Massberg and Reiss (2012), JAES 60(6), 399-408",
+        ),
+        PrescriptionSpec(
+            name="nalr-limiter-ft",
+            target="bench.builtin.prescriptions.nalr_limiter:NalrLimiterTrained",
+            summary="the same, with thresholds, attack and release trained by the run",
+            options=NalrLimiterOptions,
+            trainable=True,
+            citation="Giannoulis, Massberg and Reiss (2012), JAES 60(6), 399-408",
+        ),
+        PrescriptionSpec(
+            name="nalr-tuned",
+            target="bench.builtin.prescriptions.nalr_tuned:NalrTuned",
+            summary="NAL-R, an equaliser and a limiter, searched for each song by HAAQI's gradient",
+            options=NalrTunedOptions,
+            citation=_NALR,
+        ),
+        PrescriptionSpec(
+            name="nalr-fit",
+            target="bench.builtin.prescriptions.nalr_fit:NalrFit",
+            summary="NAL-R, an equaliser and a limiter, predicted for each ear by a small network",
+            options=NalrFitOptions,
+            trained_on=_TRAINED_ON,
+            citation=_NALR,
+        ),
+        PrescriptionSpec(
+            name="nalr-fit-ft",
+            target="bench.builtin.prescriptions.nalr_fit:NalrFitTrained",
+            summary="the same, with its network trained by the run",
+            options=NalrFitOptions,
+            trainable=True,
+            trained_on=_TRAINED_ON,
+            citation=_NALR,
         ),
     ]

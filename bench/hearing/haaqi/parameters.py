@@ -20,6 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import signal
 
+from bench import hearing
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -32,6 +34,8 @@ SAMPLE_RATE: Final = 24_000
 """Hz; the rate of the ear model."""
 CHANNELS: Final = 32
 AUDIOGRAM_FREQUENCIES: Final = (250, 500, 1000, 2000, 4000, 6000)
+AUDIOGRAM_COLUMNS: Final = [hearing.AUDIOGRAM_FREQUENCIES.index(f) for f in AUDIOGRAM_FREQUENCIES]
+"""Where they are among the eight frequencies of the rest of the package."""
 """Hz; the audiometric frequencies that the model knows."""
 DEFAULT_LEVEL: Final = 65.0
 """dB SPL that an RMS of 1.0 stands for, unless a call says otherwise."""

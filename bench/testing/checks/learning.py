@@ -26,7 +26,7 @@ def _random_sum(values: Tensor) -> Tensor:
     "gradients",
     ("separator", "gains", "prescription", "loss", "front-end"),
     expects="finite gradients, not all zero: of a trainable plugin for its parameters, of a "
-    "prescription and a front end for the signal, of a loss for the estimate",
+    "prescription (trainable or not) and a front end for the signal, of a loss for the estimate",
     fix="no detach, no_grad, .numpy() or .item() on the way; what is learned is a parameter of a "
     "torch.nn.Module, with requires_grad",
 )
@@ -41,7 +41,10 @@ def _gradients(subject: Subject) -> str | None:
         out = subject.call(subject.instance, case, grad=True)
         if not out.requires_grad:
             return "an output without gradients"
-        return _wrong(torch.autograd.grad(_random_sum(out), [case.mixture]))
+        wrong = _wrong(torch.autograd.grad(_random_sum(out), [case.mixture]))
+        if wrong or not subject.trainable:
+            return wrong
+        case = Case.make()
     if not subject.trainable:
         raise Skip("its spec does not say that it is trainable")
     assert subject.instance is not None
@@ -68,7 +71,7 @@ def _wrong(gradients: list[Tensor] | tuple[Tensor, ...]) -> str | None:
 
 @check(
     "frozen",
-    ("separator", "gains"),
+    ("separator", "gains", "prescription"),
     expects="no parameter that requires a gradient where the spec does not say trainable=True",
     fix="self.requires_grad_(False), or trainable=True in the spec",
 )
@@ -83,7 +86,7 @@ def _frozen(subject: Subject) -> str | None:
 
 @check(
     "save-load",
-    ("separator", "gains"),
+    ("separator", "gains", "prescription"),
     expects="the same values from an instance of another seed, once it has loaded the saved state",
     fix="keep all that a result depends on in parameters and buffers (register_buffer)",
 )

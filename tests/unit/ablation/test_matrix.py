@@ -125,3 +125,21 @@ def test_a_grid_over_the_training() -> None:
 def test_mistakes_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(BenchError, match=message):
         matrix(**changes)
+
+
+def test_prescriptions_are_varied_and_trained_by_losses_that_reach_them() -> None:
+    found = matrix(
+        separators=("mixture",),
+        prescriptions=("nalr", "nalr-headroom", "nalr-limiter-ft"),
+        losses=("haaqi", "mse"),
+        seeds=2,
+    )
+    assert labels(found) == [
+        "mixture + fixed",
+        "mixture + fixed (nalr-headroom)",
+        "mixture + fixed (nalr-limiter-ft, haaqi)",
+        "mixture + fixed (nalr-limiter-ft, haaqi, seed 1)",
+    ]
+    reasons = {one.reason: one.count for one in found.skipped}
+    [unreached] = [why for why in reasons if "acts at the output" in why]
+    assert reasons[unreached] == 2

@@ -33,6 +33,7 @@ def options(small_set: Path, tmp_path: Path) -> dict[tuple[str, str], dict[str, 
     table = tmp_path / "gains.json"
     table.write_text(json.dumps({"default": dict.fromkeys(STEMS, 3.0)}), encoding="utf-8")
     return {
+        ("prescription", "nalr-tuned"): {"steps": 1},
         ("gains", "table"): {"path": str(table)},
         ("dataset", "cadenza"): {"root": str(small_set)},
         ("dataset", "demo"): {"root": str(small_set)},

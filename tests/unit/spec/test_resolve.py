@@ -85,3 +85,45 @@ def test_weights_say_where_they_meet_music_that_they_do_not_know() -> None:
     assert caution("demo", "hdemucs") == ""
     assert caution(challenge, "hdemucs", weights="musdb") == ""
     assert caution(challenge, "oracle") == ""
+
+
+def test_a_trainable_prescription_makes_a_run_train() -> None:
+    own = make(separator="mixture", gains="fixed", prescription="nalr-limiter-ft", loss="haaqi")
+    assert own.trains
+    assert own.label == "mixture + fixed (nalr-limiter-ft, haaqi)"
+    assert "seed" in own.canonical()
+    assert not make(separator="mixture", gains="fixed", prescription="nalr-limiter").trains
+
+
+@pytest.mark.parametrize("loss", ["mse", "", "haaqi@remix", "mse + 0*haaqi@output"])
+def test_a_loss_must_reach_the_prescription_that_it_trains(loss: str) -> None:
+    with pytest.raises(BenchError, match=r"no term of the loss .* acts at the output"):
+        make(
+            separator="mixture",
+            gains="fixed",
+            prescription="nalr-limiter-ft",
+            loss=loss or "mse + 0.3*sdr",
+        )
+
+
+def test_weights_of_gains_and_prescriptions_count_for_the_ranking() -> None:
+    def reason(**options: str) -> str:
+        own = {"prescription": options}
+        return make(
+            separator="mixture", gains="fixed", prescription="nalr-fit", options=own
+        ).unranked_reason
+
+    assert reason() == ""
+    assert "not said (-o prescription.trained_on" in reason(weights="/some/file.safetensors")
+    assert reason(weights="/some/file.safetensors", trained_on="bench-synth") == ""
+    suite = load_suite("cadenza-icassp-2024")
+    private = {"weights": "/some/file.safetensors", "trained_on": "private"}
+    spec = make_run_spec(
+        installed(),
+        suite,
+        separator="mixture",
+        gains="fixed",
+        prescription="nalr-fit",
+        options={"prescription": private, "dataset": {"root": "x"}},
+    )
+    assert spec.unranked_reason == "its weights were trained on private"

@@ -65,16 +65,26 @@ def test_it_is_what_an_evaluation_would_hand_in(
     assert done.clipped == np.mean((written == 32767) | (written <= -32767)) > 0
 
 
-@pytest.mark.parametrize(("prescription", "steps"), [("nalr", 1), ("nalr-compressor", 8)])
+@pytest.mark.parametrize(
+    ("prescription", "options", "steps"),
+    [
+        ("nalr", {}, 1),
+        ("nalr-compressor", {}, 8),
+        ("nalr-headroom", {}, 1),
+        ("nalr-limiter", {}, 8),
+        ("nalr-tuned", {"prescription.steps": 1}, 8),
+    ],
+)
 def test_sections_make_no_seams(
     song: Path,
     tmp_path: Path,
     make_system: Callable[..., System],
     monkeypatch: pytest.MonkeyPatch,
     prescription: str,
+    options: dict[str, float],
     steps: int,
 ) -> None:
-    system = make_system(prescription=prescription, options={})
+    system = make_system(prescription=prescription, options=options)
     whole = enhance_file(song, tmp_path / "whole.wav", system, LISTENER, requested=REQUESTED)
     heard: list[int] = []
     separate, amplify = System.separate, System.amplify
@@ -92,11 +102,12 @@ def test_sections_make_no_seams(
     monkeypatch.setattr(enhancement, "SECTION", 1.5)
     monkeypatch.setattr(enhancement, "FADE", 0.2)
     # The compressor has forgotten the start of a section after a few of its time constants.
-    monkeypatch.setattr(enhancement, "LEAD", 0.1 if prescription == "nalr" else 2.5)
+    monkeypatch.setattr(enhancement, "LEAD", 2.5 if prescription == "nalr-compressor" else 0.1)
     parts = enhance_file(song, tmp_path / "parts.wav", system, LISTENER, requested=REQUESTED)
     assert len(heard) == 8
     # The separator gets a section and half a fade on both sides, the prescription a lead.
-    assert max(heard) < (1.5 + max(0.2, enhancement.LEAD)) * RATE
+    # It begins at a whole second, and sees a second more.
+    assert max(heard) <= (1.5 + max(0.2, enhancement.LEAD + 1 + enhancement.TRAIL)) * RATE
     assert np.abs(read(parts.path) - read(whole.path)).max() <= steps
     assert parts.gains == pytest.approx(whole.gains)
 

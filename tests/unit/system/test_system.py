@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from bench.api import GainQuery
 from bench.commands.songs import make_listener
-from bench.system.system import System
+from bench.spec.choices import resolve
+from bench.spec.resolve import make_run_spec
+from bench.system.system import System, build_system
 
 
 class Arrived(Exception):
@@ -28,6 +32,9 @@ class Elsewhere(nn.Module):
     def gains(self, query: GainQuery) -> Tensor:
         tensors = (query.requested, query.audiograms, query.stems)
         raise Arrived(*(tensor.device.type for tensor in tensors))
+
+    def amplify(self, signal: Tensor, *rest: object) -> Tensor:
+        raise Arrived(signal.device.type)
 
 
 class Here:
@@ -63,3 +70,69 @@ def test_a_part_without_parameters_takes_what_it_is_given() -> None:
     assert system.separate(MIXTURE, STEMS).device.type == "cpu"
     requested = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
     assert torch.equal(system.gains(STEMS, requested, [make_listener("N3")]), requested)
+
+
+def test_signals_go_to_the_prescription() -> None:
+    system = System(Here(), Here(), Elsewhere(), None, False)  # type: ignore[arg-type]
+    with pytest.raises(Arrived) as caught:
+        system.amplify(MIXTURE, [make_listener("N3")])
+    assert caught.value.args == ("meta",)
+
+
+def trainable_system(prescription: str = "nalr-limiter-ft", seed: int = 0) -> System:
+    plugins, _, spec = resolve(
+        separator="mixture", prescription=prescription, loss="haaqi@output", seed=seed
+    )
+    return build_system(spec, plugins)
+
+
+def test_a_trainable_prescription_is_a_part_like_the_others() -> None:
+    system = trainable_system()
+    assert list(system.modules()) == ["prescription"]
+    assert set(system.trainable()) == {"prescription"}
+    state = system.state()
+    assert {key.partition(".")[0] for key in state} == {"prescription"}
+    other = trainable_system()
+    with torch.no_grad():
+        for parameter in other.trainable()["prescription"]:
+            parameter.add_(1.0)
+    assert not torch.equal(
+        other.state()["prescription.thresholds"], state["prescription.thresholds"]
+    )
+    other.load_state(state)
+    assert all(torch.equal(other.state()[key], value) for key, value in state.items())
+
+
+def test_a_prescription_that_is_not_trainable_is_frozen() -> None:
+    system = trainable_system("nalr-limiter")
+    assert "prescription" in system.modules()
+    assert system.trainable() == {}
+
+
+def test_the_references_prescription_moves_with_no_training_and_no_seed() -> None:
+    """Even one that could be trained: the reference is that of every run."""
+    plugins, suite, _ = resolve()
+    moved = replace(suite, reference_prescription="nalr-limiter-ft")
+    systems = [
+        build_system(
+            make_run_spec(
+                plugins,
+                moved,
+                separator="mixture",
+                gains="fixed",
+                prescription="nalr-limiter-ft",
+                loss="haaqi",
+                seed=seed,
+            ),
+            plugins,
+        )
+        for seed in (0, 1)
+    ]
+    for system in systems:
+        reference = system.reference_prescription
+        assert isinstance(reference, nn.Module)
+        assert reference is not system.prescription
+        assert not any(p.requires_grad for p in reference.parameters())
+        assert not any(
+            p is q for p in reference.parameters() for q in system.trainable()["prescription"]
+        )

@@ -185,6 +185,31 @@ class NoGradient(Louder):
         return torch.from_numpy(signal.detach().numpy() * 2)
 
 
+class LearnsToAmplify(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.rand(()))
+
+    def amplify(self, signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> Tensor:
+        return signal * self.factor
+
+
+class ForgetsToLearn(LearnsToAmplify):
+    """Gradients reach the signal, not what is learned."""
+
+    def amplify(self, signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> Tensor:
+        return signal * self.factor.detach() + 0.0 * self.factor
+
+
+class DrawnAmplifier(LearnsToAmplify):
+    def __init__(self) -> None:
+        super().__init__()
+        self.other = torch.rand(())
+
+    def amplify(self, signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> Tensor:
+        return super().amplify(signal, listeners, sample_rate) * self.other
+
+
 class Squares:
     def __call__(self, data: LossInput) -> Tensor:
         return (data.estimate - data.reference).square().mean()
@@ -445,6 +470,10 @@ BROKEN: list[tuple[str, Subject, str]] = [
     ("gradients", subject("separator", Detached, trainable=True), "without gradients"),
     ("gradients", subject("separator", Quarter, trainable=True), "no torch.nn.Module"),
     ("gradients", subject("prescription", NoGradient), "without gradients"),
+    ("gradients", subject("prescription", ForgetsToLearn, trainable=True), "nothing but zeros"),
+    ("gradients", subject("prescription", Louder, trainable=True), "no torch.nn.Module"),
+    ("frozen", subject("prescription", LearnsToAmplify), "'factor'"),
+    ("save-load", subject("prescription", DrawnAmplifier, trainable=True), "differ by"),
     ("frozen", subject("separator", Learns), "'weight'"),
     ("save-load", subject("separator", NotKept, trainable=True), "differ by"),
     ("ordered", subject("loss", Upside), "for a good estimate"),

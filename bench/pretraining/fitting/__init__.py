@@ -1,0 +1,1 @@
+"""How the bundled weights of ``nalr-fit`` were made."""
