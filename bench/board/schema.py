@@ -47,6 +47,8 @@ PROFILE_METRIC: Final = "seconds"
 """Reserved metric, of profiled runs only: seconds of a stage for this pair; the part names it."""
 GAINS_METRIC: Final = "gains"
 """Reserved metric: the gains that were applied, dB; the part is a stem, or ``left-<stem>``."""
+NO_SCORES: Final = (TIME_METRIC, PROFILE_METRIC, GAINS_METRIC)
+"""The reserved metrics, which are no scores."""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.compute as pc
 
+from bench.board.files import UnusableError, read_table, replace_table, schema_of, write_table
 from bench.board.layout import (
     CONSOLIDATED,
     checkpoint_folder,
@@ -26,10 +27,9 @@ from bench.board.layout import (
     scores_folder,
     training_folder,
 )
-from bench.board.schema import SCHEMA_VERSION, VERSION_KEY, arrow_schema
+from bench.board.schema import SCHEMA_VERSION, arrow_schema
 from bench.board.versions import upgraded, was_light
 from bench.errors import BenchError
-from bench.runtime.files import replacing
 
 # A letter first: a reader that infers types from the folders' names must not take one for a number.
 _RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -102,22 +102,61 @@ class Board:
 
     def scored_scenes(self, run_id: str, *, include_failed: bool = True) -> set[str]:
         """Ids of the scenes that have scores; failed ones only with `include_failed`."""
-        frame = self.scores(run_id)
+        frame = self.scores(run_id, columns=["scene", "status"])
         scenes = set(frame["scene"])
         return scenes if include_failed else scenes - set(frame["scene"][frame.status == "failed"])
 
     def scores(
-        self, run_id: str | Iterable[str] | None = None, *, metric: str | None = None
+        self,
+        run_id: str | Iterable[str] | None = None,
+        *,
+        metric: str | Iterable[str] | None = None,
+        columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """Scores of one run, of several or of all; ``run_id`` first, then as in ``schema.SCORES``.
 
         A scene's newest scores only, whatever a killed or repeated run left behind.
+
+        Args:
+            run_id: of one run, of several, or of all.
+            metric: of one metric alone, or of several.
+            columns: these columns alone, in this order.
         """
         frames = []
         for name in self._run_ids("scores", run_id):
-            frame = self._run_scores(name)
-            frames.append(frame[frame.metric == metric] if metric is not None else frame)
-        return pd.concat(frames, ignore_index=True) if frames else _empty("scores")
+            frame = self.scores_table(name, columns, metric).to_pandas()
+            frame.insert(0, "run_id", name)
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True) if frames else _empty("scores", columns)
+
+    def scores_table(
+        self,
+        run_id: str,
+        columns: Sequence[str] | None = None,
+        metric: str | Iterable[str] | None = None,
+        *,
+        encoded: bool = False,
+    ) -> pa.Table:
+        """Scores of a run as an Arrow table; the arguments are those of :meth:`scores`.
+
+        Args:
+            run_id: the run.
+            columns: these columns alone, in this order.
+            metric: of one metric alone, or of several.
+            encoded: whether texts are dictionaries, which take a tenth of the memory.
+        """
+        wanted = list(columns or arrow_schema("scores").names)
+        metrics = [metric] if isinstance(metric, str) else None if metric is None else list(metric)
+        needed = [*wanted, *({"scene", *(["metric"] if metrics else [])} - set(wanted))]
+        table = self._run_table(run_id, needed, encoded)
+        if metrics is not None:
+            table = table.filter(pc.is_in(table["metric"], pa.array(metrics, pa.string())))
+        return table.select(wanted)
+
+    def score_files(self, run_id: str) -> list[Path]:
+        """The files of a run's scores that are there now."""
+        folder = self._scores_folder(run_id)
+        return sorted(folder.glob("*.parquet"))
 
     def consolidate(self, run_id: str) -> None:
         """Bring the parts of a finished run into one file.
@@ -129,10 +168,9 @@ class Board:
         parts = _parts(folder)
         if not parts:
             return
-        frame = self._run_scores(run_id).drop(columns="run_id")
+        table = self.scores_table(run_id)
         readable = [path for path in parts if path not in self.damaged]
-        table = pa.Table.from_pandas(frame, schema=arrow_schema("scores"), preserve_index=False)
-        _replace(folder / CONSOLIDATED, table)
+        replace_table(folder / CONSOLIDATED, table)
         for path in readable:
             path.unlink(missing_ok=True)
 
@@ -172,51 +210,59 @@ class Board:
             return [folder.name.removeprefix("run_id=") for folder in folders]
         return [_checked_id(name) for name in ([run_id] if isinstance(run_id, str) else run_id)]
 
-    def _run_scores(self, run_id: str) -> pd.DataFrame:
+    def _run_table(self, run_id: str, columns: Sequence[str], encoded: bool) -> pa.Table:
         folder = self._scores_folder(run_id)
         for _ in range(10):
             try:
-                whole = self._read("scores", sorted(folder.glob(CONSOLIDATED)))
-                parts = self._read("scores", _parts(folder))
+                kept = sorted(folder.glob(CONSOLIDATED))
+                whole = self._table("scores", kept, run_id, columns, encoded)
+                parts = self._table("scores", _parts(folder), run_id, columns, encoded)
                 break
             except FileNotFoundError:  # just consolidated by another process: look again
                 continue
         else:
             raise BenchError("the scores keep changing", where=str(folder), hint="Try again.")
-        newer = whole["scene"].isin(parts["scene"])
-        frame = pd.concat([whole[~newer], parts], ignore_index=True) if len(whole) else parts
-        frame.insert(0, "run_id", run_id)
-        return frame
+        if not len(parts) or not len(whole):
+            return whole if len(whole) else parts
+        newer = parts["scene"].cast(pa.string()).unique()
+        older = whole.filter(pc.invert(pc.is_in(whole["scene"].cast(pa.string()), newer)))
+        both = pa.concat_tables([older, parts])
+        return both.unify_dictionaries() if encoded else both
 
     def _read(self, table: str, files: Sequence[Path], run_id: str = "") -> pd.DataFrame:
         frame: pd.DataFrame = self._table(table, files, run_id).to_pandas()
         return frame
 
-    def _table(self, table: str, files: Sequence[Path], run_id: str = "") -> pa.Table:
+    def _table(
+        self,
+        table: str,
+        files: Sequence[Path],
+        run_id: str = "",
+        columns: Sequence[str] | None = None,
+        encoded: bool = False,
+    ) -> pa.Table:
         tables = []
+        schema = schema_of(table, columns, encoded)
         for path in files:
             try:
-                content, version = _read_table(path, table)
+                content, version = read_table(path, table, schema)
                 light = version >= SCHEMA_VERSION or was_light(self._as_written(run_id))
                 tables.append(upgraded(content, table, version, light=light))
                 self.damaged.pop(path, None)
             except FileNotFoundError:
                 raise
-            except (OSError, pa.ArrowException, _UnusableError) as error:
+            except (OSError, pa.ArrowException, UnusableError) as error:
                 self.damaged[path] = " ".join(str(error).split())
-        return pa.concat_tables(tables) if tables else arrow_schema(table).empty_table()
+        return pa.concat_tables(tables) if tables else schema.empty_table()
 
     def _as_written(self, run_id: str) -> dict[str, Any]:
         """A run's row by the names of its own version; empty where it cannot be read."""
         try:
-            rows = _read_table(run_file(self.path, run_id), "runs")[0].to_pylist()
-        except (OSError, pa.ArrowException, _UnusableError):
+            path = run_file(self.path, run_id)
+            rows = read_table(path, "runs", arrow_schema("runs"))[0].to_pylist()
+        except (OSError, pa.ArrowException, UnusableError):
             return {}
         return dict(rows[0]) if rows else {}
-
-
-class _UnusableError(Exception):
-    """A file that is no part of a board."""
 
 
 def _checked_id(run_id: str) -> str:
@@ -234,71 +280,7 @@ def _part_name(scene: str) -> str:
     return f"{readable}.{hashlib.sha256(scene.encode()).hexdigest()[:12]}.parquet"
 
 
-def _empty(table: str) -> pd.DataFrame:
-    frame: pd.DataFrame = arrow_schema(table).empty_table().to_pandas()
+def _empty(table: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    frame: pd.DataFrame = schema_of(table, columns, False).empty_table().to_pandas()
     frame.insert(0, "run_id", pd.Series(dtype="str"))
     return frame
-
-
-def write_table(path: Path, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as one file of a table of the schema, in one step; what they lack is null.
-
-    Raises:
-        ValueError: an unknown or missing column.
-        BenchError: the file cannot be written.
-    """
-    schema = arrow_schema(table)
-    for row in rows:
-        unknown = sorted(set(row) - set(schema.names))
-        missing = [
-            field.name for field in schema if not field.nullable and row.get(field.name) is None
-        ]
-        if unknown or missing:
-            raise ValueError(f"table {table}: unknown columns {unknown}, missing columns {missing}")
-    columns = [
-        pa.array([row.get(field.name) for row in rows], type=field.type, from_pandas=True)
-        for field in schema
-    ]
-    _replace(path, pa.Table.from_arrays(columns, schema=schema))
-
-
-def _replace(path: Path, table: pa.Table) -> None:
-    """Put `table` at `path` in one step that outlasts a power cut."""
-    try:
-        with replacing(path) as draft:
-            pq.write_table(table, draft, compression="zstd")
-    except OSError as error:
-        raise BenchError(
-            f"the board cannot be written: {error.strerror or error}",
-            where=str(path.parent),
-            hint="Check that there is space and that you may write there, or give another --out.",
-        ) from error
-
-
-def _read_table(path: Path, table: str) -> tuple[pa.Table, int]:
-    """The content of a file, with the columns of the schema, and the schema's version in it."""
-    with pq.ParquetFile(path) as file:
-        version = (file.schema_arrow.metadata or {}).get(VERSION_KEY)
-        if version is None:
-            raise _UnusableError("not a file of a bench board")
-        if int(version) > SCHEMA_VERSION:
-            raise _UnusableError(
-                f"written with board schema {int(version)}, newer than this bench's "
-                f"{SCHEMA_VERSION}; update bench to read it"
-            )
-        content = file.read()
-    schema = arrow_schema(table)
-    missing = [
-        field.name
-        for field in schema
-        if not field.nullable and field.name not in content.column_names
-    ]
-    if missing:
-        raise _UnusableError(f"columns are missing: {', '.join(missing)}")
-    columns = [
-        content.column(field.name).cast(field.type)
-        if field.name in content.column_names
-        else pa.nulls(content.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.Table.from_arrays(columns, schema=schema), int(version)

@@ -48,11 +48,19 @@ def was_light(run: Mapping[str, Any]) -> bool:
 
 
 def _mapped(content: pa.Table, column: str, rename: Callable[[str], str]) -> pa.Table:
+    if column not in content.column_names:
+        return content
     index = content.schema.get_field_index(column)
-    known = {name: rename(name) for name in content.column(column).unique().to_pylist()}
-    values = [known[name] for name in content.column(column).to_pylist()]
     field = content.schema.field(index)
-    return content.set_column(index, field, pa.array(values, type=field.type))
+    chunks = [
+        pa.DictionaryArray.from_arrays(
+            chunk.indices, pa.array([rename(name) for name in chunk.dictionary.to_pylist()])
+        )
+        for chunk in content.column(column).dictionary_encode().chunks
+    ]
+    # Two old names may have become one: a dictionary must not hold it twice.
+    plain = pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string())).cast(pa.string())
+    return content.set_column(index, field, plain.dictionary_encode().cast(field.type))
 
 
 def _run(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ for another; and it carries a digest of its own content, so that a damaged one i
 
 from __future__ import annotations
 
-import os
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -18,31 +17,11 @@ import torch
 from torch import Tensor
 
 from bench.api import STEMS
-from bench.errors import BenchError
-from bench.runtime.files import replacing
+from bench.runtime.kept import KeptFiles, limit_from_environment
 from bench.runtime.machine import cache_folder
 from bench.runtime.memory import empty
 
-LIMIT_VARIABLE: Final = "BENCH_CACHE_GB"
-DEFAULT_LIMIT: Final = 16.0
-"""GB; 10 s are 14 MB, so that the challenge's 967 validation excerpts fit."""
 _DIGEST: Final = 32
-
-
-def limit_from_environment() -> int:
-    """Bytes that may be kept, from ``$BENCH_CACHE_GB``; 0 for none.
-
-    Raises:
-        BenchError: it is no number of at least 0.
-    """
-    text = os.environ.get(LIMIT_VARIABLE, "").strip() or str(DEFAULT_LIMIT)
-    try:
-        limit = float(text)
-        if not 0 <= limit < 1e9:
-            raise ValueError
-    except ValueError:
-        raise BenchError(f"'{text}' is no size in GB", where=f"${LIMIT_VARIABLE}") from None
-    return int(limit * 1e9)
 
 
 class Separations:
@@ -54,8 +33,9 @@ class Separations:
     """
 
     def __init__(self, folder: Path | None = None, limit: int | None = None) -> None:
-        self.folder = folder or cache_folder() / "separations"
         self.limit = limit_from_environment() if limit is None else limit
+        self.folder = folder or cache_folder() / "separations"
+        self._files = KeptFiles(self.folder, self.limit)
 
     def key(self, separator: str, mixture: Tensor) -> str:
         """The name under which the stems of a mixture float32 ``(2, N)`` are kept.
@@ -81,7 +61,7 @@ class Separations:
                 digest = file.read(_DIGEST)
                 whole = file.readinto(content) == len(content) and not file.read(1)
             if whole and digest == blake2b(content, digest_size=_DIGEST).digest():
-                os.utime(path)
+                self._files.used(path)
                 return stems
             path.unlink(missing_ok=True)
         except OSError:
@@ -96,29 +76,13 @@ class Separations:
         content = np.ascontiguousarray(stems.numpy()).data.cast("B")
         if len(content) + _DIGEST > self.limit:
             return
-        try:
-            with replacing(self._path(key), durable=False) as draft, draft.open("wb") as file:
+
+        def write(draft: Path) -> None:
+            with draft.open("wb") as file:
                 file.write(blake2b(content, digest_size=_DIGEST).digest())
                 file.write(content)
-            self._prune()
-        except OSError:
-            return
+
+        self._files.put(self._path(key), write)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.stems"
-
-    def _prune(self) -> None:
-        files = []
-        # Drafts of processes that were killed count, and go, like any other file.
-        for path in self.folder.iterdir():
-            try:
-                status = path.stat()
-            except OSError:  # another process was first
-                continue
-            files.append((status.st_mtime, status.st_size, path))
-        total = sum(size for _, size, _ in files)
-        for _, size, path in sorted(files):
-            if total <= self.limit:
-                return
-            path.unlink(missing_ok=True)
-            total -= size

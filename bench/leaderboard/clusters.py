@@ -119,10 +119,10 @@ def by_cell(values: Array, crossing: Crossing) -> Cells:
 
 
 def mean_over(columns: Sequence[pd.Series]) -> pd.Series:
-    """The mean of several scores by pair, over the pairs that all of them have."""
+    """The mean of several scores by pair; NaN at pairs that not all of them have."""
     if len(columns) == 1:
         return columns[0]
-    table = pd.concat(columns, axis=1, join="inner").dropna()
+    table = pd.concat(columns, axis=1, join="inner")
     return pd.Series(table.to_numpy().mean(axis=1), table.index)
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import pandas as pd
 
-from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
+from bench.board.pairs import PairScores
+from bench.board.schema import NO_SCORES
 from bench.board.store import Board
 from bench.errors import BenchError, suggest
 from bench.leaderboard.groups import GroupEffect, compared, group_effects
@@ -18,9 +19,8 @@ from bench.leaderboard.headroom import Headroom, headroom
 from bench.leaderboard.intervals import FEWEST_SONGS
 from bench.leaderboard.references import references_of
 from bench.leaderboard.statistics import Comparison, Interval, holm, paired, smallest_p
-from bench.leaderboard.table import fingerprint, has_ended, scores_by_pair
+from bench.leaderboard.table import fingerprint, has_ended, run_rows
 
-_NO_SCORES: Final = (TIME_METRIC, PROFILE_METRIC, GAINS_METRIC)
 _SAME: Final = ("suite", "split", "protocol")
 
 
@@ -76,6 +76,17 @@ class PairOfRuns:
     headroom: Headroom | None = None
 
 
+@dataclass(frozen=True)
+class _Run:
+    """One of the two runs among the scores of both."""
+
+    scores: PairScores
+    run_id: str
+
+    def by(self, key: str) -> pd.Series:
+        return self.scores.series(self.run_id, key)
+
+
 def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Board) -> PairOfRuns:
     """Compare two runs of a board, by (song, scene, listener).
 
@@ -91,7 +102,8 @@ def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Boar
         raise BenchError(
             "the runs were scored on different data", hint="Score both on the same: bench run ..."
         )
-    one, two = (board.scores(str(run["run_id"])) for run in (ours, theirs))
+    scores = PairScores(board, [str(run["run_id"]) for run in (ours, theirs)])
+    one, two = (_Run(scores, str(run["run_id"])) for run in (ours, theirs))
     measures = tuple(_measures(one, two, (theirs, ours)))
     if not measures:
         raise BenchError("the runs have no scored pair in common", where=str(board.path))
@@ -100,9 +112,9 @@ def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Boar
         ours=ours,
         theirs=theirs,
         measures=measures,
-        groups=tuple(group_effects(one, two, metric=first)),
+        groups=tuple(group_effects(scores, one.run_id, two.run_id, metric=first)),
         scenes=_scenes(one, two, f"{first}/{measures[0].part}"),
-        notes=tuple(_notes(ours, theirs, one, two, measures[0])),
+        notes=tuple(_notes(ours, theirs, scores, measures[0])),
         headroom=headroom(ours, theirs, board, f"{first}/{measures[0].part}"),
     )
 
@@ -113,7 +125,7 @@ def find_run(board: Board, name: str, suite: str, split: str, protocol: str) -> 
     Raises:
         BenchError: there is none; it names the closest.
     """
-    runs = [board.run(run_id) or {} for run_id in board.runs()["run_id"]]
+    runs = run_rows(board)
     for run in runs:
         if run["run_id"] == name:
             return run
@@ -127,26 +139,23 @@ def find_run(board: Board, name: str, suite: str, split: str, protocol: str) -> 
     raise BenchError(what, where=str(board.path), hint=suggest(name, labels) if labels else "")
 
 
-def _measures(
-    ours: pd.DataFrame, theirs: pd.DataFrame, runs: Sequence[Mapping[str, Any]]
-) -> Iterator[Measure]:
-    scored = ours[~ours["metric"].isin(_NO_SCORES) & (ours["status"] == "ok")]
-    keys = scored[["metric", "part"]].drop_duplicates().to_records(index=False).tolist()
+def _measures(ours: _Run, theirs: _Run, runs: Sequence[Mapping[str, Any]]) -> Iterator[Measure]:
+    named = (key.partition("/")[::2] for key in ours.scores.keys(ours.run_id))
+    keys = [(metric, part) for metric, part in named if metric not in NO_SCORES]
     metrics = ordered_metrics(runs, (metric for metric, _ in keys))
     found = []
     for metric, part in sorted(keys, key=lambda k: (metrics.index(k[0]), k[1] != "mean")):
         key = f"{metric}/{part}"
-        pairs = scores_by_pair(ours, key), scores_by_pair(theirs, key)
-        own, other, comparison = compared(*pairs, bounds_of(metric))
+        own, other, comparison = compared(ours.by(key), theirs.by(key), bounds_of(metric))
         if own.n:
             found.append(Measure(metric, part, own, other, comparison, float("nan")))
     corrected = holm([measure.comparison.p for measure in found])
     yield from (replace(measure, p=p) for measure, p in zip(found, corrected, strict=True))
 
 
-def _scenes(ours: pd.DataFrame, theirs: pd.DataFrame, key: str) -> tuple[SceneDifference, ...]:
-    both = paired(scores_by_pair(ours, key), scores_by_pair(theirs, key))
-    grouped = both.groupby(level=["song", "scene"], sort=False)
+def _scenes(ours: _Run, theirs: _Run, key: str) -> tuple[SceneDifference, ...]:
+    both = paired(ours.by(key), theirs.by(key))
+    grouped = both.groupby(level=["song", "scene"], sort=False, observed=True)
     means = grouped.mean().assign(n=grouped.size()).reset_index()
     found = [
         SceneDifference(row["scene"], row["song"], int(row["n"]), row["ours"], row["theirs"])
@@ -158,18 +167,17 @@ def _scenes(ours: pd.DataFrame, theirs: pd.DataFrame, key: str) -> tuple[SceneDi
 def _notes(
     ours: Mapping[str, Any],
     theirs: Mapping[str, Any],
-    our_scores: pd.DataFrame,
-    their_scores: pd.DataFrame,
+    scores: PairScores,
     headline: Measure,
 ) -> Iterator[str]:
     key = f"{headline.metric}/{headline.part}"
-    for run, scores in ((ours, our_scores), (theirs, their_scores)):
-        more = len(scores_by_pair(scores, key)) - headline.comparison.difference.n
+    for run in (ours, theirs):
+        run_id = str(run["run_id"])
+        more = int(scores.series(run_id, key).count()) - headline.comparison.difference.n
         if more:
             yield f"{more} pairs of {run['label']} are left out: the other run lacks them."
-        failed = scores.loc[scores["status"] == "failed", ["scene", "listener"]].drop_duplicates()
-        if len(failed):
-            yield f"{len(failed)} pairs of {run['label']} failed; see the report for reasons."
+        if failed := scores.n_failed(run_id):
+            yield f"{failed} pairs of {run['label']} failed; see the report for reasons."
         if run["status"] == "running":
             yield f"{run['label']} has not ended."
         if run["unranked_reason"]:
@@ -177,18 +185,16 @@ def _notes(
     for name, words in (("code_hash", "versions of bench's code"), ("prescription", None)):
         if ours[name] != theirs[name]:
             yield f"The runs have different {words or f'{name}s'}."
-    yield from _limits(ours, theirs, our_scores, their_scores, headline.comparison.difference)
+    yield from _limits(ours, theirs, scores, headline.comparison.difference)
 
 
 def _limits(
     ours: Mapping[str, Any],
     theirs: Mapping[str, Any],
-    our_scores: pd.DataFrame,
-    their_scores: pd.DataFrame,
+    scores: PairScores,
     difference: Interval,
 ) -> Iterator[str]:
     """What the scores themselves leave open."""
-    scores = pd.concat([our_scores, their_scores])
     if len(set(references_of((ours, theirs), scores, str(ours["protocol"])).values())) > 1:
         yield (
             "The runs have different references (by gains or prescription): their difference is "

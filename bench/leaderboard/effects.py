@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.board.pairs import PairScores
 from bench.board.store import Board
 from bench.errors import BenchError
 from bench.leaderboard.headline import bounds_of
@@ -38,7 +39,6 @@ from bench.leaderboard.statistics import (
     compared_with_none,
     holm,
 )
-from bench.leaderboard.table import scores_by_pair
 from bench.spec.loss import LossExpression
 
 SEED: Final = "seed"
@@ -118,9 +118,9 @@ def main_effects(board: Board, table: Leaderboard, *, key: str = "") -> list[Eff
 
 def _wide(board: Board, run_ids: Sequence[str], key: str) -> pd.DataFrame:
     """Scores by PAIR (rows) and run (columns); runs without any are left out."""
-    scores = board.scores(run_ids, metric=key.partition("/")[0])
-    by_run = {run_id: scores_by_pair(scores[scores["run_id"] == run_id], key) for run_id in run_ids}
-    found = {run_id: values for run_id, values in by_run.items() if len(values)}
+    scores = PairScores(board, run_ids)
+    by_run = {run_id: scores.series(run_id, key) for run_id in run_ids}
+    found = {run_id: values for run_id, values in by_run.items() if values.count()}
     return pd.concat(found, axis=1) if found else pd.DataFrame()
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.api import EARS
+from bench.board.pairs import PairScores
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
 from bench.leaderboard.headline import bounds_of
 from bench.leaderboard.statistics import (
@@ -23,7 +26,8 @@ from bench.leaderboard.statistics import (
     holm,
     paired,
 )
-from bench.leaderboard.table import scores_by_pair
+
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,13 @@ class GroupEffect:
     p: float
 
 
-def group_effects(ours: pd.DataFrame, theirs: pd.DataFrame, *, metric: str) -> list[GroupEffect]:
+def group_effects(scores: PairScores, ours: str, theirs: str, *, metric: str) -> list[GroupEffect]:
     """How two runs differ in each group of pairs.
 
     Args:
-        ours: scores of a run, from :meth:`bench.board.store.Board.scores`.
-        theirs: of the run that it is compared with.
+        scores: of both runs.
+        ours: id of a run.
+        theirs: id of the run that it is compared with.
         metric: the metric; its parts ``left`` and ``right`` are the ears.
 
     Returns:
@@ -60,7 +65,7 @@ def group_effects(ours: pd.DataFrame, theirs: pd.DataFrame, *, metric: str) -> l
         Groups without a pair that both have are left out; so is a grouping that puts all into
         one group, except of hearing loss.
     """
-    found = list(_effects(ours, theirs, metric))
+    found = list(_effects(scores, ours, theirs, metric))
     corrected = holm([effect.comparison.p for effect in found])
     return [replace(effect, p=p) for effect, p in zip(found, corrected, strict=True)]
 
@@ -74,36 +79,33 @@ def compared(
     return one, two, compared_with_none(both["ours"] - both["theirs"], bounds=bounds)
 
 
-def _effects(ours: pd.DataFrame, theirs: pd.DataFrame, metric: str) -> Iterator[GroupEffect]:
-    grades, genres = _grades(ours), _genres(ours)
+def _effects(scores: PairScores, ours: str, theirs: str, metric: str) -> Iterator[GroupEffect]:
+    grades, genres = grades_of(scores), scores.genres
+
+    def effect(by: str, group: str, key: str, there: Mask | None = None) -> Iterator[GroupEffect]:
+        one, two = scores.series(ours, key), scores.series(theirs, key)
+        own, other, comparison = compared(
+            one if there is None else one[there], two if there is None else two[there],
+            bounds_of(key),
+        )  # fmt: skip
+        if own.n:
+            yield GroupEffect(by, group, own, other, comparison, float("nan"))
+
     for name in GROUPS:
-        if name in set(grades):
-            yield from _effect("hearing loss", name, ours[grades == name], theirs, metric)
+        yield from effect("hearing loss", name, metric, grades == name)
     for ear in EARS:
-        yield from _effect("ear", ear, ours, theirs, f"{metric}/{ear}")
-    known = sorted(set(genres) - {""})
+        yield from effect("ear", ear, f"{metric}/{ear}")
+    # Those of the pairs that the run has rows of.
+    own = ~np.isnan(scores.values(ours, metric))
+    known = sorted(set(genres[own]) - {""})
     for name in known if len(known) > 1 else ():
-        yield from _effect("genre", name, ours[genres == name], theirs, metric)
+        yield from effect("genre", name, metric, genres == name)
 
 
-def _effect(
-    by: str, group: str, ours: pd.DataFrame, theirs: pd.DataFrame, key: str
-) -> Iterator[GroupEffect]:
-    pairs = scores_by_pair(ours, key), scores_by_pair(theirs, key)
-    own, other, comparison = compared(*pairs, bounds_of(key))
-    if own.n:
-        yield GroupEffect(by, group, own, other, comparison, float("nan"))
-
-
-def _grades(scores: pd.DataFrame) -> pd.Series:
-    """The grade of hearing loss of each row; empty where a threshold is not known."""
-    ears = scores[["pta_left", "pta_right"]]
+def grades_of(scores: PairScores) -> NDArray[np.object_]:
+    """The grade of hearing loss of each pair, ``(n,)``; empty where a threshold is not known."""
+    distinct, where = np.unique(scores.hearing, axis=0, return_inverse=True)
     grades = [
-        hearing_loss_grade(left, right) if left == left and right == right else ""
-        for left, right in ears.itertuples(index=False)
+        "" if np.isnan(ears).any() else hearing_loss_grade(*ears) for ears in distinct.tolist()
     ]
-    return pd.Series(grades, scores.index, dtype=object)
-
-
-def _genres(scores: pd.DataFrame) -> pd.Series:
-    return scores["genre"].fillna("").astype(object)
+    return np.array(grades, object)[where] if grades else np.empty(0, object)

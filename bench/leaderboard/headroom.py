@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pandas as pd
+import numpy as np
 
 from bench.api import GainsSpec, SeparatorSpec
+from bench.board.pairs import PairScores
 from bench.board.store import Board
 from bench.leaderboard.references import reference_prescription, references_of
-from bench.leaderboard.table import fingerprint, has_ended, scores_by_pair, select_runs
+from bench.leaderboard.table import fingerprint, has_ended, select_runs
 from bench.plugins import installed
 
 Run = Mapping[str, Any]
@@ -53,17 +54,19 @@ def headroom(ours: Run, theirs: Run, board: Board, key: str) -> Headroom | None:
     if floor is None or ceiling is None:
         return None
     four = (ours, theirs, floor, ceiling)
-    scores = board.scores(list({str(run["run_id"]) for run in four}))
+    scores = PairScores(board, [str(run["run_id"]) for run in four])
     if len(set(references_of(four, scores, str(ours["protocol"])).values())) > 1:
         return None
-    own = [scores_by_pair(scores[scores["run_id"] == run["run_id"]], key) for run in four]
-    table = pd.concat(own, axis=1, join="inner").dropna()
-    if table.empty:
+    values = np.stack([scores.values(str(run["run_id"]), key) for run in four])
+    values = values[:, ~np.isnan(values).any(axis=0)]
+    if not values.size:
         return None
-    one, two, low, high = table.to_numpy().mean(axis=0).tolist()
+    one, two, low, high = values.mean(axis=1).tolist()
     if high <= low:
         return None
-    return Headroom(low, high, (one - low) / (high - low), (two - low) / (high - low), len(table))
+    return Headroom(
+        low, high, (one - low) / (high - low), (two - low) / (high - low), values.shape[1]
+    )
 
 
 def _newest(board: Board, like: Run, fits: Callable[[Run], bool]) -> Run | None:

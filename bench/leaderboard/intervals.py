@@ -97,50 +97,105 @@ def quantile(level: float, freedom: float) -> float:
     return float(stdtrit(freedom, 0.5 + level / 2.0))
 
 
+@dataclass(frozen=True)
+class Estimates:
+    """Estimates of many means of the same songs and listeners, ``(B,)`` each.
+
+    Attributes:
+        mean: the means.
+        variance: of each mean.
+        freedom: degrees of freedom of each.
+        components: variances by song, by listener and of the rest, ``(3, B)``.
+    """
+
+    mean: Array
+    variance: Array
+    freedom: Array
+    components: Array
+
+    @property
+    def only(self) -> Estimate:
+        """The first of them."""
+        song, listener, rest = (float(part) for part in self.components[:, 0])
+        mean, variance, freedom = (
+            float(values[0]) for values in (self.mean, self.variance, self.freedom)
+        )
+        return Estimate(mean, variance, freedom, (song, listener, rest))
+
+    def t_intervals(self, level: float) -> tuple[Array, Array]:
+        """Student's t intervals: their lower and upper ends."""
+        from scipy.special import stdtrit
+
+        reach = stdtrit(self.freedom, 0.5 + level / 2.0) * np.sqrt(self.variance)
+        return self.mean - reach, self.mean + reach
+
+
 def over_songs(sums: Sums) -> Estimate:
     """The mean with its cluster-robust variance, songs being the clusters; at least two songs."""
-    count, total = sums.count, float(sums.count.sum())
-    share = count / total
+    return means_over_songs(sums.count, sums.total[None], np.array([sums.squares])).only
+
+
+def means_over_songs(count: Array, total: Array, squares: Array) -> Estimates:
+    """Estimate many means, each with its cluster-robust variance.
+
+    Args:
+        count: number of each song's values, ``(G,)``.
+        total: sums of each song's values, ``(B, G)``.
+        squares: sum of all values' squared distances to their mean, ``(B,)``.
+    """
+    n = float(count.sum())
+    share = count / n
     even = float(np.square(share).sum())
     spread = count * (1.0 - 2.0 * share + even)
-    found = np.array([np.square(sums.off).sum(), sums.squares])
+    mean = total.sum(axis=1) / n
+    off = total - mean[:, None] * count
+    found = np.stack([np.square(off).sum(axis=1), squares])
     expected = np.array(
-        [[(count * spread).sum(), (count - count * share).sum()], [spread.sum(), total - 1.0]]
+        [[(count * spread).sum(), (count - count * share).sum()], [spread.sum(), n - 1.0]]
     )
     parts = _components(expected, found)
-    model = float((expected @ parts)[0])
-    truth = parts[0] * even + parts[1] / total
-    variance = float(found[0] * truth / model) if model > 0.0 else 0.0
-    components = (float(parts[0]), float("nan"), float(parts[1]))
-    return Estimate(sums.mean, variance, _freedom(even), components)
+    model = (expected @ parts)[0]
+    truth = parts[0] * even + parts[1] / n
+    variance = np.divide(found[0] * truth, model, out=np.zeros_like(model), where=model > 0.0)
+    components = np.stack([parts[0], np.full_like(mean, np.nan), parts[1]])
+    return Estimates(mean, variance, np.full_like(mean, _freedom(even)), components)
 
 
 def over_songs_and_listeners(cells: Cells) -> Estimate:
     """The mean with its two-way cluster-robust variance; at least two songs and two listeners."""
-    count = cells.count
-    total = float(count.sum())
-    found = np.array(
+    return means_over_both(cells.count, cells.total[None]).only
+
+
+def means_over_both(count: Array, total: Array) -> Estimates:
+    """Estimate many means, each with its two-way cluster-robust variance.
+
+    Args:
+        count: number of each (song, listener)'s values, ``(G, H)``.
+        total: sums of each (song, listener)'s values, ``(B, G, H)``.
+    """
+    n = float(count.sum())
+    mean = total.sum(axis=(1, 2)) / n
+    off = total - mean[:, None, None] * count
+    found = np.stack(
         [
-            np.square(cells.off.sum(axis=1)).sum(),
-            np.square(cells.off.sum(axis=0)).sum(),
-            np.square(cells.off).sum(),
+            np.square(off.sum(axis=2)).sum(axis=1),
+            np.square(off.sum(axis=1)).sum(axis=1),
+            np.square(off).sum(axis=(1, 2)),
         ]
     )
     songs, listeners = count.sum(axis=1), count.sum(axis=0)
-    even = np.array([np.square(songs).sum(), np.square(listeners).sum()]) / total**2
-    expected = _expected_squares(count)
-    parts = _components(expected, found)
-    weights = np.array([even[0], even[1], 1.0 / total])
-    variance = float(weights @ parts)
+    even = np.array([np.square(songs).sum(), np.square(listeners).sum()]) / n**2
+    parts = _components(_expected_squares(count), found)
+    weights = np.array([even[0], even[1], 1.0 / n])
+    variance = weights @ parts
     rest = np.count_nonzero(count) - len(songs) - len(listeners) + 1
-    added = weights * parts
+    added = weights[:, None] * parts
     freedom = _joint_freedom(
-        np.array([added[0] + added[2], added[1] + added[2], added[2]]),
+        np.stack([added[0] + added[2], added[1] + added[2], added[2]]),
         np.array([_freedom(even[0]), _freedom(even[1]), max(rest, 1)]),
         variance,
     )
-    components = (float(parts[0]), float(parts[1]), float(parts[2]))
-    return Estimate(cells.mean, variance, freedom, components)
+    return Estimates(mean, variance, freedom, parts)
 
 
 def bounded(low: float, high: float, bounds: tuple[float, float] | None) -> tuple[float, float]:
@@ -208,21 +263,21 @@ def _freedom(even: float) -> float:
     return max(1.0 / even - 1.0, 1.0)
 
 
-def _joint_freedom(parts: Array, each: Array, variance: float) -> float:
+def _joint_freedom(parts: Array, each: Array, variance: Array) -> Array:
     """Satterthwaite's degrees of freedom of V_song + V_listener - V_rest.
 
     Not below those of the fewer clusters, nor above those of both together.
 
     Args:
-        parts: the three variances, ``(3,)``.
+        parts: the three variances, ``(3, B)``.
         each: their degrees of freedom, ``(3,)``.
-        variance: what they add up to.
+        variance: what they add up to, ``(B,)``.
     """
     least, most = float(min(each[0], each[1])), float(each[0] + each[1])
-    spread = float((parts**2 / each).sum())
-    if spread <= 0.0:
-        return least
-    return min(max(variance**2 / spread, least), most)
+    spread = (parts**2 / each[:, None]).sum(axis=0)
+    joint = np.divide(variance**2, spread, out=np.full_like(variance, least), where=spread > 0.0)
+    freedom: Array = np.clip(joint, least, most)
+    return freedom
 
 
 def _standard_error(sums: Sums, draws: Array) -> Array:

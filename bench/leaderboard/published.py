@@ -62,7 +62,7 @@ def write_published(folder: Path) -> None:
     Raises:
         BenchError: the folder cannot be written.
     """
-    from bench.board.store import write_table
+    from bench.board.files import write_table
 
     write_table(folder / "published.parquet", "published", published_results())
     write_table(folder / "published_training.parquet", "published_training", published_training())

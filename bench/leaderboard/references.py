@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
+from numpy.typing import NDArray
 
 from bench.api import EARS, STEMS, GainsSpec
+from bench.board.pairs import PairScores
 from bench.board.schema import GAINS_METRIC
 from bench.plugins import installed
 
@@ -21,11 +22,12 @@ OWN_GAINS: Final = "shared-gains"
 """The protocol whose reference has the system's own gains."""
 _WITHIN: Final = 1e-6
 """dB that two gains may differ by and be the same."""
-_PLACE: Final = ["scene", "listener", "ear", "stem"]
+
+Array = NDArray[np.float64]
 
 
 def references_of(
-    runs: Iterable[Mapping[str, Any]], scores: pd.DataFrame, protocol: str
+    runs: Iterable[Mapping[str, Any]], scores: PairScores, protocol: str
 ) -> dict[str, int]:
     """The number of each run's reference, by run id; runs of one number share it.
 
@@ -38,10 +40,10 @@ def references_of(
         protocol: the reference protocol.
     """
     found: dict[str, int] = {}
-    first: list[tuple[Mapping[str, Any], pd.Series, str]] = []
+    first: list[tuple[Mapping[str, Any], Array, str]] = []
     for run in runs:
         amplified = reference_prescription(run)
-        own, name = pd.Series(dtype=np.float64), ""
+        own, name = np.empty(0), ""
         if protocol == OWN_GAINS:
             own, name = applied_gains(scores, str(run["run_id"])), _stated(run)
         places = (
@@ -66,29 +68,31 @@ def reference_prescription(run: Mapping[str, Any]) -> Mapping[str, Any]:
     return kept or {"name": run["prescription"]}
 
 
-def applied_gains(scores: pd.DataFrame, run_id: str) -> pd.Series:
-    """The gains that a run applied, dB, by scene, listener, ear and stem."""
-    chosen = scores[(scores["run_id"] == run_id) & (scores["metric"] == GAINS_METRIC)]
-    ear = chosen["part"].str.extract(r"^(left|right)-", expand=False)
-    stem = chosen["part"].str.replace(r"^(left|right)-", "", regex=True)
-    chosen = chosen.assign(ear=ear.astype(object), stem=stem)
-    # A gain that is the same for both ears is each ear's.
-    both = [chosen[chosen["ear"].isna()].assign(ear=name) for name in EARS]
-    whole = pd.concat([chosen[chosen["ear"].notna()], *both])
-    return whole[whole["stem"].isin(STEMS)].set_index(_PLACE)["value"].dropna()
+def applied_gains(scores: PairScores, run_id: str) -> Array:
+    """The gains that a run applied, dB, by pair, ear and stem, ``(n, 2, 4)``; NaN if unknown."""
+    found = np.full((len(scores.pairs), len(EARS), len(STEMS)), np.nan)
+    for number, stem in enumerate(STEMS):
+        # A gain that is the same for both ears is each ear's.
+        both = scores.values(run_id, f"{GAINS_METRIC}/{stem}")
+        for ear, name in enumerate(EARS):
+            own = scores.values(run_id, f"{GAINS_METRIC}/{name}-{stem}")
+            found[:, ear, number] = np.where(np.isnan(own), both, own)
+    return found
 
 
-def are_none(gains: pd.Series) -> bool:
+def are_none(gains: Array) -> bool:
     """Whether gains leave every stem as it is; False where none are known."""
-    return bool(len(gains)) and bool((gains.abs() <= _WITHIN).all())
+    known = gains[~np.isnan(gains)]
+    return bool(known.size) and bool((np.abs(known) <= _WITHIN).all())
 
 
-def _same(one: pd.Series, own: str, two: pd.Series, other: str) -> bool:
+def _same(one: Array, own: str, two: Array, other: str) -> bool:
     """Whether gains are equal wherever both are known, else whether they are stated alike."""
-    both = pd.concat([one, two], axis=1, join="inner").to_numpy(np.float64)
-    if not len(both):
+    apart = np.abs(one - two) if one.shape == two.shape else np.empty(0)
+    apart = apart[~np.isnan(apart)]
+    if not apart.size:
         return own == other
-    return bool((np.abs(both[:, 0] - both[:, 1]) <= _WITHIN).all())
+    return bool((apart <= _WITHIN).all())
 
 
 def _stated(run: Mapping[str, Any]) -> str:

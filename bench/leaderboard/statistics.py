@@ -17,17 +17,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final
 
 import numpy as np
 import pandas as pd
 
+from bench.board.pairs import PAIR as PAIR
 from bench.leaderboard.clusters import Array, Crossing, by_cell, by_listener, by_song
+from bench.leaderboard.differences import SONGS_A_LISTENER, differences_of_all, recurrence
 from bench.leaderboard.flips import flip_p
 from bench.leaderboard.flips import smallest_p as smallest_p
 from bench.leaderboard.intervals import (
-    FEWEST_LISTENERS,
     FEWEST_SONGS,
     bounded,
     over_songs,
@@ -36,11 +36,6 @@ from bench.leaderboard.intervals import (
 )
 
 LEVEL: Final = 0.95
-PAIR: Final = ["song", "scene", "listener"]
-"""The index levels of scores that are compared pair by pair."""
-SONGS_A_LISTENER: Final = 2.0
-"""Songs a listener hears on average, from which on listeners recur enough to be clusters."""
-
 Bounds = tuple[float, float] | None
 """Least and greatest value that a metric can have; None where it has none."""
 
@@ -121,7 +116,7 @@ def interval_of(
         return Interval(math.nan, math.nan, math.nan, 0, 0)
     sums = by_song(values, crossing)
     songs = len(sums.count)
-    listeners, recur, enough = _recurrence(crossing)
+    listeners, recur, enough = recurrence(crossing)
     if songs < FEWEST_SONGS:
         return Interval(sums.mean, math.nan, math.nan, len(values), songs, listeners, recur)
     if enough:
@@ -177,7 +172,7 @@ def p_of(values: Array, crossing: Crossing) -> float:
         return math.nan
     sums = by_song(values, crossing)
     p = flip_p(sums.total)
-    if len(sums.count) < FEWEST_SONGS or not _recurrence(crossing)[2]:
+    if len(sums.count) < FEWEST_SONGS or not recurrence(crossing)[2]:
         return p
     both = over_songs_and_listeners(by_cell(values, crossing))
     return max(p, flip_p(by_listener(values, crossing).total), both.p())
@@ -234,14 +229,11 @@ def rank_ranges(systems: Sequence[pd.Series], *, level: float = LEVEL) -> list[t
         return list(zip(best, worst, strict=True))
     table = pd.concat(systems, axis=1)
     values, crossing = table.to_numpy(np.float64), Crossing.of(table.index)
-    for one, two in combinations(range(len(systems)), 2):
-        differences = values[:, one] - values[:, two]
-        both = ~np.isnan(differences)
-        interval = interval_of(
-            differences[both], crossing.where(both), level=1.0 - (1.0 - level) / others
-        )
-        if interval.low > 0 or interval.high < 0:
-            better, worse = (one, two) if interval.low > 0 else (two, one)
+    for one, two, low, high in differences_of_all(
+        values, crossing, level=1.0 - (1.0 - level) / others
+    ):
+        if low > 0 or high < 0:
+            better, worse = (one, two) if low > 0 else (two, one)
             best[worse] += 1
             worst[better] -= 1
     return list(zip(best, worst, strict=True))
@@ -259,8 +251,11 @@ def saturated(systems: Sequence[pd.Series], *, within: float = 0.01) -> pd.Index
 
 def song_median(scores: pd.Series) -> float:
     """The median over songs of each song's mean; NaN without values."""
-    means = scores.dropna().groupby(level="song").mean()
-    return float(means.median()) if len(means) else math.nan
+    values, crossing = _known(scores)
+    if not len(values):
+        return math.nan
+    sums = by_song(values, crossing)
+    return float(np.median(sums.total / sums.count))
 
 
 def over_units(values: Sequence[float], *, level: float = LEVEL, bounds: Bounds = None) -> Interval:
@@ -277,13 +272,3 @@ def _known(scores: pd.Series) -> tuple[Array, Crossing]:
     values = scores.to_numpy(np.float64)
     there = ~np.isnan(values)
     return values[there], Crossing.of(scores.index).where(there)
-
-
-def _recurrence(crossing: Crossing) -> tuple[int, bool, bool]:
-    """How many listeners there are, whether any hears two songs, whether they are clusters."""
-    if crossing.listener is None:
-        return 0, False, False
-    cells = by_cell(np.zeros(len(crossing.song)), crossing)
-    listeners, songs = cells.count.shape[1], cells.songs_a_listener
-    enough = listeners >= FEWEST_LISTENERS and songs >= SONGS_A_LISTENER
-    return listeners, songs > 1.0, enough

@@ -18,7 +18,7 @@ from bench.leaderboard.statistics import Comparison, compare, holm, rank_ranges
 
 @dataclass(frozen=True)
 class Entry:
-    """A run with its scores by column key, each indexed by PAIR."""
+    """A run with its scores by column key, each indexed by PAIR; NaN where there is none."""
 
     run: dict[str, Any]
     label: str
@@ -30,6 +30,11 @@ class Entry:
     """Whether it leaves all stems as they are: its gains are 0 dB."""
     failures: tuple[Failure, ...] = ()
     """Why pairs failed."""
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return str(self.run["run_id"])
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,11 @@ class System:
     scores: pd.Series
 
     @property
+    def n(self) -> int:
+        """Pairs that have a score."""
+        return int(self.scores.count())
+
+    @property
     def first(self) -> Entry:
         """The run that stands for all in everything but scores and seed."""
         return self.entries[0]
@@ -54,7 +64,7 @@ def systems_of(entries: Sequence[Entry], first: str) -> list[System]:
     grouped: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         alone = str(entry.run["run_id"])
-        key = without_seed(entry.run) if len(entry.scores[first]) else alone
+        key = without_seed(entry.run) if entry.scores[first].count() else alone
         grouped.setdefault((key, entry.unranked_reason), []).append(entry)
     taken: set[str] = set()
     found = []
@@ -81,7 +91,7 @@ def _told_apart(entry: Entry, system: str) -> Entry:
 
 def ranks_of(systems: Sequence[System]) -> dict[str, tuple[int, int]]:
     """Rank ranges by label; none at all where the ranked systems have several references."""
-    ranked = [s for s in systems if not s.first.unranked_reason and len(s.scores)]
+    ranked = [s for s in systems if not s.first.unranked_reason and s.n]
     if len({system.first.reference for system in ranked}) > 1:
         return {}
     ranges = rank_ranges([system.scores for system in ranked])

@@ -14,8 +14,8 @@ from typing import Any
 
 import pandas as pd
 
-from bench.board.failures import failures_of
-from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
+from bench.board.pairs import PairScores
+from bench.board.schema import NO_SCORES
 from bench.board.store import Board
 from bench.leaderboard.clusters import mean_over
 from bench.leaderboard.headline import column_of, ear_columns, ordered_metrics, validation_of
@@ -23,7 +23,6 @@ from bench.leaderboard.model import OTHER_DATA, Column, Leaderboard, Row
 from bench.leaderboard.notes import board_notes
 from bench.leaderboard.references import OWN_GAINS, applied_gains, are_none, references_of
 from bench.leaderboard.statistics import (
-    PAIR,
     clustered_mean,
     over_units,
     saturated,
@@ -69,7 +68,7 @@ def leaderboard(
     are one system.
     """
     runs, hidden = select_runs(board, suite, split, protocol)
-    scores = board.scores([run["run_id"] for run in runs])
+    scores = PairScores(board, [str(run["run_id"]) for run in runs])
     columns = _columns(scores, runs)
     entries = _entries(runs, scores, columns, split, protocol)
     table = Leaderboard(
@@ -93,8 +92,11 @@ def _no_better_trained(board: Board, rows: Sequence[Row]) -> list[str]:
     """Labels of runs whose training kept the weights it began with."""
     found = []
     log = board.training([str(row.run["run_id"]) for row in rows if has_ended(row.run)])
+    logs = dict(iter(log.groupby("run_id")))
     for row in rows:
-        own = log[log["run_id"] == row.run["run_id"]]
+        own = logs.get(row.run["run_id"])
+        if own is None:
+            continue
         name = validation_of(row.run, own["name"].drop_duplicates()).truth
         truth = own[own["name"] == name].dropna(subset=["value"]).set_index("epoch")["value"]
         if len(truth) and truth.index.max() > 0 and truth.sort_index().idxmax() == 0:
@@ -106,14 +108,8 @@ def select_runs(
     board: Board, suite: str, split: str, protocol: str
 ) -> tuple[list[dict[str, Any]], int]:
     """The runs of a leaderboard, and how many older ones of the same configurations it hides."""
-    frame = board.runs()
-    chosen = frame[
-        (frame.suite == suite) & (frame.split == split) & (frame.protocol == protocol)
-    ].astype(object)
-    runs: list[dict[str, Any]] = [
-        {str(key): None if pd.isna(value) else value for key, value in row.items()}
-        for row in chosen.to_dict("records")
-    ]
+    where = (suite, split, protocol)
+    runs = [r for r in run_rows(board) if (r["suite"], r["split"], r["protocol"]) == where]
     newest: dict[str, dict[str, Any]] = {}
     for run in runs:  # oldest first
         key = run["spec_json"] or run["run_id"]
@@ -122,24 +118,32 @@ def select_runs(
     return list(newest.values()), len(runs) - len(newest)
 
 
+def run_rows(board: Board) -> list[dict[str, Any]]:
+    """The rows of a board's runs, oldest first, null as None."""
+    frame = board.runs().astype(object)
+    return [
+        {str(key): None if pd.isna(value) else value for key, value in row.items()}
+        for row in frame.to_dict("records")
+    ]
+
+
 def has_ended(run: Mapping[str, Any]) -> bool:
     """Whether all that a run can score is scored, failures included."""
     return run["status"] in ("done", "failed-scenes")
 
 
-def _columns(scores: pd.DataFrame, runs: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
+def _columns(scores: PairScores, runs: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
     """The headline with its ears, the other metrics of the suite, then any others."""
-    found = scores[~scores["metric"].isin([TIME_METRIC, PROFILE_METRIC, GAINS_METRIC])]
-    metrics = ordered_metrics(runs, found["metric"])
+    metrics = ordered_metrics(runs, [name for name in scores.metrics if name not in NO_SCORES])
     if not metrics:
         return ()
-    ears = ear_columns(metrics[0], found.loc[found["metric"] == metrics[0], "part"])
+    ears = ear_columns(metrics[0], scores.parts(metrics[0]))
     return (column_of(metrics[0]), *ears, *map(column_of, metrics[1:]))
 
 
 def _entries(
     runs: Sequence[dict[str, Any]],
-    scores: pd.DataFrame,
+    scores: PairScores,
     columns: Sequence[Column],
     split: str,
     protocol: str,
@@ -150,25 +154,26 @@ def _entries(
     labels = [run["label"] or f"{run['separator']} + {run['gains']}" for run in runs]
     entries = []
     for run, label in zip(runs, labels, strict=True):
-        own = scores[scores["run_id"] == run["run_id"]]
-        failed = own.loc[own["status"] == "failed", ["scene", "listener"]]
+        run_id = str(run["run_id"])
         twin = labels.count(label) > 1
         entries.append(
             Entry(
                 run=run,
                 label=f"{label} [{run['run_id']}]" if twin else label,
-                scores={column.key: scores_by_pair(own, column.key) for column in columns},
-                n_failed=len(failed.drop_duplicates()),
-                failures=tuple(failures_of(own)),
-                unranked_reason=_unranked_reason(run, own, split, data),
-                reference=references[str(run["run_id"])],
-                silent=protocol == OWN_GAINS and are_none(applied_gains(own, str(run["run_id"]))),
+                scores={column.key: scores.series(run_id, column.key) for column in columns},
+                n_failed=scores.n_failed(run_id),
+                failures=scores.failures(run_id),
+                unranked_reason=_unranked_reason(run, bool(scores.keys(run_id)), split, data),
+                reference=references[run_id],
+                silent=protocol == OWN_GAINS and are_none(applied_gains(scores, run_id)),
             )
         )
     if not columns:
         return entries
     first = columns[0].key
-    return sorted(entries, key=lambda e: -e.scores[first].mean() if len(e.scores[first]) else 9)
+    means = {entry.label: entry.scores[first].mean() for entry in entries}
+    # Rows without any score come last.
+    return sorted(entries, key=lambda e: -means[e.label] if e.scores[first].count() else math.inf)
 
 
 def fingerprint(run: Mapping[str, Any], split: str) -> str:
@@ -181,31 +186,18 @@ def fingerprint(run: Mapping[str, Any], split: str) -> str:
     return str(by_split.get(split, "")) if isinstance(by_split, dict) else text
 
 
-def _unranked_reason(run: Mapping[str, Any], scores: pd.DataFrame, split: str, data: str) -> str:
+def _unranked_reason(run: Mapping[str, Any], scored: bool, split: str, data: str) -> str:
     if run["status"] == "failed":
         return f"it failed: {run['failure']}" if run["failure"] else "it failed"
     if run["status"] == "running":
         return "it has not ended"
-    if scores.empty:
+    if not scored:
         return "it has no scores"
     if fingerprint(run, split) != data:
         return OTHER_DATA
     if run["ranked"] is False:
         return str(run["unranked_reason"] or "its suite does not allow it")
     return ""
-
-
-def scores_by_pair(scores: pd.DataFrame, key: str) -> pd.Series:
-    """Values of a metric's headline (``"haaqi"``) or part (``"haaqi/left"``) of a run, by PAIR."""
-    metric, _, part = key.partition("/")
-    chosen = scores[scores["metric"] == metric]
-    if not part and len(chosen):
-        parts = list(chosen["part"])
-        part = "mean" if "mean" in parts else parts[0]
-    chosen = chosen[(chosen["part"] == part) & (chosen["status"] == "ok")]
-    # A scene whose song is not known is a song of its own.
-    song = chosen["song"].where(chosen["song"].fillna("") != "", chosen["scene"])
-    return chosen.assign(song=song).set_index(PAIR)["value"].dropna()
 
 
 def _compared(
@@ -217,17 +209,18 @@ def _compared(
     """The table with ranks, differences, contrasts, and summaries of several seeds."""
     first = table.columns[0]
     systems = systems_of(entries, first.key)
-    comparable = [s for s in systems if len(s.scores) and s.first.unranked_reason != OTHER_DATA]
+    comparable = [s for s in systems if s.n and s.first.unranked_reason != OTHER_DATA]
     base = baseline_of(comparable, baseline)
     named = contrasts_of(comparable, contrasts, first)
     differences = differences_to(comparable, base, first)
     p_values = p_values_of(differences, base, comparable, named if contrasts else None)
     ranks = ranks_of(systems)
+    alone = {str(row.run["run_id"]): row for row in table.rows}
     rows: list[Row] = []
     summaries: list[Row] = []
     for system in systems:
         several = len(system.entries) > 1
-        line = _summary(system, table.columns) if several else _row(system.first, table.columns)
+        line = _summary(system, table.columns) if several else alone[system.first.run_id]
         (summaries if several else rows).append(
             replace(
                 line,
@@ -238,12 +231,13 @@ def _compared(
             )
         )
         for entry in system.entries if several else ():
-            alone = of_one_seed(entry, base, system, first)
-            p = None if alone is None else math.nan
-            row = _row(entry, table.columns, system.label)
-            rows.append(replace(row, difference=alone, p=p))
-    order = [str(entry.run["run_id"]) for entry in entries]
-    rows.sort(key=lambda row: order.index(str(row.run["run_id"])))
+            difference = of_one_seed(entry, base, system, first)
+            p = None if difference is None else math.nan
+            # Its label may tell it from its system.
+            row = replace(alone[entry.run_id], label=entry.label, system=system.label)
+            rows.append(replace(row, difference=difference, p=p))
+    order = {run_id: place for place, run_id in enumerate(alone)}
+    rows.sort(key=lambda row: order[str(row.run["run_id"])])
     alike: tuple[tuple[str, str], ...] = ()
     if len(comparable) > 1:
         pairs = saturated([system.scores for system in comparable])
@@ -258,12 +252,12 @@ def _compared(
     )
 
 
-def _row(entry: Entry, columns: Sequence[Column], system: str = "") -> Row:
+def _row(entry: Entry, columns: Sequence[Column]) -> Row:
     first = columns[0].key if columns else ""
     values = {
         column.key: clustered_mean(entry.scores[column.key], bounds=column.bounds)
         for column in columns
-        if len(entry.scores[column.key])
+        if entry.scores[column.key].count()
     }
     return Row(
         run=entry.run,
@@ -275,7 +269,6 @@ def _row(entry: Entry, columns: Sequence[Column], system: str = "") -> Row:
         failures=entry.failures,
         values=values,
         medians={c.key: song_median(entry.scores[c.key]) for c in columns if c.key in values},
-        system=system,
         reference=entry.reference,
     )
 
@@ -297,7 +290,7 @@ def _summary(system: System, columns: Sequence[Column]) -> Row:
         label=system.label,
         rank=None,
         unranked_reason=system.first.unranked_reason,
-        n=len(system.scores),
+        n=system.n,
         n_failed=sum(entry.n_failed for entry in system.entries),
         values=values,
         medians=medians,

@@ -128,3 +128,93 @@ def note(table: Leaderboard, text: str) -> str:
 
 HOSTILE = "<script>alert(1)</script> | [red]\x1b[31m`x`"
 HOSTILE_MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)> $x^2$ \x1b[31m&"
+
+
+def large_board(
+    path: Path, *, systems: int = 30, scenes: int = 960, songs: int = 50, listeners: int = 20
+) -> Board:
+    """A board like that of an evaluation of the challenge: 20 rows a (scene, listener) pair.
+
+    A scene has `listeners` of 52 listeners; by default that is 384,000 rows a run. Every tenth
+    system learns its gains, and every seventh lacks the scores of a scene, which failed.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from bench.board.layout import CONSOLIDATED, scores_folder
+    from bench.board.schema import arrow_schema
+
+    board = Board(path)
+    rng = np.random.default_rng(2024)
+    people = 52
+    heard = np.stack([rng.permutation(people)[:listeners] for _ in range(scenes)])
+    scene = np.repeat(np.arange(scenes), listeners)
+    person, song = heard.reshape(-1), scene % songs
+    pta = rng.uniform(10.0, 80.0, (people, 2))
+    common = 0.05 * rng.standard_normal(songs)[song] + 0.04 * rng.standard_normal(people)[person]
+    stems = ("vocals", "drums", "bass", "other")
+    parts = [
+        *(("haaqi", part) for part in ("mean", "left", "right")),
+        *(("sdr", part) for part in ("mean", *stems)),
+        ("lufs", "difference"),
+        *(("clipping", part) for part in ("mean", "left", "right")),
+        *(("haaqi-net", part) for part in ("mean", "left", "right")),
+        *(("gains", part) for part in stems),
+        ("time", "total"),
+    ]
+    n, rows = len(scene), len(scene) * len(parts)
+    asked = np.round(3 * rng.standard_normal((scenes, 4)))[scene]
+    schema = arrow_schema("scores")
+
+    def texts(names: list[str], codes: Any) -> pa.Array:
+        codes = np.asarray(codes, np.int32)
+        return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(names)).cast(pa.string())
+
+    def spread(values: Any) -> Any:
+        return np.repeat(values, len(parts))
+
+    same = {
+        "scene": texts([f"scene_{50_000 + i}" for i in range(scenes)], spread(scene)),
+        "song": texts([f"song {i:02}" for i in range(songs)], spread(song)),
+        "genre": texts(["Rock", "Jazz", "Pop", "Classical"], spread(song % 4)),
+        "listener": texts([f"L{5_000 + i}" for i in range(people)], spread(person)),
+        "pta_left": pa.array(spread(pta[person, 0])),
+        "pta_right": pa.array(spread(pta[person, 1])),
+        "metric": texts([metric for metric, _ in parts], np.tile(np.arange(len(parts)), n)),
+        "part": texts([part for _, part in parts], np.tile(np.arange(len(parts)), n)),
+        "seconds": pa.nulls(rows, pa.float64()),
+    }
+    for system in range(systems):
+        run_id = f"r{system:04}"
+        learned = system % 10 == 9
+        quality = 0.4 + 0.3 * (system * 7 % systems) / systems + common
+        own = quality + 0.04 * rng.standard_normal(n)
+        values = rng.standard_normal((n, len(parts)))
+        values[:, 0] = own
+        values[:, 1], values[:, 2] = own + 0.01, own - 0.01
+        by_scene = rng.standard_normal((scenes, 5))[scene]
+        values[:, 3:8] = 8.0 * quality[:, None] + by_scene
+        values[:, 15:19] = asked + (0.05 * pta[person].mean(axis=1)[:, None] if learned else 0.0)
+        values[:, 19] = np.abs(values[:, 19])
+        ok = np.ones((n, len(parts)), bool)
+        if system % 7 == 6:
+            ok[scene == system % scenes] = False
+        failed = (~ok).reshape(-1)
+        columns = same | {
+            "value": pa.array(values.reshape(-1), mask=failed),
+            "status": texts(["ok", "failed"], failed),
+            "reason": texts(["", "MemoryError: it broke"], failed),
+        }
+        file = scores_folder(path, run_id) / CONSOLIDATED
+        file.parent.mkdir(parents=True, exist_ok=True)
+        table = pa.table({name: columns[name] for name in schema.names}, schema=schema)
+        pq.write_table(table, file, compression="zstd")
+        n_failed = int((~ok).any(axis=1).sum())
+        row = run_row(
+            run_id, "hdemucs" if system else "mixture", "cnn" if learned else "fixed",
+            label=f"system {system:02}", n_pairs=n, n_failed=n_failed,
+            status="failed-scenes" if n_failed else "done",
+            spec_json=json.dumps({"separator": {"name": f"s{system}"}}),
+        )  # fmt: skip
+        board.write_run(row)
+    return board

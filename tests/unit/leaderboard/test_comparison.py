@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bench.board.pairs import PairScores
 from bench.board.store import Board
 from bench.errors import BenchError
 from bench.leaderboard.comparison import PairOfRuns, compare_runs, find_run, settings_that_differ
@@ -55,7 +56,7 @@ def pair(board: Board) -> PairOfRuns:
 
 
 def test_groups_find_where_the_difference_is(board: Board) -> None:
-    effects = group_effects(board.scores("ra"), board.scores("rb"), metric="haaqi")
+    effects = group_effects(PairScores(board, ["ra", "rb"]), "ra", "rb", metric="haaqi")
     found = {(e.by, e.group): e.comparison.difference for e in effects}
     assert list(found) == [
         # WHO grades of better ears of 20, 40 and 60 dB HL.
@@ -83,7 +84,7 @@ def test_listeners_of_unknown_hearing_loss_and_one_genre_make_no_groups(tmp_path
         board.write_run(run_row(run_id, "hdemucs", run_id))
         rows = pair_rows(0, "L1", {("haaqi", "mean"): 0.5}, pta_left=None)
         board.append_scores(run_id, "scene", rows)
-    assert group_effects(board.scores("ra"), board.scores("rb"), metric="haaqi") == []
+    assert group_effects(PairScores(board, ["ra", "rb"]), "ra", "rb", metric="haaqi") == []
 
 
 def test_a_pair_in_full(board: Board) -> None:

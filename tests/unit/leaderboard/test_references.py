@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-import pandas as pd
 import pytest
 
+from bench.board.pairs import PairScores
+from bench.board.store import Board
 from bench.leaderboard.references import references_of
 from tests.helpers.boards import run_row
 
@@ -19,7 +20,7 @@ def numbers(*specs: dict[str, object]) -> list[int]:
         run_row(f"r{n}", "oracle", "fixed", spec_json=json.dumps(spec))
         for n, spec in enumerate(specs)
     ]
-    found = references_of(runs, pd.DataFrame(), "challenge")
+    found = references_of(runs, PairScores(Board("nowhere"), []), "challenge")
     return [found[f"r{n}"] for n in range(len(specs))]
 
 

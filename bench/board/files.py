@@ -1,0 +1,97 @@
+"""The Parquet files of a board: each is read by its schema, and written whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.board.schema import SCHEMA_VERSION, VERSION_KEY, arrow_schema
+from bench.errors import BenchError
+from bench.runtime.files import replacing
+
+
+class UnusableError(Exception):
+    """A file that is no part of a board."""
+
+
+def schema_of(table: str, columns: Sequence[str] | None, encoded: bool) -> pa.Schema:
+    """The schema of some columns of a table, texts as dictionaries where `encoded`."""
+    whole = arrow_schema(table)
+    fields = [whole.field(name) for name in columns or whole.names]
+    if encoded:
+        texts = pa.dictionary(pa.int32(), pa.string())
+        fields = [f.with_type(texts) if f.type == pa.string() else f for f in fields]
+    return pa.schema(fields, metadata=whole.metadata)
+
+
+def write_table(path: Path, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as one file of a table of the schema, in one step; what they lack is null.
+
+    Raises:
+        ValueError: an unknown or missing column.
+        BenchError: the file cannot be written.
+    """
+    schema = arrow_schema(table)
+    for row in rows:
+        unknown = sorted(set(row) - set(schema.names))
+        missing = [
+            field.name for field in schema if not field.nullable and row.get(field.name) is None
+        ]
+        if unknown or missing:
+            raise ValueError(f"table {table}: unknown columns {unknown}, missing columns {missing}")
+    columns = [
+        pa.array([row.get(field.name) for row in rows], type=field.type, from_pandas=True)
+        for field in schema
+    ]
+    replace_table(path, pa.Table.from_arrays(columns, schema=schema))
+
+
+def replace_table(path: Path, table: pa.Table) -> None:
+    """Put `table` at `path` in one step that outlasts a power cut."""
+    try:
+        with replacing(path) as draft:
+            pq.write_table(table, draft, compression="zstd")
+    except OSError as error:
+        raise BenchError(
+            f"the board cannot be written: {error.strerror or error}",
+            where=str(path.parent),
+            hint="Check that there is space and that you may write there, or give another --out.",
+        ) from error
+
+
+def read_table(path: Path, table: str, schema: pa.Schema) -> tuple[pa.Table, int]:
+    """The columns of a file that a schema asks for, null where it lacks them, and its version.
+
+    Raises:
+        UnusableError: it is no file of a board, of a newer version, or lacks a required column.
+    """
+    encoded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    with pq.ParquetFile(path, read_dictionary=encoded) as file:
+        there = file.schema_arrow
+        version = (there.metadata or {}).get(VERSION_KEY)
+        if version is None:
+            raise UnusableError("not a file of a bench board")
+        if int(version) > SCHEMA_VERSION:
+            raise UnusableError(
+                f"written with board schema {int(version)}, newer than this bench's "
+                f"{SCHEMA_VERSION}; update bench to read it"
+            )
+        missing = [
+            field.name
+            for field in arrow_schema(table)
+            if not field.nullable and field.name not in there.names
+        ]
+        if missing:
+            raise UnusableError(f"columns are missing: {', '.join(missing)}")
+        content = file.read([name for name in schema.names if name in there.names])
+    columns = [
+        content.column(field.name).cast(field.type)
+        if field.name in content.column_names
+        else pa.nulls(content.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.Table.from_arrays(columns, schema=schema), int(version)
