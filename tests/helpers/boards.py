@@ -182,7 +182,7 @@ def large_board(
         "pta_right": pa.array(spread(pta[person, 1])),
         "metric": texts([metric for metric, _ in parts], np.tile(np.arange(len(parts)), n)),
         "part": texts([part for _, part in parts], np.tile(np.arange(len(parts)), n)),
-        "seconds": pa.nulls(rows, pa.float64()),
+        **{name: pa.nulls(rows, schema.field(name).type) for name in ("seconds", "traceback")},
     }
     for system in range(systems):
         run_id = f"r{system:04}"

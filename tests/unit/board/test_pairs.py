@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bench.board import pairs
+from bench.board.failures import failures_of
 from bench.board.layout import CONSOLIDATED, scores_folder
 from bench.board.pairs import PairScores
 from bench.board.store import Board
@@ -79,6 +80,10 @@ def test_what_failed_has_no_value_and_is_counted(board: Board) -> None:
     board.append_scores("rbad", "scene 0-0", rows)
     scores = PairScores(board, ["rbad"])
     assert scores.n_failed("rbad") == 1
+    # Read anew, and from the cache.
+    assert list(scores.failures("rbad")) == failures_of(board.scores("rbad"))
+    assert PairScores(board, ["rbad"]).failures("rbad")[0].words == "it broke: 1 pair of haaqi"
+    assert PairScores(board, ["ra"]).failures("ra") == ()
     assert scores.series("rbad", "haaqi").to_list() == [pytest.approx(np.nan, nan_ok=True), 0.5]
     assert scores.keys("rbad") == ["haaqi/mean", "sdr/mean"]
 
