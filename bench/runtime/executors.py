@@ -1,4 +1,8 @@
-"""Long work in many pieces, by several processes: the only pool of processes there is."""
+"""Long work in many pieces: by several processes of this machine, or by the workers of a cluster.
+
+All that fans out calls :func:`run_jobs`. Where its jobs are done is the executor that is in force,
+:class:`LocalProcesses` unless :func:`using` says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import ContextVar
 from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from bench.errors import BenchError
 from bench.runtime.machine import cores
@@ -28,6 +33,48 @@ class WorkerDiedError(BenchError):
     """A job that ended the process that did it."""
 
 
+class Executor(Protocol):
+    """Where jobs are done."""
+
+    def workers(self, wanted: int = 0) -> int:
+        """Jobs that are done at a time, where `wanted` are asked for; 0 for all there can be."""
+
+    def run(
+        self,
+        work: Callable[[J], R],
+        jobs: Sequence[J],
+        workers: int = 0,
+        *,
+        start: Callable[[], None] | None = None,
+        apart: bool = False,
+        needs_gpu: bool = False,
+    ) -> Iterator[tuple[J, R | Exception]]:
+        """Do the jobs, as :func:`run_jobs` does."""
+
+
+_in_force: ContextVar[Executor | None] = ContextVar("executor", default=None)
+
+
+@contextlib.contextmanager
+def using(executor: Executor) -> Iterator[None]:
+    """Jobs that are started in the block are done by an executor."""
+    before = _in_force.set(executor)
+    try:
+        yield
+    finally:
+        _in_force.reset(before)
+
+
+def executor() -> Executor:
+    """The executor that is in force."""
+    return _in_force.get() or LocalProcesses()
+
+
+def is_local() -> bool:
+    """Whether jobs are done by processes of this machine."""
+    return isinstance(executor(), LocalProcesses)
+
+
 def run_jobs(
     work: Callable[[J], R],
     jobs: Sequence[J],
@@ -35,23 +82,58 @@ def run_jobs(
     *,
     start: Callable[[], None] | None = None,
     apart: bool = False,
+    needs_gpu: bool = False,
 ) -> Iterator[tuple[J, R | Exception]]:
     """Do the jobs in any order; what a job raises is its result.
 
-    A job whose process dies is tried once more in a process of its own; if that dies too, its
-    result is a :class:`WorkerDiedError`, and the other jobs are done all the same.
+    A job whose process dies is tried again in a process of its own; if that dies too, its
+    result is a :class:`WorkerDiedError`, and the other jobs are done all the same. Where the
+    iteration is broken off, or the process gets a signal, no job goes on.
 
     Args:
         work: a function of a module, called with each job.
         jobs: what to do; pickled for the processes.
-        workers: processes; 0 for one a core, 1 for none beside this one.
+        workers: processes; 0 for one a core, 1 for none beside this one. A cluster's workers are
+            all used, whatever is said here.
         start: called once in each process before its first job; pickled too.
         apart: whether a single worker is a process of its own, too: what may end its process, or
             change it, is not done in this one.
+        needs_gpu: whether the jobs go to workers that have a GPU, where a cluster has any.
 
     Yields:
         Each job with its result, as soon as it is done.
     """
+    return executor().run(work, jobs, workers, start=start, apart=apart, needs_gpu=needs_gpu)
+
+
+class LocalProcesses:
+    """Jobs are done by processes of this machine."""
+
+    def workers(self, wanted: int = 0) -> int:
+        """As many as are wanted, or one a core."""
+        return wanted or cores()
+
+    def run(
+        self,
+        work: Callable[[J], R],
+        jobs: Sequence[J],
+        workers: int = 0,
+        *,
+        start: Callable[[], None] | None = None,
+        apart: bool = False,
+        needs_gpu: bool = False,
+    ) -> Iterator[tuple[J, R | Exception]]:
+        """Do the jobs, as :func:`run_jobs` does."""
+        return _run_here(work, jobs, workers, start, apart)
+
+
+def _run_here(
+    work: Callable[[J], R],
+    jobs: Sequence[J],
+    workers: int,
+    start: Callable[[], None] | None,
+    apart: bool,
+) -> Iterator[tuple[J, R | Exception]]:
     workers = min(workers or cores(), len(jobs))
     if workers <= 1 and not (apart and jobs):
         if start is not None and jobs:
@@ -72,7 +154,7 @@ def run_jobs(
             try:
                 yield from ((job, result) for _, result in _pool(work, {number: job}, 1, start))
             except _PoolBrokeError as broke:
-                yield job, WorkerDiedError(f"its worker process died ({_death(broke.code)})")
+                yield job, WorkerDiedError(f"its worker process died ({death(broke.code)})")
 
 
 class _PoolBrokeError(Exception):
@@ -83,11 +165,11 @@ class _PoolBrokeError(Exception):
         self.code = code
 
 
-def _death(code: int | None) -> str:
+def death(code: int | None) -> str:
     """What an exit code means.
 
     Example:
-        >>> _death(-9), _death(-11), _death(3)
+        >>> death(-9), death(-11), death(3)
         ('SIGKILL, most likely of lack of memory', 'SIGSEGV', 'exit code 3')
     """
     if code is None or code == -signal.SIGKILL:
@@ -139,12 +221,12 @@ def _begin(parent: int, start: Callable[[], None] | None) -> None:
     # Standard output holds the results of a command, which a worker has no part in.
     with contextlib.suppress(OSError):
         os.dup2(2, 1)
-    _end_with(parent)
+    end_with(parent)
     if start is not None:
         start()
 
 
-def _end_with(parent: int) -> None:
+def end_with(parent: int) -> None:
     """End this process when its parent is killed, which a pool's workers do not by themselves."""
 
     def watch() -> None:
