@@ -1,20 +1,25 @@
-# `make demo` and `make test` do all the set-up on a fresh machine with Python 3.11 and make.
+# `make demo` and `make test` do all the set-up on a fresh machine with Python 3.11 or newer and make.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO ?= demo-board
+# The supported versions of Python. What is installed for each is in locks/: `make lock` renews them.
+PYTHONS := 3.11 3.12 3.13
+LOCK = $$(lock=locks/python$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt; \
+  if test -f $$lock; then echo "-c $$lock"; else echo "no $$lock: the newest releases are taken" >&2; fi)
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Two processes of one thread each.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # Packages of their own, each with its own dependencies and tests.
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
-.PHONY: demo test test-all test-plugins plugins benchmark gpu docs lint install clean
+.PHONY: demo test test-all test-plugins test-pythons plugins benchmark gpu docs lock licences install clean
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml $(wildcard locks/*.txt)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bench needs Python 3.11 or newer: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(PIP) $(LOCK) -e '.[dev]'
 	touch $@
 
 install: $(VENV)/.installed
@@ -30,7 +35,7 @@ test: install
 	$(PYTEST) -n 2 -p no:benchmark
 
 $(VENV)/.plugins: $(VENV)/.installed $(PLUGINS:%=%/pyproject.toml)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e . $(PLUGINS:%=-e %)
+	$(PIP) $(LOCK) --no-build-isolation -e . $(PLUGINS:%=-e %)
 	touch $@
 
 plugins: $(VENV)/.plugins
@@ -44,6 +49,35 @@ test-plugins: plugins
 test-all: test test-plugins
 	$(PYTEST) -n 2 -p no:benchmark -m slow
 
+# Install, types and tests on every supported Python that the machine has: on the path, or pyenv's.
+test-pythons:
+	@failed=; for version in $(PYTHONS); do \
+	  for python in python$$version $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python ""; do \
+	    $$python -c "import sys; sys.exit('%d.%d' % sys.version_info[:2] != '$$version')" 2>/dev/null && break; \
+	  done; \
+	  if test -z "$$python"; then echo "Python $$version: not on this machine"; continue; fi; \
+	  echo "Python $$version: $$python"; \
+	  $(MAKE) test PYTHON=$$python VENV=$(VENV)-$$version || failed="$$failed $$version"; \
+	done; test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+# The newest releases that the ranges of all packages here allow, by uv, for Linux.
+lock: install
+	$(PIP) uv
+	mkdir -p locks
+	for version in $(PYTHONS); do \
+	  printf '%s\n' '-e .[dev,docs]' $(PLUGINS:%='-e ./%') | $(BIN)/uv pip compile --quiet --upgrade - \
+	    --python-version $$version --no-annotate --custom-compile-command 'make lock' \
+	    --no-emit-package bench-hearing $(PLUGINS:plugins/%=--no-emit-package %) \
+	    --output-file locks/python$$version.txt > /dev/null || exit 1; \
+	done
+
+# docs/licences.md, from what is installed.
+licences: plugins
+	$(PIP) pip-licenses
+	{ sed '/^|/,$$d' docs/licences.md; $(BIN)/pip-licenses --format=markdown --with-urls --with-system \
+	  --ignore-packages bench-hearing $(notdir $(PLUGINS)) pip uv pip-licenses; } > build-licences.md
+	mv build-licences.md docs/licences.md
+
 benchmark: install
 	$(BIN)/python -m pytest -m benchmark --benchmark-columns=min,median,rounds tests/benchmarks
 
@@ -51,8 +85,8 @@ gpu: install
 	$(BIN)/python -m pytest -m gpu -p no:benchmark -s -rs tests/gpu
 
 docs: install
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(PIP) $(LOCK) -e '.[docs]'
 	BENCH_LOAD_PLUGINS= NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist site
+	rm -rf $(VENV) $(PYTHONS:%=$(VENV)-%) $(DEMO) build dist site

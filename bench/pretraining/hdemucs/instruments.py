@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +70,7 @@ class Timbre:
         self.release = rng.uniform(0.04, 0.4)
         self._takes: dict[int, Signal] = {}
 
-    def _envelope(self, hz: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _envelope(self, hz: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Amplitude that the body gives to a partial at `hz`."""
         octaves = np.log2(hz[:, None] / np.array([r[0] for r in self._resonances]))
         widths = np.array([r[1] for r in self._resonances]) * 2.0

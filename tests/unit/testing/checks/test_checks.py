@@ -439,7 +439,7 @@ BROKEN: list[tuple[str, Subject, str]] = [
     ("options", subject("separator", TakesOptions, options=Thawed), "not frozen"),
     ("import-light", subject("gains", Requested, module="scipy"), "imports scipy"),
     ("import-light", subject("gains", Requested, module="no_such_module"), "ModuleNotFoundError"),
-    ("pickle", subject("separator", TakesOptions, options=local_options()), "pickle"),
+    ("pickle", subject("separator", TakesOptions, options=local_options()), "local object"),
     ("made", subject("separator", NoMethod), "no Separator"),
     ("shape", subject("separator", NoBatch), "(4, 2, 66150)"),
     ("shape", subject("gains", OneGain), "(2, 1)"),
