@@ -65,7 +65,7 @@ lock: install
 	$(PIP) uv
 	mkdir -p locks
 	for version in $(PYTHONS); do \
-	  printf '%s\n' '-e .[dev,docs]' $(PLUGINS:%='-e ./%') | $(BIN)/uv pip compile --quiet --upgrade - \
+	  printf '%s\n' '-e .[dev,docs,cluster]' $(PLUGINS:%='-e ./%') | $(BIN)/uv pip compile --quiet --upgrade - \
 	    --python-version $$version --no-annotate --custom-compile-command 'make lock' \
 	    --no-emit-package bench-hearing $(PLUGINS:plugins/%=--no-emit-package %) \
 	    --output-file locks/python$$version.txt > /dev/null || exit 1; \

@@ -21,7 +21,7 @@ def requirements() -> list[Requirement]:
     """What this package, its extras and the packages under plugins/ ask for."""
     found = [*PROJECT["dependencies"]]
     for extra in PROJECT["optional-dependencies"].values():
-        found += extra
+        found += [need for need in extra if not need.startswith("bench-hearing")]
     for path in ROOT.glob("plugins/*/pyproject.toml"):
         found += tomllib.loads(path.read_text(encoding="utf-8"))["project"]["dependencies"]
     named = [Requirement(text) for text in found]
