@@ -508,6 +508,8 @@ class Rendering:
         gains: the gains that the system applied, dB, ``(4,)`` or ``(2, 4)``.
         sample_rate: Hz.
         output_rate: Hz.
+        amplified: what the output was made from: amplified, at `sample_rate`, neither clipped nor
+            quantised, float64 ``(2, N + tail)``; None for audio that somebody else made.
     """
 
     scene: Scene
@@ -521,6 +523,7 @@ class Rendering:
     gains: Tensor
     sample_rate: int
     output_rate: int
+    amplified: Tensor | None = None
 
 
 @runtime_checkable

@@ -152,7 +152,8 @@ def render(
             applied = applied.to(torch.float64, copy=True)
             own = mix(separated, applied[0], excerpt.loudness, rate)
         with watch.stage("prescribe"):
-            output = to_output(system.amplify(own[None], [listener])[0], rate)
+            amplified = settled(system.amplify(own[None], [listener])[0])
+            output = to_output(amplified, rate)
         with watch.stage("reference"):
             wanted = reference_gains(protocol, requested, applied)[0]
             gains = tuple(wanted.flatten().tolist())
@@ -171,4 +172,5 @@ def render(
         gains=applied[0],
         sample_rate=rate,
         output_rate=OUTPUT_RATE,
+        amplified=amplified,
     )

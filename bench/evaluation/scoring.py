@@ -228,7 +228,12 @@ def score_output(
     def pair(reference: Rendering, output: Tensor) -> Rendering:
         unknown = torch.full((len(STEMS), 2, 1), torch.nan)
         return replace(
-            reference, output=output, output_rate=rate, stems=unknown, remix=unknown[0].double()
+            reference,
+            output=output,
+            output_rate=rate,
+            stems=unknown,
+            remix=unknown[0].double(),
+            amplified=None,
         )
 
     anew = None if again is None else lambda: pair(*again())

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.api import GainsSpec
 from bench.board.failures import failure_words
@@ -163,9 +164,34 @@ def _about_provenance(table: Leaderboard, hidden: int) -> Iterator[str]:
     codes = {row.run["code_hash"] for row in table.rows if row.n}
     if len(codes) > 1:
         yield f"The rows were computed by {len(codes)} versions of bench's code."
+    yield from _about_metrics(table)
     prescriptions = {str(row.run["prescription"]) for row in table.rows if row.n}
     if len(prescriptions) > 1:
         yield f"The rows use different prescriptions: {_list(sorted(prescriptions))}."
+
+
+def _about_metrics(table: Leaderboard) -> Iterator[str]:
+    """Which metrics are computed in more than one way, by their options."""
+    ways: dict[str, dict[str, None]] = {}
+    for row in table.rows:
+        if row.n:
+            for name, way in _metric_options(row.run).items():
+                ways.setdefault(name, {})[way] = None
+    for name, several in ways.items():
+        if len(several) > 1:
+            yield f"{name} is not computed alike in all rows: {' or '.join(sorted(several))}."
+
+
+def _metric_options(run: Mapping[str, Any]) -> dict[str, str]:
+    """The options of a run's metrics in words, by the metric's name."""
+    try:
+        metrics = json.loads(run["spec_json"] or "{}").get("metrics", [])
+        return {
+            metric["name"]: ", ".join(f"{k}={v}" for k, v in metric["options"].items())
+            for metric in metrics
+        }
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return {}  # a board of somebody else's: what it says is not ours to judge
 
 
 def _count(number: int, noun: str) -> str:

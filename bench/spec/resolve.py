@@ -92,10 +92,16 @@ def make_run_spec(
 
 
 def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpec]:
-    """The rows that every board carries beside a run: its protocol, split, limit and weights.
+    """The rows that every board carries beside a run: its protocol, split, limit, weights, metrics.
 
     Their prescription is the suite's: they stand beside every run, and so do not move with one."""
     own = spec.separator.options
+    metrics = {
+        f"{metric.name}.{key}": value
+        for metric in spec.metrics
+        if metric.options is not None
+        for key, value in dataclasses.asdict(metric.options).items()
+    }
     found = []
     for separator, gains in suite.baselines:
         cls = plugins.get(SeparatorSpec, separator).spec.options
@@ -112,7 +118,7 @@ def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpe
                 protocol=spec.protocol,
                 split=spec.split,
                 limit=spec.limit,
-                options={"separator": shared, "dataset": options},
+                options={"separator": shared, "dataset": options, "metric": metrics},
             )
         )
     return found

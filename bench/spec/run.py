@@ -89,7 +89,7 @@ class RunSpec:
 
     @property
     def label(self) -> str:
-        """``separator + gains``, then what is not the suite's: prescription, loss, seed, pairs."""
+        """``separator + gains``, then what is not the suite's, such as prescription or loss."""
         extra = []
         if self.prescription != (self.default_prescription or self.prescription):
             extra.append(self.prescription.label)
@@ -97,6 +97,7 @@ class RunSpec:
             extra.append(str(self.loss).replace(" ", ""))
         if self.trains and self.seed:
             extra.append(f"seed {self.seed}")
+        extra += [metric.label for metric in self.metrics if metric.label != metric.name]
         if self.limit:
             extra.append(f"{self.limit} pairs")
         text = f"{self.separator.label} + {self.gains.label}"

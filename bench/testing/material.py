@@ -220,6 +220,7 @@ class Case:
             gains=self.requested[0].double(),
             sample_rate=self.sample_rate,
             output_rate=OUTPUT_RATE,
+            amplified=amplified[0],
         )
 
 

@@ -69,6 +69,28 @@ def test_with_the_reference_kept(benchmark: Any, seconds: int) -> None:
     ratio(benchmark, seconds, score)
 
 
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_recipes_noise(benchmark: Any, kept: bool) -> None:
+    """Beside the fixed table of noise, in one run."""
+    reference, processed = signals(10)
+    prepared = HaaqiReference(reference, AUDIOGRAM, RATE, LEVEL1)
+    exact = HaaqiReference(reference, AUDIOGRAM, RATE, LEVEL1)
+
+    def score(recipe: bool) -> float:
+        draws = np.random.RandomState(1) if recipe else None
+        if kept:
+            return (exact if recipe else prepared).evaluate(processed, draws=draws).score
+        return haaqi(reference, processed, AUDIOGRAM, RATE, LEVEL1, draws=draws)
+
+    times = []
+    for recipe in (False, True) * 3:
+        started = time.perf_counter()
+        score(recipe)
+        times.append(time.perf_counter() - started)
+    benchmark.extra_info["times as long as the table"] = min(times[1::2]) / min(times[::2])
+    assert benchmark.pedantic(score, (True,), rounds=1) == pytest.approx(score(False), abs=1e-4)
+
+
 def score_ears(count: int) -> float:
     """Score `count` ears in this process."""
     reference, processed = signals(10)

@@ -2,7 +2,37 @@
 
 from __future__ import annotations
 
-from bench.api import EARS, STEMS, FormerName, MetricSpec, hookimpl
+from dataclasses import dataclass
+from typing import Final
+
+from bench.api import EARS, STEMS, FormerName, MetricSpec, hookimpl, option
+from bench.errors import BenchError, suggest
+
+NOISES: Final = ("table", "recipe")
+"""Kinds of HAAQI's threshold noise."""
+
+
+@dataclass(frozen=True)
+class HaaqiOptions:
+    """Options of ``haaqi``."""
+
+    noise: str = option(
+        "table",
+        'threshold noise: "table", always the same and fast; or "recipe", drawn as the official '
+        "recipe draws it for the scene, which gives the recipe's scores to 1e-8",
+    )
+    unclipped: bool = option(
+        False,
+        "also give the part `unclipped`: the mean of both ears without the output's clipping and "
+        "16 bit; takes as long again",
+    )
+
+    def __post_init__(self) -> None:
+        if self.noise not in NOISES:
+            where = "metric 'haaqi', option 'noise'"
+            raise BenchError(
+                f"there is no '{self.noise}'", where=where, hint=suggest(self.noise, NOISES)
+            )
 
 
 @hookimpl
@@ -13,7 +43,8 @@ def register_metrics() -> list[MetricSpec]:
             name="haaqi",
             target="bench.builtin.metrics.haaqi:Haaqi",
             summary="HAAQI of the output file, by the challenge's path and calibration",
-            parts=("mean", *EARS),
+            parts=("mean", *EARS, "better", "unclipped"),
+            options=HaaqiOptions,
             title="HAAQI",
             bounds=(0.0, 1.0),
             citation="Kates and Arehart (2016), IEEE/ACM TASLP 24(2), 354-365",

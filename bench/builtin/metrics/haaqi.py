@@ -2,22 +2,27 @@
 
 Source: ``recipes.cad_icassp_2024.baseline.evaluate`` of pyclarity 0.9.0. Both signals are resampled
 to 24 kHz (soxr HQ); the reference is the amplified one (equalisation 2); an RMS of 1.0 stands for
-65 dB SPL less the RMS level of that ear's reference *before* amplification.
+65 dB SPL less the RMS level of that ear's reference *before* amplification. With
+``noise=recipe`` the threshold noise is the recipe's too: ``set_song_seed`` seeds numpy's legacy
+generator by the scene's id, then the left ear draws, then the right.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from hashlib import blake2b
+from hashlib import blake2b, md5
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 from clarity.utils.audiogram import Audiogram
+from torch import Tensor
 
 from bench.api import EARS, Rendering
+from bench.builtin.metrics import HaaqiOptions
+from bench.builtin.metrics.parts import PartScores
 from bench.hearing.calibration import level1
 from bench.hearing.haaqi import HaaqiReference
 
@@ -29,16 +34,37 @@ Array = npt.NDArray[np.float64]
 
 
 class Haaqi:
-    """HAAQI of the output in each ear, and their mean."""
+    """HAAQI of the output in each ear, their mean, the better one, and that without a file."""
+
+    def __init__(self, options: HaaqiOptions | None = None) -> None:
+        self._options = options or HaaqiOptions()
 
     def score(self, rendering: Rendering) -> Mapping[str, float]:
-        """Parts "mean", "left" and "right", 0 to 0.999.
+        """Parts "mean", "left", "right" and "better", 0 to 0.999; where asked for, "unclipped".
+
+        "unclipped" is missing for audio that somebody else made.
 
         Raises:
             BenchError: the reference of an ear is silent or holds too little sound.
         """
+        ears = self._ears(rendering, rendering.output, rendering.output_rate)
+        by_ear = dict(zip(EARS, ears, strict=True))
+        found = {"mean": float(np.mean(ears)), **by_ear, "better": max(ears)}
+        if not self._options.unclipped:
+            return found
+        if rendering.amplified is None:
+            why = "what came before the file is not known"
+            return PartScores(found, {"unclipped": why})
+        plain = self._ears(rendering, rendering.amplified, rendering.sample_rate)
+        return {**found, "unclipped": float(np.mean(plain))}
+
+    def _ears(self, rendering: Rendering, output: Tensor, rate: int) -> list[float]:
+        """The scores of `output` ``(2, M)`` at `rate` in Hz, left then right."""
         listener = rendering.listener
         audiograms = (listener.audiogram_left, listener.audiogram_right)
+        draws = None
+        if self._options.noise == "recipe":
+            draws = np.random.RandomState(recipe_seed(rendering.scene.id))
         scores = []
         for ear, audiogram in enumerate(audiograms):
             reference = _references.get(
@@ -47,9 +73,19 @@ class Haaqi:
                 audiogram,
                 level1(_rms(rendering.remix_reference[ear].double().numpy())),
             )
-            output = rendering.output[ear].double().numpy()
-            scores.append(reference.score(resampled(output, rendering.output_rate)))
-        return {"mean": float(np.mean(scores)), **dict(zip(EARS, scores, strict=True))}
+            signal = resampled(output[ear].double().numpy(), rate)
+            scores.append(reference.evaluate(signal, draws=draws).score)
+        return scores
+
+
+def recipe_seed(scene: str) -> int:
+    """The seed of a scene's threshold noise, as the recipe's ``set_song_seed`` has it.
+
+    Example:
+        >>> recipe_seed("scene_10001")
+        12061186
+    """
+    return int(md5(scene.encode("utf-8"), usedforsecurity=False).hexdigest(), 16) % 10**8
 
 
 class ReferenceCache:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.api import STEMS, Rendering
+from bench.builtin.metrics.parts import PartScores
 from bench.errors import NoValueError
 from bench.hearing.loudness import integrated_loudness
 from bench.hearing.sdr import audible, median_sdr
@@ -27,18 +28,10 @@ _SHORTEST: Final = 0.4
 """Seconds below which no loudness is defined (BS.1770's block): only silence counts there."""
 
 
-class StemScores(dict[str, float]):
-    """Values by part, and why parts have none: `reasons`, by part."""
-
-    def __init__(self, values: Mapping[str, float], reasons: Mapping[str, str]) -> None:
-        super().__init__(values)
-        self.reasons = dict(reasons)
-
-
 class Sdr:
     """museval's SDR: the median over windows of 1 s, for each stem, and the stems' mean."""
 
-    def score(self, rendering: Rendering) -> StemScores:
+    def score(self, rendering: Rendering) -> PartScores:
         """Parts "mean" and each stem, dB; parts without a finite value are missing, with reasons.
 
         Raises:
@@ -67,10 +60,10 @@ class Sdr:
         }
         perfect = [STEMS[index] for index in judged if STEMS[index] not in found]
         if not perfect:
-            return StemScores({"mean": float(np.mean(values)), **found}, reasons)
+            return PartScores({"mean": float(np.mean(values)), **found}, reasons)
         reasons |= dict.fromkeys(perfect, "the estimate is the stem itself: its SDR is infinite")
         reasons["mean"] = f"the SDR of {', '.join(perfect)} is infinite"
-        return StemScores(found, reasons)
+        return PartScores(found, reasons)
 
 
 def _too_quiet(stems: NDArray[np.float32], sample_rate: int) -> dict[str, str]:

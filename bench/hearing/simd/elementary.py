@@ -66,6 +66,16 @@ def sqrt(x):  # type: ignore[no-untyped-def]
     return root + (0.5 * y) * (x - root * root)
 
 
+@njit(inline="always")
+def inverse_root(x):  # type: ignore[no-untyped-def]
+    """1 / sqrt(x) for x from 1e-300 to 1e300. Relative error under 1e-10."""
+    half = 0.5 * x
+    y = _halved(x)
+    y = y * (1.5 - half * y * y)
+    y = y * (1.5 - half * y * y)
+    return y * (1.5 - half * y * y)
+
+
 _SHIFT = 6755399441055744.0
 """1.5 * 2**52: what is added to it loses its fraction, and its low bits are a signed integer."""
 _SHIFT_BITS = 0x4338000000000000
@@ -73,7 +83,7 @@ _SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _exponent(typing: Any, value: Any) -> Any:
+def exponent(typing: Any, value: Any) -> Any:
     """The integer e, as float, with value * 2**-e in [sqrt(1/2), sqrt(2)); -1023 for zero."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
@@ -87,7 +97,7 @@ def _exponent(typing: Any, value: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def _mantissa(typing: Any, value: Any) -> Any:
+def mantissa(typing: Any, value: Any) -> Any:
     """value * 2**-e in [sqrt(1/2), sqrt(2)); 1 for zero."""
 
     def generate(context: Any, builder: ir.IRBuilder, sig: Any, args: Any) -> ir.Value:
@@ -120,7 +130,7 @@ def _scale(typing: Any, value: Any, exponent: Any) -> Any:
     return signature(vector, vector, vector), generate
 
 
-def _polynomial(
+def polynomial(
     function: Callable[[Any], Any], low: float, high: float, degree: int
 ) -> tuple[float, ...]:
     """Monomial coefficients of the Chebyshev interpolant of `function` on [low, high]."""
@@ -130,14 +140,14 @@ def _polynomial(
     return tuple(float(c) for c in series.convert(kind=np.polynomial.Polynomial).coef)
 
 
-_LOG2 = _polynomial(lambda t: np.log1p(t) / t / np.log(2), 0.5**0.5 - 1, 2**0.5 - 1, 17)
-_EXP2 = _polynomial(np.exp2, -0.5, 0.5, 9)
+_LOG2 = polynomial(lambda t: np.log1p(t) / t / np.log(2), 0.5**0.5 - 1, 2**0.5 - 1, 17)
+_EXP2 = polynomial(np.exp2, -0.5, 0.5, 9)
 
 
 @njit(inline="always")
 def log2(x):  # type: ignore[no-untyped-def]
     """Base-2 logarithm of positive normal numbers; -1023 for zero. Error under 2e-14."""
-    t = _mantissa(x) - 1.0
+    t = mantissa(x) - 1.0
     s = t * t
     even = _LOG2[16] * s + _LOG2[14]
     odd = _LOG2[17] * s + _LOG2[15]
@@ -155,7 +165,7 @@ def log2(x):  # type: ignore[no-untyped-def]
     odd = odd * s + _LOG2[3]
     even = even * s + _LOG2[0]
     odd = odd * s + _LOG2[1]
-    return (odd * t + even) * t + _exponent(x)
+    return (odd * t + even) * t + exponent(x)
 
 
 @njit(inline="always")

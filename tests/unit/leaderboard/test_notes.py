@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,19 @@ def test_a_training_that_kept_what_it_began_with_is_told(board: Board) -> None:
     told = note(build(board), "no epoch of its training")
     assert told.startswith("hdemucs-ft + cnn: ")
     assert "hdemucs-ft + table: no epoch" not in " ".join(build(board).notes)
+
+
+def test_metrics_that_are_not_computed_alike_are_told(board: Board) -> None:
+    def metrics(noise: str) -> str:
+        haaqi = {"name": "haaqi", "options": {"noise": noise}}
+        return json.dumps({"metrics": [haaqi, {"name": "sdr", "options": {}}]})
+
+    for number, noise in enumerate(("table", "recipe")):
+        row = run_row(f"rn{number}", "open-unmix", "fixed") | {"spec_json": metrics(noise)}
+        board.write_run(row)
+        fill(board, f"rn{number}", 0.6)
+    told = note(build(board), "not computed alike")
+    assert told == "haaqi is not computed alike in all rows: noise=recipe or noise=table."
 
 
 def test_cnn_gets_its_note_under_challenge_only(tmp_path: Path) -> None:

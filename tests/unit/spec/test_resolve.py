@@ -23,6 +23,15 @@ def test_baselines_share_protocol_and_weights() -> None:
     assert rows["hdemucs"].separator.options.weights == "musdb"
 
 
+def test_baselines_are_scored_as_the_run_beside_them_is() -> None:
+    exact = {"metric": {"haaqi.noise": "recipe"}}
+    spec = make(options=exact)
+    assert spec.label == "hdemucs-ft + cnn (haaqi[noise=recipe])"
+    for row in baseline_specs(installed(), load_suite("demo"), spec):
+        assert row.metrics == spec.metrics
+        assert row.canonical()["metrics"][0]["options"]["noise"] == "recipe"
+
+
 def test_a_strangers_weights_are_not_the_baselines() -> None:
     """A separator of another distribution may have an option of that name, for its own files."""
     options = make_dataclass("Options", [("weights", str, field(default="theirs"))], frozen=True)

@@ -49,7 +49,7 @@ def test_a_folder_scores_as_the_run(
         for name, label in (("run", "mixture + fixed"), ("files", "mine"))
     }
     wanted = [m for m in by_run["run"].index if m[2] in ("haaqi", "lufs", "clipping")]
-    assert len(wanted) == 4 * (3 + 1 + 3)
+    assert len(wanted) == 4 * (4 + 1 + 3)
     pd.testing.assert_series_equal(by_run["files"][wanted], by_run["run"][wanted])
     # There are no stems to judge, and which gains were applied is not known.
     assert not {"sdr", "gains"} & {m[2] for m in by_run["files"].index}

@@ -65,11 +65,13 @@ class HaaqiReference:
             processed: ``(samples,)``, float64. Of two lengths the shorter one counts; what is
                 kept of the reference is kept for one length.
             processed_sample_rate: Hz, where it is not the reference's.
-            draws: generator of the threshold noise, used in pyclarity's order; by default the
-                noise is a table, always the same.
+            draws: generator of the threshold noise, used in pyclarity's order and left as
+                pyclarity leaves it, for the other ear; by default the noise is a table, always
+                the same.
 
         Raises:
-            BenchError: `processed` is no signal, or the two have less than 16 ms in common.
+            BenchError: `processed` is no signal, the two have less than 16 ms in common, or
+                `draws` is not numpy's legacy generator.
         """
         samples = self._common(processed, processed_sample_rate)
         scorer = self._kept
@@ -132,12 +134,13 @@ def haaqi(
         equalisation: 1 where the reference has had no NAL-R, and the model adds it; 2 where it
             has.
         processed_sample_rate: Hz, where it is not the reference's.
-        draws: generator of the threshold noise, used in pyclarity's order; by default the noise is
-            a table.
+        draws: generator of the threshold noise, used in pyclarity's order and left as pyclarity
+            leaves it, for the other ear; by default the noise is a table.
 
     Returns:
-        pyclarity's ``compute_haaqi`` to 1e-8 with the same draws, and to 1e-4, which is about
-        what that varies by with its draws, by default.
+        pyclarity's ``compute_haaqi`` to 1e-8 with the same draws. By default to 1e-5 for most
+        ears, and up to 1.4e-4 off for a profound loss, where little but the noise is heard and
+        pyclarity's own score varies by up to 6e-4 with its draws.
 
     Raises:
         BenchError: a signal is empty, has more than one dimension or NaN, the reference is

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from clarity.utils.audiogram import Audiogram
@@ -21,6 +21,7 @@ from bench.hearing.haaqi.exact.ear import Ear, SlidingChannels
 from bench.hearing.haaqi.exact.gammatone import GROUPS
 from bench.hearing.haaqi.exact.haircells import BLOCK, HOP, smoothed
 from bench.hearing.haaqi.exact.lags import SLACK, STEP, LagSearch, Window
+from bench.hearing.haaqi.exact.noise import RecipeNoise
 from bench.hearing.haaqi.parameters import (
     CHANNELS,
     COVARIANCE_WINDOW,
@@ -28,7 +29,6 @@ from bench.hearing.haaqi.parameters import (
     MAX_LAG,
     SAMPLE_RATE,
     Floats,
-    Integers,
 )
 from bench.hearing.nalr import HAAQI_ORDER, nalr_taps
 from bench.hearing.simd.vector import LANES, aligned
@@ -70,20 +70,9 @@ class HaaqiResult:
     d_norm: float
 
 
-class NoiseDraws:
-    """Threshold noise in pyclarity's order: all of the reference's, then the processed signal's."""
-
-    def __init__(self, generator: np.random.RandomState, samples: int) -> None:
-        self._noise = [generator.standard_normal((CHANNELS, samples)) for _ in range(2)]
-
-    def table(self, signal_number: int, group: int, first: Integers) -> Floats:
-        """Arrange a group's noise as :func:`hair_cells` reads it, delayed as its channels are."""
-        samples = self._noise[0].shape[1]
-        table = np.zeros((1 << (samples + BLOCK).bit_length(), LANES))
-        for k in range(LANES):
-            channel = self._noise[signal_number][group * LANES + k]
-            table[first[k] : samples, k] = channel[: samples - first[k]]
-        return table.ravel()
+_PIECE: Final = 64
+"""Blocks whose noise is drawn at a time; it then is still in the cache when it is read."""
+_ROWS: Final = 1 << (_PIECE * BLOCK - 1).bit_length()
 
 
 @dataclass
@@ -154,6 +143,7 @@ class Scorer:
         self._keep_channels = keep and self._length <= KEPT_CHANNELS
         self._keep_motion = keep and self._length <= KEPT_MOTION
         self._kept: list[_GroupMemory] = []
+        self._kept_noise: RecipeNoise | None = None
         self._spare: list[_Workspace] = []
         self._heard: NDArray[np.bool_] | None = None
         self._modulations: Floats | None = None
@@ -162,25 +152,43 @@ class Scorer:
     def evaluate(
         self, processed: Floats, generator: np.random.RandomState | None = None
     ) -> HaaqiResult:
-        """Score `processed` ``(samples,)``, at 24 kHz."""
+        """Score `processed` ``(samples,)``, at 24 kHz.
+
+        With a `generator` the threshold noise is what pyclarity draws from it, and it is left as
+        pyclarity leaves it.
+        """
         moved = shifted(processed, self._aligner.delay(processed))[self._span]
         ear = Ear(moved, self._cochlea, self._level1)
-        if generator is not None:
-            return self._evaluate(
-                ear, [_GroupMemory() for _ in range(GROUPS)], NoiseDraws(generator, moved.size)
-            )
+        noise = None if generator is None else self._recipe_noise(generator)
+        result = self._with_memory(ear, noise)
+        if noise is not None and generator is not None and self._heard is not None:
+            noise.finish(generator, int(self._heard.sum()))
+        return result
+
+    def _recipe_noise(self, generator: np.random.RandomState) -> RecipeNoise:
+        """The noise that `generator` gives: the kept one where that started alike."""
+        known = self._kept_noise
+        if known is not None and known.starts_as(generator):
+            return known
+        return RecipeNoise(generator, self._length)
+
+    def _with_memory(self, ear: Ear, noise: RecipeNoise | None) -> HaaqiResult:
         # One thread alone computes what is kept of the reference, with its own signal.
         with self._lock:
             if not self._kept:
                 kept = [_GroupMemory() for _ in range(GROUPS)]
-                result = self._evaluate(ear, kept, None)
+                result = self._evaluate(ear, kept, noise)
                 if self._keep_channels or self._keep_motion:
-                    self._kept = kept
+                    self._kept, self._kept_noise = kept, noise
                 return result
-        return self._evaluate(ear, self._kept, None)
+        if noise is self._kept_noise:
+            return self._evaluate(ear, self._kept, noise)
+        # The reference's motion has noise in it; its channels have none yet.
+        channels = [_GroupMemory(channels=memory.channels) for memory in self._kept]
+        return self._evaluate(ear, channels, noise)
 
     def _evaluate(
-        self, ear: Ear, kept: list[_GroupMemory], draws: NoiseDraws | None
+        self, ear: Ear, kept: list[_GroupMemory], noise: RecipeNoise | None
     ) -> HaaqiResult:
         envelope = np.zeros((2, self._hops, CHANNELS))
         covariance = np.zeros((3, self._tiles, CHANNELS))
@@ -194,7 +202,7 @@ class Scorer:
             x = kept[group].channels or shared or SlidingChannels(self._window, self._pad)
             if kept[group].channels is None:
                 x.begin(self._ear, group)
-            results = self._group(group, x, ear, kept[group], space, draws)
+            results = self._group(group, x, ear, kept[group], space, noise)
             envelope[:, :, lanes], covariance[:, :, lanes] = results
         self._spare.append(space)
         cepstral = self._cepstral_correlation(*envelope)
@@ -222,7 +230,7 @@ class Scorer:
         ear: Ear,
         kept: _GroupMemory,
         space: _Workspace,
-        draws: NoiseDraws | None,
+        noise: RecipeNoise | None,
     ) -> tuple[Floats, Floats]:
         """Compute envelopes ``(2, hops, 8)`` and covariances ``(3, tiles, 8)`` of one group."""
         y = space.processed
@@ -242,7 +250,11 @@ class Scorer:
         first = self._delays[group]
         smooth = np.zeros((2, 2, self._hops, LANES))
         states = np.zeros((2, 2, LANES))
-        noises = [self._noise(number, group, draws) for number in range(2)]
+        drawn = [] if noise is None else [noise.group(k, group, first, _ROWS) for k in range(2)]
+        if drawn:
+            noises = [(one.table.ravel(), 0) for one in drawn]
+        else:
+            noises = [_from_table(2 * group + k) for k in range(2)]
         out = np.zeros((3, self._tiles, LANES))
         for window in windows():
             row = window.row - window.start - first
@@ -258,31 +270,36 @@ class Scorer:
                 for k, source in enumerate((window.x, window.y))
             )
             gain = parameters.noise_amplitude(self._level1)
-            tiles(
-                blocks,
-                first,
-                reference,
-                other,
-                gain,
-                motion,
-                fresh,
-                space.heard,
-                space.scratch,
-                out,
-            )
-        if draws is None and self._keep_channels:
+            for piece in _pieces(blocks) if drawn else [blocks]:
+                for one in drawn if fresh else drawn[1:]:
+                    one.draw(piece[1] * BLOCK)
+                tiles(
+                    piece,
+                    first,
+                    reference,
+                    other,
+                    gain,
+                    motion,
+                    fresh,
+                    space.heard,
+                    space.scratch,
+                    out,
+                )
+        if self._keep_channels:
             kept.channels = x
-        if draws is None and self._keep_motion:
+        if self._keep_motion:
             kept.motion = motion
         return np.stack([smoothed(sums) for sums in smooth]), out
 
-    def _noise(
-        self, number: int, group: int, draws: NoiseDraws | None
-    ) -> tuple[NDArray[np.floating[Any]], int]:
-        """Return a table of noise for one signal's group, and where to start reading it."""
-        if draws is not None:
-            return draws.table(number, group, self._delays[group]), 0
-        return _noise_table(), (2 * group + number) * NOISE // (2 * GROUPS)
+
+def _from_table(number: int) -> tuple[NDArray[np.float32], int]:
+    """Return the table of noise, and where one of its users starts to read it."""
+    return _noise_table(), number * NOISE // (2 * GROUPS)
+
+
+def _pieces(blocks: tuple[int, int]) -> list[tuple[int, int]]:
+    """Cut a range of blocks."""
+    return [(start, min(start + _PIECE, blocks[1])) for start in range(*blocks, _PIECE)]
 
 
 def _with_nalr(samples: Floats, levels: Floats) -> Floats:

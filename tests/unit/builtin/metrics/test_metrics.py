@@ -14,11 +14,11 @@ from clarity.evaluator.haaqi import compute_haaqi
 from clarity.utils.audiogram import Audiogram, Listener
 from clarity.utils.signal_processing import clip_signal, compute_rms, resample, to_16bit
 from numpy.typing import NDArray
-from recipes.cad_icassp_2024.baseline.evaluate import apply_ha
+from recipes.cad_icassp_2024.baseline.evaluate import apply_ha, set_song_seed
 
 from bench.api import STEMS, Rendering, Scene
+from bench.builtin.metrics import HaaqiOptions, register_metrics
 from bench.builtin.metrics import haaqi as haaqi_metric
-from bench.builtin.metrics import register_metrics
 from bench.builtin.metrics.clipping import Clipping
 from bench.builtin.metrics.haaqi import Haaqi, ReferenceCache
 from bench.builtin.metrics.lufs import LufsDifference
@@ -36,9 +36,9 @@ SCENE = Scene("s1", "song", "hlp", (0, 0, 0, 0), ("L1",), audio=None)  # type: i
 Array = NDArray[np.float64]
 
 
-def amplified(remix: Array) -> Array:
+def amplified(remix: Array, listener: Listener = LISTENER) -> Array:
     enhancer = NALR(nfir=220, sample_rate=RATE)
-    ears = (LISTENER.audiogram_left, LISTENER.audiogram_right)
+    ears = (listener.audiogram_left, listener.audiogram_right)
     return np.stack([apply_ha(enhancer, None, x, ear) for x, ear in zip(remix, ears, strict=True)])
 
 
@@ -69,12 +69,13 @@ def rendering(seconds: float = 1.0, level: float = 0.1, error: float = 0.3) -> R
         gains=torch.zeros(4),
         sample_rate=RATE,
         output_rate=OUTPUT_RATE,
+        amplified=torch.from_numpy(amplified(own)),
     )
 
 
 def officially(r: Rendering) -> list[float]:
     """The two scores as ``run_calculate_aq`` of the official recipe computes them."""
-    np.random.seed(1)  # noqa: NPY002
+    set_song_seed(r.scene.id)
     audiograms = (r.listener.audiogram_left, r.listener.audiogram_right)
     return [
         compute_haaqi(
@@ -95,11 +96,74 @@ def test_haaqi_is_the_official_score() -> None:
     left, right = officially(r)
     assert 0.1 < left < 0.99
     score = Haaqi().score(r)
-    assert list(score) == ["mean", "left", "right"]
+    assert list(score) == ["mean", "left", "right", "better"]
     # Apart by the draw of the threshold noise alone.
     assert score["left"] == pytest.approx(left, abs=1e-4)
     assert score["right"] == pytest.approx(right, abs=1e-4)
     assert score["mean"] == pytest.approx((left + right) / 2, abs=1e-4)
+    assert score["better"] == max(score["left"], score["right"])
+
+
+PROFOUND = Audiogram(
+    levels=np.array([75, 80, 85, 90, 95, 100, 105, 105]),
+    frequencies=np.array([250, 500, 1000, 2000, 3000, 4000, 6000, 8000]),
+)
+
+
+@pytest.mark.parametrize("audiograms", ["moderate", "profound", "one ear each"])
+def test_with_the_recipes_noise_haaqi_is_the_official_score_to_1e_8(audiograms: str) -> None:
+    left = LISTENER.audiogram_left if audiograms == "moderate" else PROFOUND
+    right = PROFOUND if audiograms == "profound" else LISTENER.audiogram_right
+    r = rendering()
+    remixes = r.remix_reference.numpy(), r.remix.numpy()
+    listener = Listener(left, right, "L2")
+    clean, own = (amplified(remix, listener) for remix in remixes)
+    for scene in ("scene_10001", "s2"):
+        r = replace(
+            r,
+            scene=replace(SCENE, id=scene),
+            listener=listener,
+            output=torch.from_numpy(handed_in(own)),
+            output_reference=torch.from_numpy(clean),
+        )
+        expected = officially(r)
+        exact = Haaqi(HaaqiOptions(noise="recipe"))
+        score = exact.score(r)
+        assert [score["left"], score["right"]] == pytest.approx(expected, abs=1e-8)
+        assert score["mean"] == pytest.approx(np.mean(expected), abs=1e-8)
+        # A kept reference, and the table's noise in between, change nothing.
+        plain = Haaqi().score(r)
+        assert exact.score(r) == score
+        assert plain != score
+
+
+def test_a_noise_that_there_is_not_is_refused() -> None:
+    with pytest.raises(BenchError, match="Did you mean 'recipe'"):
+        HaaqiOptions(noise="recip")
+
+
+def test_unclipped_is_the_score_without_the_16_bit_file() -> None:
+    r = rendering(level=0.3)
+    audiograms = (LISTENER.audiogram_left, LISTENER.audiogram_right)
+    set_song_seed(r.scene.id)
+    expected = [
+        compute_haaqi(
+            processed_signal=resample(amplified(r.remix.numpy())[ear], RATE, 24_000),
+            reference_signal=resample(r.output_reference[ear].numpy(), RATE, 24_000),
+            processed_sample_rate=24_000,
+            reference_sample_rate=24_000,
+            audiogram=audiograms[ear],
+            equalisation=2,
+            level1=65 - 20 * np.log10(compute_rms(r.remix_reference[ear].numpy())),
+        )
+        for ear in (0, 1)
+    ]
+    score = Haaqi(HaaqiOptions(noise="recipe", unclipped=True)).score(r)
+    assert score["unclipped"] == pytest.approx(np.mean(expected), abs=1e-8)
+    assert score["unclipped"] > score["mean"] + 0.01
+    made = Haaqi(HaaqiOptions(unclipped=True)).score(replace(r, amplified=None))
+    assert "unclipped" not in made
+    assert made.reasons["unclipped"]  # type: ignore[attr-defined]
 
 
 def test_haaqi_of_a_silent_reference_is_an_error() -> None:
@@ -277,7 +341,9 @@ def test_clipping_counts_both_ends_of_the_scale() -> None:
     assert score == {"mean": 0.5, "left": 0.75, "right": 0.25}
 
 
-@pytest.mark.parametrize("metric", [Haaqi(), Sdr(), LufsDifference(), Clipping()])
+@pytest.mark.parametrize(
+    "metric", [Haaqi(HaaqiOptions(unclipped=True)), Sdr(), LufsDifference(), Clipping()]
+)
 def test_scores_are_finite_and_the_specs_parts(metric: object) -> None:
     parts = {spec.target.split(":")[1]: spec.parts for spec in register_metrics()}
     score = metric.score(rendering())  # type: ignore[attr-defined]

@@ -153,6 +153,33 @@ def test_draws_leave_a_kept_reference_as_it_was() -> None:
     assert fresh.score(worse(clean)) == before
 
 
+PROFOUND = Audiogram(levels=np.array([75, 80, 85, 90, 95, 100, 105, 105]))
+
+
+def test_one_generator_serves_one_ear_after_the_other_as_in_pyclarity() -> None:
+    """``melcor9`` draws what it multiplies by 0: the second ear's noise starts behind that."""
+    ears = [(sound(seed=seed), worse(sound(seed=seed)), NORMAL) for seed in (0, 1)]
+    ears += [(0.02 * clean, 0.02 * heard, PROFOUND) for clean, heard, _ in ears]
+    np.random.seed(12)  # noqa: NPY002
+    expected = [compute_haaqi(h, c, RATE, RATE, who, 2, 80.0) for c, h, who in ears]
+    generator = np.random.RandomState(12)
+    found = [haaqi(c, h, who, RATE, 80.0, draws=generator) for c, h, who in ears]
+    assert found == pytest.approx(expected, abs=1e-8)
+    assert generator.standard_normal() == np.random.standard_normal()  # noqa: NPY002
+
+
+def test_a_reference_kept_with_drawn_noise_gives_the_very_scores() -> None:
+    clean = sound()
+    reference = HaaqiReference(clean, PROFOUND, RATE, 80.0)
+    for system in (worse(clean), worse(clean, 2), 0.5 * clean):
+        alone = haaqi(clean, system, PROFOUND, RATE, 80.0, draws=np.random.RandomState(5))
+        again = reference.evaluate(system, draws=np.random.RandomState(5)).score
+        assert again == alone
+    other = reference.evaluate(worse(clean), draws=np.random.RandomState(6)).score
+    assert other == haaqi(clean, worse(clean), PROFOUND, RATE, 80.0, draws=np.random.RandomState(6))
+    assert reference.score(worse(clean)) == haaqi(clean, worse(clean), PROFOUND, RATE, 80.0)
+
+
 def test_a_reference_travels_to_other_processes_without_its_buffers() -> None:
     clean = sound()
     reference = HaaqiReference(clean, MILD, RATE, equalisation=1)
@@ -175,12 +202,14 @@ def test_windows_give_what_the_whole_gives(monkeypatch: pytest.MonkeyPatch) -> N
     clean = np.append(sound(1.2), sound(1.1, seed=4))
     heard = np.roll(worse(clean), 700)
     whole = HaaqiReference(clean, MILD, RATE).evaluate(heard)
+    drawn = HaaqiReference(clean, MILD, RATE).evaluate(heard, draws=np.random.RandomState(1))
     monkeypatch.setattr(scoring, "WHOLE", 1000)
     monkeypatch.setattr(scoring, "WINDOW", scoring.STEP)
     monkeypatch.setattr(scoring, "KEPT_CHANNELS", 1000)
     in_windows = HaaqiReference(clean, MILD, RATE)
     assert in_windows.evaluate(heard) == whole
     assert in_windows.evaluate(heard) == whole
+    assert in_windows.evaluate(heard, draws=np.random.RandomState(1)) == drawn
 
 
 def test_inputs_are_left_alone() -> None:
