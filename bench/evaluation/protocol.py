@@ -87,8 +87,15 @@ def separate(system: System, excerpt: Excerpt) -> Tensor:
         )
     if not all(bool(torch.isfinite(row).all()) for row in stems):
         raise ValueError("the separator returned samples that are not finite")
-    # In memory of its own: a separator may return the same tensor each time, or what it was given.
-    return empty(tuple(stems.shape), stems.dtype).copy_(stems)
+    return _own(stems)
+
+
+def _own(signal: Tensor) -> Tensor:
+    """A copy in memory of its own: a plugin may return one tensor each time, or what it was given.
+
+    A long one lies in a mapped file.
+    """
+    return empty(tuple(signal.shape), signal.dtype).copy_(signal)
 
 
 @dataclass(frozen=True)
@@ -115,8 +122,7 @@ class Reference:
         """
         with torch.inference_mode():
             remixed = mix(excerpt.stems, gains, excerpt.loudness, excerpt.scene.sample_rate)
-            amplified = system.amplify_reference(remixed[None], [listener])[0]
-            return cls(remixed, empty(tuple(amplified.shape), amplified.dtype).copy_(amplified))
+            return cls(remixed, _own(system.amplify_reference(remixed[None], [listener])[0]))
 
 
 def render(
@@ -152,7 +158,7 @@ def render(
             applied = applied.to(torch.float64, copy=True)
             own = mix(separated, applied[0], excerpt.loudness, rate)
         with watch.stage("prescribe"):
-            amplified = settled(system.amplify(own[None], [listener])[0])
+            amplified = _own(system.amplify(own[None], [listener])[0])
             output = to_output(amplified, rate)
         with watch.stage("reference"):
             wanted = reference_gains(protocol, requested, applied)[0]
