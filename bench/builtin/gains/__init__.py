@@ -14,6 +14,13 @@ class TableOptions:
     path: str = option("", "JSON or TOML file: gains in dB by listener id or 'default'")
 
 
+@dataclass(frozen=True)
+class CnnEmbeddingOptions:
+    """Options of ``cnn-embedding``."""
+
+    size: int = option(8, "length of a listener's vector")
+
+
 @hookimpl
 def register_gains() -> list[GainsSpec]:
     """The built-in gain strategies."""
@@ -48,6 +55,13 @@ def register_gains() -> list[GainsSpec]:
             name="cnn-residual",
             target="bench.builtin.gains.cnn:CnnResidual",
             summary="the requested gains and a learned correction for each ear",
+            trainable=True,
+        ),
+        GainsSpec(
+            name="cnn-embedding",
+            target="bench.builtin.gains.cnn:CnnEmbedding",
+            summary="the same, with a vector learned for each listener, a neutral one for others",
+            options=CnnEmbeddingOptions,
             trainable=True,
         ),
     ]

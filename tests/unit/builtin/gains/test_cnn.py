@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import GainQuery
-from bench.builtin.gains.cnn import Cnn, CnnResidual
+from bench.builtin.gains import CnnEmbeddingOptions
+from bench.builtin.gains.cnn import Cnn, CnnEmbedding, CnnResidual
+from bench.errors import BenchError
 from tests.helpers.gain_queries import query
 
 
@@ -111,3 +113,63 @@ def test_the_same_seed_gives_the_same_network() -> None:
     one, same, other = (seeded(Cnn, seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def embedding(size: int = 4) -> CnnEmbedding:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return CnnEmbedding(CnnEmbeddingOptions(size=size))
+
+
+def alike(*listeners: str) -> GainQuery:
+    """Of listeners who differ in nothing but their names."""
+    one = query(("L1",))
+    count = len(listeners)
+    return GainQuery(
+        one.requested.expand(count, -1),
+        one.audiograms.expand(count, -1, -1),
+        one.stems.expand(count, -1, -1, -1),
+        listeners,
+    )
+
+
+def test_listeners_with_the_same_audiogram_get_gains_of_their_own() -> None:
+    strategy = embedding().train()
+    q = alike("A", "B")
+    assert torch.equal(strategy.gains(q).detach(), q.requested[:, None].expand(2, 2, 4))
+    target = q.requested[:, None] + torch.tensor([5.0, -5.0])[:, None, None]
+    optimizer = torch.optim.Adam(strategy.parameters(), lr=1e-2)
+    for _ in range(120):
+        optimizer.zero_grad()
+        (strategy.gains(q) - target).square().mean().backward()
+        optimizer.step()
+    strategy.eval()
+    with torch.no_grad():
+        a, b, stranger, other = strategy.gains(alike("A", "B", "C", "D")) - q.requested[0]
+    assert (a - 5).abs().max() < 1
+    assert (b + 5).abs().max() < 1
+    # Those who were never met are alike, between those who were.
+    assert torch.equal(stranger, other)
+    assert stranger.abs().max() < 4
+
+
+def test_it_remembers_whom_it_met() -> None:
+    first, second = embedding().train(), embedding()
+    first.gains(alike("A", "B", "A"))
+    with torch.no_grad():
+        first.vectors.add_(torch.randn(first.vectors.shape))
+        first.head.weight.add_(torch.randn(first.head.weight.shape))
+    second.load_state_dict(first.state_dict())
+    with torch.no_grad():
+        found = [one.eval().gains(alike("A", "B", "C")) for one in (first, second)]
+        # Outside training no one is met.
+        again = second.gains(alike("C", "D", "B"))
+    assert torch.equal(*found)
+    assert torch.equal(again[0], found[1][2])
+    assert torch.equal(again[2], found[1][1])
+    assert int((second.known != 0).sum()) == 2
+
+
+def test_a_vector_has_a_length() -> None:
+    with pytest.raises(BenchError, match="size must be 1 or more"):
+        embedding(size=0)

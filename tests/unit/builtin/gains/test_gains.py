@@ -10,7 +10,8 @@ from bench.builtin.gains.constant import Fixed, NoGains
 
 def test_the_built_in_strategies_are_registered() -> None:
     specs = {spec.name: spec for spec in register_gains()}
-    assert set(specs) == {"fixed", "none", "table", "cnn", "cnn-residual"}
+    assert set(specs) == {"fixed", "none", "table", "cnn", "cnn-residual", "cnn-embedding"}
     assert all(isinstance(spec, GainsSpec) for spec in specs.values())
-    assert {name for name, spec in specs.items() if spec.trainable} == {"cnn", "cnn-residual"}
+    learned = {"cnn", "cnn-residual", "cnn-embedding"}
+    assert {name for name, spec in specs.items() if spec.trainable} == learned
     assert all(isinstance(s, GainStrategy) for s in (Fixed(), NoGains(), Cnn(), CnnResidual()))
