@@ -140,9 +140,12 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name == "leaderboard":  # a package that can be called, as the command of its name
+        return importlib.import_module("bench.leaderboard")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
 
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value

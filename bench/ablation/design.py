@@ -11,12 +11,7 @@ from typing import Any, Final
 from bench.errors import BenchError, suggest
 from bench.spec.defaults import DEFAULT_GAINS, DEFAULT_SEPARATOR, DEFAULT_SUITE
 
-_LISTS: Final = {
-    "separator": "separators",
-    "gains": "gains",
-    "prescription": "prescriptions",
-    "loss": "losses",
-}
+_LISTS: Final = ("separator", "gains", "prescription", "loss")
 _TEXTS: Final = ("suite", "protocol", "split")
 _NUMBERS: Final = {"seeds": 1, "epochs": 0, "limit": 0}
 """Whole numbers with the least that they may be."""
@@ -31,10 +26,10 @@ class Ablation:
         suite: name, or a TOML file.
         protocol: reference protocol; one, since rows of two are never compared.
         split: split to score.
-        separators: names of separators.
+        separator: names of separators.
         gains: names of gain strategies.
-        prescriptions: names of prescriptions.
-        losses: loss expressions, which may hold names of the grid in braces:
+        prescription: names of prescriptions.
+        loss: loss expressions, which may hold names of the grid in braces:
             ``"mse + {alpha}*haaqi-light"``.
         grid: values by name. A name with a dot is an option, ``"training.learning_rate"``; one
             without stands in braces in a loss.
@@ -46,10 +41,10 @@ class Ablation:
     suite: str = DEFAULT_SUITE
     protocol: str = ""
     split: str = ""
-    separators: tuple[str, ...] = (DEFAULT_SEPARATOR,)
+    separator: tuple[str, ...] = (DEFAULT_SEPARATOR,)
     gains: tuple[str, ...] = (DEFAULT_GAINS,)
-    prescriptions: tuple[str, ...] = ("",)
-    losses: tuple[str, ...] = ("",)
+    prescription: tuple[str, ...] = ("",)
+    loss: tuple[str, ...] = ("",)
     grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seeds: int = 1
     limit: int = 0
@@ -79,9 +74,7 @@ def parse_ablation(
             raise BenchError(f"unknown key '{key}'", where=where, hint=suggest(key, KEYS))
     base = base or Ablation()
     changed: dict[str, Any] = {
-        attribute: _list(values[key], key, where)
-        for key, attribute in _LISTS.items()
-        if key in values
+        key: _list(values[key], key, where) for key in _LISTS if key in values
     }
     changed |= {key: _one(values[key], key, where) for key in _TEXTS if key in values}
     for key, least in _NUMBERS.items():

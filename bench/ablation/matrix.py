@@ -116,7 +116,7 @@ def plan_matrix(
 
 
 def _combinations(ablation: Ablation) -> Iterator[_Combination]:
-    parts = (ablation.separators, ablation.gains, ablation.prescriptions, ablation.losses)
+    parts = (ablation.separator, ablation.gains, ablation.prescription, ablation.loss)
     for separator, gains, prescription, loss in product(*parts):
         for values in product(*ablation.grid.values()):
             grid = dict(zip(ablation.grid, values, strict=True))
@@ -192,7 +192,7 @@ def _option_names(plugins: Plugins, kind: str, name: str) -> list[str]:
 
 def _check_grid(ablation: Ablation) -> None:
     """Each name in braces is in the grid, and each name of the grid is used."""
-    braces = {found for loss in ablation.losses for found in _PLACEHOLDER.findall(loss)}
+    braces = {found for loss in ablation.loss for found in _PLACEHOLDER.findall(loss)}
     names = [name for name in ablation.grid if "." not in name]
     for name in sorted(braces - set(names)):
         hint = f"Add --grid {name}=0,1,10." if name else "Write a name in the braces."
@@ -205,9 +205,9 @@ def _check_grid(ablation: Ablation) -> None:
 
 def _check_options(ablation: Ablation, plugins: Plugins) -> None:
     """Each option of a part is one that at least one of the ablation's parts has."""
-    parts = {"separator": ablation.separators, "gains": ablation.gains}
-    if ablation.prescriptions != ("",):
-        parts["prescription"] = ablation.prescriptions
+    parts = {"separator": ablation.separator, "gains": ablation.gains}
+    if ablation.prescription != ("",):
+        parts["prescription"] = ablation.prescription
     for key in (*ablation.options, *(name for name in ablation.grid if "." in name)):
         section, _, name = key.partition(".")
         if section not in parts:

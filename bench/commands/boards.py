@@ -109,6 +109,7 @@ def suite_leaderboard(
     board: Board, suite: Suite, split: str, protocol: str, baseline: str = ""
 ) -> Leaderboard:
     """The rows of one split and protocol, with the suite's baseline and contrasts."""
+    import bench.leaderboard.export  # noqa: F401  # how a leaderboard shows itself
     from bench.leaderboard.table import leaderboard
 
     return leaderboard(
@@ -222,6 +223,7 @@ def compare(
     Raises:
         BenchError: there is no such suite, protocol, board or run.
     """
+    import bench.leaderboard.summaries  # noqa: F401  # how a comparison shows itself
     from bench.leaderboard.comparison import compare_runs, find_run
 
     board, loaded, split, protocol = existing_board(suite, split, protocol, out)

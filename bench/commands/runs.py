@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Unpack
 from bench.board.layout import report_folder
 from bench.commands.boards import board_folder, suite_leaderboard
 from bench.runtime.progress import NO_PROGRESS, Progress
-from bench.spec.choices import Choices, resolve
+from bench.spec.choices import Choices, named_parts, resolve
+from bench.tables.notebook import Presented, Shown, presented
+from bench.tables.sections import Section
 
 if TYPE_CHECKING:
     from bench.ablation.design import Ablation
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
     from bench.spec.suite import Suite
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class RunResult(Shown):
     """The result of :func:`run` or :func:`ablate`.
 
     Attributes:
@@ -49,8 +51,8 @@ class RunResult:
     report: Path | None = None
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown):
     """The work that runs would do, and what of it a board has already.
 
     Attributes:
@@ -68,6 +70,38 @@ class Plan:
     pairs: int
     cost: Cost
     skipped: Sequence[Skipped] = ()
+
+
+@presented.register
+def _(result: RunResult) -> Presented:
+    from bench.leaderboard.summaries import effects_section
+
+    outcome, table = result.outcome, presented(result.leaderboard)
+    failed = sum(outcome.failed_pairs.values())
+    state = "all scored" if outcome.ok else f"{failed} pairs failed"
+    stopped = f", {len(outcome.stopped)} runs stopped" if outcome.stopped else ""
+    line = f"{len(result.runs)} runs on {result.board.path}: {state}{stopped}"
+    effects = effects_section(result.effects)
+    return Presented(line, table.records, [*table.sections, effects])
+
+
+@presented.register
+def _(plan: Plan) -> Presented:
+    left = sum(not run.scored for run in plan.runs)
+    where = f"plan of {len(plan.runs)} runs on {plan.board}"
+    records = [
+        {
+            "run_id": run.run_id,
+            "label": run.spec.label,
+            "baseline": run.is_baseline,
+            "scored": run.scored,
+            "epochs_done": run.epochs,
+            "epochs": run.spec.training.epochs if run.spec.trains else 0,
+        }
+        for run in plan.runs
+    ]
+    line = f"{where}: {left} to do, {plan.pairs} pairs each"
+    return Presented(line, records, [Section("", tuple(records))])
 
 
 def run(
@@ -90,8 +124,7 @@ def run(
     Args:
         out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside it.
-        workers: scoring processes; 0 for one a core. A script that uses several needs
-            ``if __name__ == "__main__":``, since they import it.
+        workers: scoring processes; 0 for one a core.
         fresh: forget what the board has of these runs.
         profile: keep the seconds of each stage of scoring.
         time_limit: seconds that a plugin may take for a scene, 0 for any time; by default 10
@@ -186,8 +219,9 @@ def ablate(
         strict: as of :func:`run`.
         progress: notified of how far it is.
         **values: what varies, before what the ablation says: ``separator="a,b"`` or
-            ``["a", "b"]``, ``gains``, ``prescription``, ``loss``, ``grid={"alpha": [0, 1]}``,
-            ``seeds``, ``epochs``, ``limit``, ``suite``, ``protocol``, ``split``, ``options``.
+            ``["a", MySeparator]``, ``gains``, ``prescription``, ``loss``,
+            ``grid={"alpha": [0, 1]}``, ``seeds``, ``epochs``, ``limit``, ``suite``, ``protocol``,
+            ``split``, ``options``.
 
     Raises:
         BenchError: something in the ablation, the data or the weights is wrong.
@@ -252,13 +286,28 @@ def _matrix(
     from bench.spec.suite import load_suite
 
     base = read_ablation(Path(ablation)) if isinstance(ablation, Path | str) else ablation
-    design = parse_ablation(values, base, where="the ablation")
-    plugins, suite = installed(), load_suite(design.suite)
+    plugins, named = _with_objects(installed(), values)
+    design = parse_ablation(named, base, where="the ablation")
+    suite = load_suite(design.suite)
     matrix = expand(design, plugins, suite)
     # One that trains reads all the splits that are needed.
     dataset = open_dataset(max(matrix.specs, key=lambda spec: spec.trains), plugins)
     runs = plan_matrix(matrix, suite, plugins, dataset, baselines=baselines)
     return plugins, suite, matrix, dataset, runs
+
+
+def _with_objects(plugins: Plugins, values: Mapping[str, Any]) -> tuple[Plugins, dict[str, Any]]:
+    """The values with names in place of objects, which are among the plugins then."""
+    named = dict(values)
+    for kind in ("separator", "gains", "prescription"):
+        if kind in named and not isinstance(named[kind], str):
+            parts = named[kind] if isinstance(named[kind], list | tuple) else [named[kind]]
+            names = []
+            for part in parts:
+                plugins, found = named_parts(plugins, {kind: part})
+                names.append(found[kind])
+            named[kind] = names
+    return plugins, named
 
 
 def _plan(

@@ -14,7 +14,8 @@ from bench.board.store import Board
 from bench.evaluation import worker
 from bench.evaluation.scoring import Row
 from bench.evaluation.worker import Evaluator, RunToScore, SceneJob
-from bench.plugins import Plugins
+from bench.plugins import LocalPlugin, Plugins
+from bench.plugins.local import pickled
 from bench.runtime.causes import cause_of
 from bench.runtime.executors import WorkerDiedError, run_jobs
 from bench.runtime.memory import recycle
@@ -158,8 +159,10 @@ def _results(
     workers: int,
     how: Mapping[str, Any],
 ) -> Generator[Result, None, None]:
-    workers = min(workers, len(todo))
-    if workers <= 1 and not _strange(runs, plugins):
+    own = [item for item in plugins.every if isinstance(item, LocalPlugin)]
+    local = pickled(own) if own else b""
+    workers = min(workers, len(todo)) if local is not None else 1
+    if local is None or (workers <= 1 and not _strange(runs, plugins)):
         evaluator = Evaluator(runs, plugins, **how)
         try:
             for scene_id, pairs in todo.items():
@@ -173,7 +176,7 @@ def _results(
         SceneJob(scene_id, dict(todo[scene_id]), ids[i + workers : i + workers + 1])
         for i, scene_id in enumerate(ids)
     ]
-    start = partial(worker.start, tuple(runs), **how)
+    start = partial(worker.start, tuple(runs), local=local, **how)
     for job, result in run_jobs(worker.evaluate, jobs, workers, start=start, apart=True):
         if isinstance(result, WorkerDiedError):
             result = _one_by_one(job, runs, plugins, start, result)
@@ -183,9 +186,11 @@ def _results(
 
 
 def _strange(runs: Sequence[RunToScore], plugins: Plugins) -> bool:
-    """Whether a plugin of the runs is another distribution's."""
+    """Whether a plugin of the runs is another distribution's; the caller's own code is not."""
     used = (item for run in runs for item in run.spec.used(plugins))
-    return any(item.distribution != DISTRIBUTION for item in used)
+    return any(
+        item.distribution != DISTRIBUTION and not isinstance(item, LocalPlugin) for item in used
+    )
 
 
 def _one_by_one(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -287,10 +288,12 @@ def start(
     profile: bool = False,
     strict: bool = False,
     time_limit: float | None = None,
+    local: bytes = b"",
 ) -> None:
-    """Prepare this worker process."""
+    """Prepare this worker process; `local` are plugins of the caller's own code, pickled."""
     global _evaluator
-    _evaluator = Evaluator(runs, profile=profile, strict=strict, time_limit=time_limit)
+    plugins = installed().adding(pickle.loads(local)) if local else installed()
+    _evaluator = Evaluator(runs, plugins, profile=profile, strict=strict, time_limit=time_limit)
 
 
 def evaluate(job: SceneJob) -> dict[str, list[Row]]:

@@ -20,6 +20,7 @@ from bench.leaderboard.intervals import FEWEST_SONGS
 from bench.leaderboard.references import references_of
 from bench.leaderboard.statistics import Comparison, Interval, holm, paired, smallest_p
 from bench.leaderboard.table import fingerprint, has_ended, run_rows
+from bench.tables.notebook import Shown
 
 _SAME: Final = ("suite", "split", "protocol")
 
@@ -52,8 +53,8 @@ class SceneDifference:
         return self.ours - self.theirs
 
 
-@dataclass(frozen=True)
-class PairOfRuns:
+@dataclass(frozen=True, repr=False)
+class PairOfRuns(Shown):
     """One run beside another; differences are the first minus the second.
 
     Attributes:

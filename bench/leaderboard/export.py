@@ -27,6 +27,7 @@ from bench.leaderboard.render import (
 )
 from bench.leaderboard.statistics import Interval
 from bench.tables.markup import csv_text, escape_latex, escape_markdown, json_text
+from bench.tables.notebook import Presented, presented
 from bench.tables.sections import Section, finite, render_sections, section_records
 
 CONTRAST_WORDS: Final = (
@@ -107,6 +108,26 @@ def _cells(table: Leaderboard, *, expand: bool) -> tuple[list[str], list[list[st
             cells.append(difference_cell(row, table).plain.replace("\n", " "))
         rows.append(cells)
     return header, rows
+
+
+@presented.register
+def _(table: Leaderboard) -> Presented:
+    line = (
+        f"leaderboard of {table.suite}, split {table.split}, protocol {table.protocol}: "
+        f"{len(table.systems)} systems, {table.songs} songs"
+    )
+    records = [record(row, table.columns) for row in table.lines(expand=True)]
+    return Presented(line, records, [cells_section(table)])
+
+
+def cells_section(table: Leaderboard) -> Section:
+    """The leaderboard as texts for people, its notes below."""
+    header, rows = _cells(table, expand=False)
+    return Section(
+        "",
+        tuple(dict(zip(header, row, strict=True)) for row in rows),
+        " ".join((table.interval_words, *table.notes)),
+    )
 
 
 def _markdown(table: Leaderboard, *, expand: bool) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from bench.board.failures import Failure
 from bench.leaderboard.statistics import Comparison, Interval
+from bench.tables.notebook import Shown
 
 PROTOCOL_WORDS: Final = {
     "challenge": (
@@ -109,8 +110,8 @@ class Contrast:
     p: float | None
 
 
-@dataclass(frozen=True)
-class Leaderboard:
+@dataclass(frozen=True, repr=False)
+class Leaderboard(Shown):
     """Rows that may be compared, best first, and what a reader must know of them.
 
     `rows` are single runs. `summaries` are rows of the systems that have several seeds.

@@ -11,6 +11,7 @@ from bench.leaderboard.comparison import PairOfRuns, settings_that_differ
 from bench.leaderboard.effects import Effect
 from bench.leaderboard.export import interval
 from bench.leaderboard.groups import GroupEffect
+from bench.tables.notebook import Presented, presented
 from bench.tables.sections import Section, finite
 
 if TYPE_CHECKING:
@@ -88,19 +89,7 @@ def comparison_sections(pair: PairOfRuns, most: int = 5) -> list[Section]:
         {"setting": name, "A": ours, "B": theirs}
         for name, ours, theirs in settings_that_differ(pair.ours, pair.theirs)
     )
-    measures = tuple(
-        {
-            "metric": one.metric,
-            "part": one.part,
-            "A": finite(one.ours.mean),
-            "B": finite(one.theirs.mean),
-            **interval("difference", one.comparison.difference),
-            "p": finite(one.comparison.p),
-            "p_holm": finite(one.p),
-            "n": one.comparison.difference.n,
-        }
-        for one in pair.measures
-    )
+    measures = measure_rows(pair)
     scenes = tuple(
         {
             "scene": one.scene,
@@ -122,6 +111,23 @@ def comparison_sections(pair: PairOfRuns, most: int = 5) -> list[Section]:
         groups_section(pair.groups),
         Section(f"Scenes that differ most ({pair.measures[0].metric})", scenes),
     ]
+
+
+def measure_rows(pair: PairOfRuns) -> tuple[dict[str, Any], ...]:
+    """Both runs by metric and part, with their difference."""
+    return tuple(
+        {
+            "metric": one.metric,
+            "part": one.part,
+            "A": finite(one.ours.mean),
+            "B": finite(one.theirs.mean),
+            **interval("difference", one.comparison.difference),
+            "p": finite(one.comparison.p),
+            "p_holm": finite(one.p),
+            "n": one.comparison.difference.n,
+        }
+        for one in pair.measures
+    )
 
 
 def _spread_section(pair: PairOfRuns) -> Section:
@@ -157,6 +163,12 @@ def _headroom_section(pair: PairOfRuns) -> Section:
         "n": found.n,
     }
     return Section("Share of the headroom", (row,), HEADROOM_WORDS)
+
+
+@presented.register
+def _(pair: PairOfRuns) -> Presented:
+    line = f"{pair.ours['label']} minus {pair.theirs['label']}: {comparison_words(pair)[2]}"
+    return Presented(line, measure_rows(pair), comparison_sections(pair))
 
 
 def comparison_words(pair: PairOfRuns) -> list[str]:

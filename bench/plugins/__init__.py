@@ -8,6 +8,7 @@ from __future__ import annotations
 from bench.plugins.catalogue import Plugins
 from bench.plugins.kinds import KINDS, OBSERVER, Kind
 from bench.plugins.loader import installed, load
+from bench.plugins.local import LocalPlugin, with_local
 from bench.plugins.registered import Conflict, Failure, Observer, Registered
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "Conflict",
     "Failure",
     "Kind",
+    "LocalPlugin",
     "Observer",
     "Plugins",
     "Registered",
     "installed",
     "load",
+    "with_local",
 ]

@@ -44,6 +44,13 @@ class Plugins:
         for item in sorted(registered, key=lambda r: r.full_name):
             self._by_kind[item.spec.kind].setdefault(item.spec.name, []).append(item)
 
+    def adding(self, more: Iterable[Registered[Any]]) -> Plugins:
+        """These plugins and more; what is there already is there once."""
+        items = {item.full_name + item.spec.kind: item for item in [*self.every, *more]}
+        found = Plugins(items.values(), self.failures, self.observers)
+        found.manager = self.manager
+        return found
+
     def all(self, spec: type[S]) -> list[Registered[S]]:
         """Every plugin of a kind, which its class of specs names, sorted by name."""
         by_name = self._by_kind[spec.kind]

@@ -11,6 +11,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Protocol, TypeVar
 
 from bench.errors import BenchError
@@ -198,7 +200,8 @@ def _pool(
         with ProcessPoolExecutor(
             workers, mp_context=context, initializer=_begin, initargs=(os.getpid(), start)
         ) as pool:
-            futures = {pool.submit(work, job): number for number, job in jobs.items()}
+            with _without_main():
+                futures = {pool.submit(work, job): number for number, job in jobs.items()}
             processes += (pool._processes or {}).values()
             try:
                 for future in as_completed(futures):
@@ -215,6 +218,22 @@ def _pool(
         # The pool itself ends the others by SIGTERM.
         codes = [process.exitcode for process in processes]
         raise _PoolBrokeError(next((c for c in codes if c not in (0, None, -15)), None)) from None
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Processes that are started meanwhile do not import the program that this one runs.
+
+    It would be run again by each of them, unless it is guarded by ``if __name__ == "__main__"``;
+    one that was read from standard input cannot even be found.
+    """
+    main = sys.modules["__main__"]
+    if getattr(main, "__spec__", None) is None:  # not of ``python -m``, which is found again
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _begin(parent: int, start: Callable[[], None] | None) -> None:

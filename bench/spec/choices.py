@@ -21,9 +21,10 @@ class Choices(TypedDict, total=False):
     """The options of ``bench run``, by the same names, each with a default.
 
     Attributes:
-        separator: name of the separator, ``"hdemucs-ft"`` by default.
-        gains: name of the gain strategy, ``"fixed"`` by default.
-        prescription: its name; the suite's by default.
+        separator: name of the separator, ``"hdemucs-ft"`` by default; or an object of your own, an
+            instance or class of :class:`bench.api.Separator`, which is scored as local code.
+        gains: name of the gain strategy, ``"fixed"`` by default; or an object, too.
+        prescription: its name; the suite's by default; or an object, too.
         loss: an expression, as ``"mse + 0.3*sdr"``; the suite's by default.
         suite: its name, or the path of a TOML file; ``"demo"`` by default.
         protocol: ``"challenge"`` or ``"shared-gains"``; the suite's by default.
@@ -35,9 +36,9 @@ class Choices(TypedDict, total=False):
             ``{"separator.weights": "musdb"}``.
     """
 
-    separator: str
-    gains: str
-    prescription: str
+    separator: str | Any
+    gains: str | Any
+    prescription: str | Any
     loss: str
     suite: str | Path
     protocol: str
@@ -63,6 +64,25 @@ def options_by_section(options: Mapping[str, OptionValue]) -> dict[str, dict[str
     return dict(parse_options(f"{key}={value}" for key, value in options.items()))
 
 
+def named_parts(plugins: Plugins, parts: Mapping[str, Any]) -> tuple[Plugins, dict[str, str]]:
+    """The names of a system's parts, and the plugins with those that are objects among them.
+
+    Raises:
+        BenchError: an object is no separator, gain strategy or prescription.
+    """
+    from bench.plugins import KINDS, with_local
+
+    names = {}
+    for kind in ("separator", "gains", "prescription"):
+        part = parts.get(kind)
+        if part is None or isinstance(part, str):
+            names[kind] = part or ""
+            continue
+        plugins, local = with_local(plugins, KINDS[kind].spec, part)
+        names[kind] = local.full_name
+    return plugins, names
+
+
 def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
     """The installed plugins, the suite and the complete, checked spec that choices stand for.
 
@@ -74,7 +94,7 @@ def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
     from bench.spec.suite import load_suite
 
     sections = options_by_section(choices.get("options") or {})
-    plugins = installed()
+    plugins, names = named_parts(installed(), choices)
     suite = load_suite(str(choices.get("suite") or DEFAULT_SUITE))
     epochs = choices.get("epochs")
     if epochs is not None:
@@ -82,9 +102,9 @@ def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
     spec = make_run_spec(
         plugins,
         suite,
-        separator=choices.get("separator") or DEFAULT_SEPARATOR,
-        gains=choices.get("gains") or DEFAULT_GAINS,
-        prescription=choices.get("prescription", ""),
+        separator=names["separator"] or DEFAULT_SEPARATOR,
+        gains=names["gains"] or DEFAULT_GAINS,
+        prescription=names["prescription"],
         loss=choices.get("loss", ""),
         protocol=choices.get("protocol", ""),
         split=choices.get("split", ""),

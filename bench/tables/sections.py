@@ -100,7 +100,7 @@ def _text(title: str, sections: Sequence[Section], words: Sequence[str]) -> str:
 
 
 def _grid(section: Section) -> Table:
-    header, rows = _cells(section)
+    header, rows = section_cells(section)
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for index, (name, numeric) in enumerate(header.items()):
         widest = max(cell_len(cells[index]) for cells in rows)
@@ -120,7 +120,7 @@ def _markdown(title: str, sections: Sequence[Section], words: Sequence[str]) -> 
     parts = [f"**{escape_markdown(title)}**"] if title else []
     parts += map(escape_markdown, words)
     for section in sections:
-        header, rows = _cells(section)
+        header, rows = section_cells(section)
         rules = ["---:" if numeric else "---" for numeric in header.values()]
         lines = [list(header), *rows]
         table = [f"| {' | '.join(map(escape_markdown, cells))} |" for cells in lines]
@@ -134,7 +134,7 @@ def _latex(title: str, sections: Sequence[Section], words: Sequence[str]) -> str
     parts = ["% needs the package booktabs"]
     parts += [f"% {escape_latex(line)}" for line in (title, *words) if line]
     for section in sections:
-        header, rows = _cells(section)
+        header, rows = section_cells(section)
         kinds = "".join("r" if numeric else "l" for numeric in header.values())
         lines = [list(header), *rows]
         table = [" & ".join(f"{{{escape_latex(cell)}}}" for cell in cells) for cells in lines]
@@ -153,7 +153,7 @@ def _latex(title: str, sections: Sequence[Section], words: Sequence[str]) -> str
     return "\n".join(parts) + "\n"
 
 
-def _cells(section: Section) -> tuple[dict[str, bool], list[list[str]]]:
+def section_cells(section: Section) -> tuple[dict[str, bool], list[list[str]]]:
     """Headings, each with whether it is of numbers, and the texts of the rows, for people."""
     keys = list(dict.fromkeys(key for row in section.rows for key in row))
     filled = {key for row in section.rows for key, value in row.items() if value not in (None, "")}

@@ -43,9 +43,9 @@ def test_toml_and_command_line_say_the_same(tmp_path: Path) -> None:
     }
     assert parse_ablation(words, where="x") == read
     assert read == Ablation(
-        separators=("hdemucs", "hdemucs-ft"),
+        separator=("hdemucs", "hdemucs-ft"),
         gains=("fixed", "cnn"),
-        losses=("mse + {alpha}*haaqi-light",),
+        loss=("mse + {alpha}*haaqi-light",),
         seeds=2,
         grid={"alpha": ("0", "1.5"), "training.learning_rate": ("0.0001", "0.001")},
         options={

@@ -25,9 +25,9 @@ def labels(found: Matrix) -> list[str]:
 
 def test_the_issues_example() -> None:
     found = matrix(
-        separators=("hdemucs", "hdemucs-ft"),
+        separator=("hdemucs", "hdemucs-ft"),
         gains=("fixed", "cnn", "cnn-residual"),
-        losses=(LOSS,),
+        loss=(LOSS,),
         grid={"alpha": ("0", "1", "5", "10")},
         seeds=3,
     )
@@ -44,20 +44,20 @@ def test_the_issues_example() -> None:
 
 
 def test_gains_of_the_mixture_are_nothing_to_try() -> None:
-    found = matrix(separators=("mixture",), gains=("cnn", "fixed", "none"))
+    found = matrix(separator=("mixture",), gains=("cnn", "fixed", "none"))
     assert labels(found) == ["mixture + fixed"]
     assert [(one.count, one.name) for one in found.skipped] == [
         (1, "mixture + cnn"),
         (1, "mixture + none"),
     ]
     assert all("equal parts" in one.reason for one in found.skipped)
-    assert labels(matrix(separators=("mixture",), gains=("none",))) == ["mixture + none"]
+    assert labels(matrix(separator=("mixture",), gains=("none",))) == ["mixture + none"]
 
 
 def test_a_loss_without_any_weight_is_skipped_for_what_trains() -> None:
     found = matrix(
-        separators=("hdemucs", "hdemucs-ft"),
-        losses=("{a}*mse + {b}*sdr",),
+        separator=("hdemucs", "hdemucs-ft"),
+        loss=("{a}*mse + {b}*sdr",),
         grid={"a": ("0", "1"), "b": ("0", "1")},
     )
     assert [str(spec.loss) for spec in found.specs if spec.trains] == [
@@ -69,12 +69,12 @@ def test_a_loss_without_any_weight_is_skipped_for_what_trains() -> None:
         "every weight of its loss is zero: there is nothing to train for"
     ]
     with pytest.raises(BenchError, match="no combination makes sense: every weight"):
-        matrix(losses=("{a}*mse",), grid={"a": ("0",)})
+        matrix(loss=("{a}*mse",), grid={"a": ("0",)})
 
 
 def test_options_go_to_the_parts_that_have_them() -> None:
     found = matrix(
-        separators=("mixture", "hdemucs"),
+        separator=("mixture", "hdemucs"),
         grid={"separator.overlap": ("0.1", "0.2")},
         options={"separator.segment": "5"},
     )
@@ -87,7 +87,7 @@ def test_options_go_to_the_parts_that_have_them() -> None:
 
 
 def test_options_of_a_loss_go_to_the_losses_that_have_it() -> None:
-    found = matrix(losses=("mse", "mse + sdr"), options={"loss.sdr.scale_invariant": "false"})
+    found = matrix(loss=("mse", "mse + sdr"), options={"loss.sdr.scale_invariant": "false"})
     assert [[choice.name for choice in spec.losses] for spec in found.specs] == [
         ["mse"],
         ["mse", "sdr"],
@@ -106,17 +106,17 @@ def test_a_grid_over_the_training() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"losses": ("mse + {beta}*sdr",)}, "the loss has {beta}, which is not in the grid"),
-        ({"losses": ("mse + {}*sdr",)}, "which is not in the grid"),
+        ({"loss": ("mse + {beta}*sdr",)}, "the loss has {beta}, which is not in the grid"),
+        ({"loss": ("mse + {}*sdr",)}, "which is not in the grid"),
         ({"grid": {"alpha": ("1",)}}, "nothing uses 'alpha'"),
-        ({"separators": ("hdemuks",)}, "Did you mean 'hdemucs"),
+        ({"separator": ("hdemuks",)}, "Did you mean 'hdemucs"),
         ({"gains": ("fixd",)}, "Did you mean 'fixed'"),
         ({"options": {"separator.weigths": "x"}}, "an option 'weigths'\nDid you mean 'weights'"),
         ({"grid": {"gains.depth": ("1", "2")}}, "none of fixed has an option 'depth'"),
         ({"grid": {"training.epoch": ("1",)}}, "Did you mean 'epochs'"),
         ({"grid": {"training.epochs": ("1", "many")}}, "'many' is not a valid int"),
         (
-            {"losses": ("mse + {alpha}*sdr",), "grid": {"alpha": ("1", "x")}},
+            {"loss": ("mse + {alpha}*sdr",), "grid": {"alpha": ("1", "x")}},
             "loss 'mse \\+ x\\*sdr'",
         ),
         ({"protocol": "chalenge"}, "there is no protocol"),

@@ -32,7 +32,7 @@ def runs(small_set: Path) -> tuple[list[PlannedRun], Any]:
         where="test",
     )
     ablation = Ablation(
-        separators=("hdemucs", "hdemucs-ft"), gains=("fixed", "none", "cnn"), seeds=2
+        separator=("hdemucs", "hdemucs-ft"), gains=("fixed", "none", "cnn"), seeds=2
     )
     matrix = expand(ablation, installed(), suite)
     dataset = open_dataset(max(matrix.specs, key=lambda spec: spec.trains), installed())
@@ -117,7 +117,7 @@ def test_the_baselines_follow_the_weights_of_the_runs(tmp_path: Path, small_set:
     weights.write_bytes(b"x")
     suite = load_suite("demo")
     ablation = Ablation(
-        separators=("hdemucs-ft",), grid={"separator.weights": ("bundled", str(weights))}
+        separator=("hdemucs-ft",), grid={"separator.weights": ("bundled", str(weights))}
     )
     matrix = expand(ablation, installed(), suite)
     dataset = open_dataset(matrix.specs[0], installed())
