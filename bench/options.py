@@ -35,13 +35,17 @@ def convert(value: Any, wanted: Any, *, where: str) -> Any:
     return value
 
 
-SECTIONS = ("separator", "gains", "prescription", "dataset", "training", "loss", "metric")
+SECTIONS = (
+    *("separator", "gains", "prescription", "dataset", "training", "loss", "metric"),
+    "baseline",
+)
 
 
 def parse_options(texts: Iterable[str]) -> dict[str, dict[str, str]]:
     """``["separator.weights=x", "loss.sdr.scale_invariant=false"]`` by section.
 
-    For losses and metrics the key keeps the plugin's name: ``{"loss": {"sdr.x": ...}}``.
+    For losses and metrics the key keeps the plugin's name: ``{"loss": {"sdr.x": ...}}``; for
+    baselines the kind of plugin: ``{"baseline": {"separator.weights": ...}}``.
 
     Raises:
         BenchError: a text is not ``section.name=value``.

@@ -74,8 +74,9 @@ def _print_failure(run: PlannedRun, result: RunResult) -> None:
 
 def print_cautions(runs: Sequence[PlannedRun]) -> None:
     """Say once what is to be said of weights that meet music they do not know."""
-    for caution in dict.fromkeys(run.spec.caution for run in runs if run.spec.caution):
-        click.echo(f"note: {caution}", err=True)
+    notes = [note for run in runs for note in (run.spec.note, run.spec.caution) if note]
+    for note in dict.fromkeys(notes):
+        click.echo(f"note: {note}", err=True)
 
 
 def print_profile(result: RunResult) -> None:

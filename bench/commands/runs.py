@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -289,6 +289,10 @@ def _matrix(
     plugins, named = _with_objects(installed(), values)
     design = parse_ablation(named, base, where="the ablation")
     suite = load_suite(design.suite)
+    chosen = {key: value for key, value in design.options.items() if key.startswith("baseline.")}
+    suite = suite.with_baseline_options({key.partition(".")[2]: v for key, v in chosen.items()})
+    rest = {key: value for key, value in design.options.items() if key not in chosen}
+    design = replace(design, options=rest)
     matrix = expand(design, plugins, suite)
     # One that trains reads all the splits that are needed.
     dataset = open_dataset(max(matrix.specs, key=lambda spec: spec.trains), plugins)

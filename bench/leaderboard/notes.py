@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from bench.api import GainsSpec
 from bench.board.failures import failure_words
 from bench.leaderboard.intervals import FEWEST_LISTENERS, FEWEST_SONGS
+from bench.leaderboard.published import published_value
 from bench.leaderboard.statistics import smallest_p
 from bench.plugins import installed
+from bench.spec.suite import load_suite, suite_names
 
 if TYPE_CHECKING:
     from bench.leaderboard.model import Leaderboard, Row
@@ -126,6 +128,7 @@ def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:
         )
     yield from _about_listeners(table)
     yield from _about_contrasts(table)
+    yield from _about_published(table)
     several = [row for row in table.summaries if len(row.seeds) < FEWEST_SONGS]
     if several:
         labels = _list([row.label for row in several])
@@ -144,6 +147,34 @@ def _about_listeners(table: Leaderboard) -> Iterator[str]:
             f"{FEWEST_LISTENERS} listeners on, each hearing 2 songs on average, intervals are over "
             "songs and listeners)."
         )
+
+
+def _about_published(table: Leaderboard) -> Iterator[str]:
+    """The published value of a baseline of the suite that is here with other weights."""
+    suite = load_suite(table.suite) if table.suite in suite_names() else None
+    named = suite.baseline_options if suite is not None and suite.protocol == table.protocol else {}
+    for row in table.rows:
+        separator = str(row.run["separator"])
+        wanted = named.get(separator)
+        if suite is None or not wanted or not row.is_baseline or _has_options(row, wanted):
+            continue
+        said = ", ".join(f"{key}={value}" for key, value in wanted.items())
+        value = published_value(
+            suite.published.get(separator, ""), table.suite, table.split, table.protocol
+        )
+        was = f", whose published HAAQI is {value:.4f}" if value else ""
+        yield (
+            f"{row.label} is not the suite's baseline, {separator} with {said}{was}: "
+            f"bench run --suite {table.suite} -o baseline.separator.{said.partition(', ')[0]}"
+        )
+
+
+def _has_options(row: Row, wanted: Mapping[str, object]) -> bool:
+    try:
+        options = json.loads(str(row.run["spec_json"]))["separator"]["options"]
+    except (ValueError, KeyError, TypeError):
+        return True
+    return all(options.get(key, value) == value for key, value in wanted.items())
 
 
 def _about_contrasts(table: Leaderboard) -> Iterator[str]:

@@ -39,6 +39,16 @@ def published_results() -> list[Record]:
     ]
 
 
+def published_value(system: str, suite: str, split: str, protocol: str) -> float | None:
+    """The HAAQI that was published of a system; None where there is none."""
+    wanted = (system, suite, split, protocol, "haaqi", "mean")
+    names = ("system", "suite", "split", "protocol", "metric", "part")
+    for row in published_results():
+        if tuple(row[name] for name in names) == wanted:
+            return float(row["value"])
+    return None
+
+
 def published_training() -> list[Record]:
     """One row a (system, name, epoch), as in ``schema.PUBLISHED_TRAINING``."""
     return [

@@ -44,7 +44,10 @@ def plan_runs(
             run_id = other.run_id(plugins, other.fingerprints(dataset))
             planned[run_id] = PlannedRun(run_id, other, True)
     run_id = spec.run_id(plugins, spec.fingerprints(dataset))
-    planned[run_id] = PlannedRun(run_id, spec, False)
+    same = planned.get(run_id)
+    planned[run_id] = PlannedRun(
+        run_id, replace(spec, note=same.spec.note) if same else spec, False
+    )
     return list(planned.values())
 
 

@@ -96,6 +96,7 @@ def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
     sections = options_by_section(choices.get("options") or {})
     plugins, names = named_parts(installed(), choices)
     suite = load_suite(str(choices.get("suite") or DEFAULT_SUITE))
+    suite = suite.with_baseline_options(sections.pop("baseline"))
     epochs = choices.get("epochs")
     if epochs is not None:
         sections["training"] = {"epochs": str(epochs), **sections["training"]}

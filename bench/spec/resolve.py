@@ -16,7 +16,7 @@ from bench.api import (
     SeparatorSpec,
 )
 from bench.errors import BenchError, suggest
-from bench.plugins import KINDS, Plugins
+from bench.plugins import KINDS, Plugins, Registered
 from bench.spec.former_names import default_loss, parse_loss, present_metrics
 from bench.spec.loss import LossExpression
 from bench.spec.run import Choice, RunSpec
@@ -86,9 +86,18 @@ def make_run_spec(
         trained_on=trained_on,
         unranked_reason=_unranked_reason(sep.spec, barring, suite, split or suite.split),
         default_loss=default_loss(suite.loss, plugins, options.get("loss", {})),
+        default_separator=_default_separator(sep, suite, separator),
         music=data.spec.music,
         limit=limit,
     )
+
+
+def _default_separator(
+    registered: Registered[SeparatorSpec], suite: Suite, name: str
+) -> Choice | None:
+    """The separator with the options that the suite names for it, where it names any."""
+    named = suite.baseline_options.get(name)
+    return Choice(name, registered.options(named)) if named else None
 
 
 def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpec]:
@@ -108,20 +117,49 @@ def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpe
         # The fair baseline of a fine-tuned separator is the one that it started from: one that
         # takes the same options. To any other, the names of these weights mean nothing.
         shared = _of_weights(own) if own is not None and type(own) is cls else {}
+        chosen, note = _baseline_options(plugins, suite, separator, shared)
         options = dataclasses.asdict(spec.dataset.options) if spec.dataset.options else {}
-        found.append(
-            make_run_spec(
-                plugins,
-                suite,
-                separator=separator,
-                gains=gains,
-                protocol=spec.protocol,
-                split=spec.split,
-                limit=spec.limit,
-                options={"separator": shared, "dataset": options, "metric": metrics},
-            )
+        one = make_run_spec(
+            plugins,
+            suite,
+            separator=separator,
+            gains=gains,
+            protocol=spec.protocol,
+            split=spec.split,
+            limit=spec.limit,
+            options={"separator": chosen, "dataset": options, "metric": metrics},
         )
+        found.append(dataclasses.replace(one, note=note))
     return found
+
+
+def _baseline_options(
+    plugins: Plugins, suite: Suite, separator: str, shared: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], str]:
+    """The options of a baseline's separator, and what is to be said of them.
+
+    What the caller chose for the baselines comes first, then weights that were chosen for the run,
+    then the suite's; the weights by default where those of the suite are not on this machine.
+    """
+    registered = plugins.get(SeparatorSpec, separator)
+    cls = registered.spec.options
+    known = [field.name for field in dataclasses.fields(cls)] if cls is not None else []
+    picked = {key: value for key, value in suite.baseline_choice.items() if key in known}
+    if picked:
+        return {**shared, **picked}, ""
+    default = registered.options({})
+    if any(value != getattr(default, key) for key, value in shared.items()):
+        return shared, ""
+    named = suite.baseline_options.get(separator, {})
+    missing = getattr(registered.options(named), "weights_missing", "") if named else ""
+    if not missing:
+        return {**shared, **named}, ""
+    said = ", ".join(f"{key} {value}" for key, value in named.items())
+    note = (
+        f"the suite's baseline {separator} has the {said}, which are not on this machine, so this "
+        f"row has the ones by default: {missing}"
+    )
+    return shared, note
 
 
 def _of_weights(options: Any) -> dict[str, Any]:

@@ -82,6 +82,10 @@ class RunSpec:
     """The suite's loss: a label names the loss only where it is another."""
     default_prescription: Choice | None = None
     """The suite's: a label names the prescription only where it is another."""
+    default_separator: Choice | None = None
+    """The separator as the suite has it among its baselines: a label names what differs."""
+    note: str = ""
+    """What is to be said of the run before it is done; empty where nothing."""
     music: str = ""
     """The training data that the dataset's songs are of, where that is known."""
     limit: int = 0
@@ -100,8 +104,26 @@ class RunSpec:
         extra += [metric.label for metric in self.metrics if metric.label != metric.name]
         if self.limit:
             extra.append(f"{self.limit} pairs")
-        text = f"{self.separator.label} + {self.gains.label}"
+        text = f"{self._separator_label} + {self.gains.label}"
         return f"{text} ({', '.join(extra)})" if extra else text
+
+    @property
+    def _separator_label(self) -> str:
+        """The name, and the options that are not the suite's; without any there, the default's."""
+        if self.default_separator is None:
+            return self.separator.label
+        own, named = self.separator.options, self.default_separator.options
+        default = type(own)()
+        changed = []
+        for item in dataclasses.fields(own):
+            value = getattr(own, item.name)
+            if value != getattr(named, item.name):
+                text = Path(str(value)).name
+                # The weights by default are called by their name.
+                plain = item.metadata.get("weights") and value == getattr(default, item.name)
+                changed += [text if plain else f"{item.name}={text}"] if text else []
+        name = self.separator.name
+        return f"{name}[{','.join(changed)}]" if changed else name
 
     @property
     def weights_caution(self) -> str:

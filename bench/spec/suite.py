@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
@@ -75,9 +75,30 @@ class Suite:
     """Training data that bars a row from the ranking."""
     corpora: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By split the training data that it is part of: they bar a row of that split."""
+    baseline_options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Options of the baselines' separators, by the separator's name."""
+    baseline_choice: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the baselines' separators that the caller chose in place of the suite's."""
+    published: Mapping[str, str] = field(default_factory=dict)
+    """What a baseline's separator, with the suite's options, is called among published results."""
     contrasts: tuple[tuple[str, str], ...] = ()
     """Labels, A and B, of comparisons named beforehand: p-values are of these, and of no other."""
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def with_baseline_options(self, options: Mapping[str, Any]) -> Suite:
+        """The suite with other options of its baselines' separators, such as ``separator.weights``.
+
+        Raises:
+            BenchError: an option of another kind of plugin.
+        """
+        if not options:
+            return self
+        for key in options:
+            if not key.startswith("separator."):
+                hint = "Only as baseline.separator.weights=PATH."
+                raise BenchError(f"baselines have no option '{key}'", where="-o", hint=hint)
+        own = {key.partition(".")[2]: value for key, value in options.items()}
+        return replace(self, baseline_choice=own)
 
     def barred(self, trained_on: Sequence[str], split: str) -> list[str]:
         """The training data that bar a row of a split from the ranking."""
@@ -165,6 +186,8 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
             loss=str(defaults.get("loss", DEFAULT_LOSS)),
             baselines=tuple((b["separator"], b["gains"]) for b in data.get("baselines", [])),
             baseline=str(ranking.get("baseline", "")),
+            baseline_options=_of_baselines(data, "options"),
+            published=_of_baselines(data, "published"),
             excluded=tuple(ranking.get("excluded", ())),
             corpora={split: tuple(own) for split, own in ranking.get("corpora", {}).items()},
             contrasts=_contrasts(table("contrasts"), where),
@@ -174,6 +197,11 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
         raise BenchError(f"{error} is missing", where=where) from None
     check_protocol(suite.protocol, where=where)
     return suite
+
+
+def _of_baselines(data: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """What the baselines say under a key, by separator."""
+    return {one["separator"]: one[key] for one in data.get("baselines", []) if one.get(key)}
 
 
 def _contrasts(table: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
@@ -209,8 +237,6 @@ def parse_training(
     Raises:
         BenchError: an unknown setting, or a value that makes no sense.
     """
-    from dataclasses import replace
-
     from bench.options import convert
 
     kinds = {f.name: type(getattr(base, f.name)) for f in fields(base)}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
 
 from bench.api import SeparatorSpec, hookimpl, option
 
@@ -11,6 +14,21 @@ _TRAINED_ON = {
     "musdb": ("musdb18-train",),
     "musdb-plus": ("musdb18-train", "musdb18-test", "private"),
 }
+
+
+URL: Final = "https://download.pytorch.org/torchaudio/models/"
+BUNDLES: Final = {
+    "musdb": "hdemucs_high_musdbhq_only.pt",
+    "musdb-plus": "hdemucs_high_trained.pt",
+}
+"""Files of torchaudio's weights, by the names that an option has for them."""
+
+
+def bundle_folder() -> Path:
+    """Where torch keeps torchaudio's weights, as ``torch.hub.get_dir`` says, without torch."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("TORCH_HOME") or os.path.join(cache, "torch")
+    return Path(home).expanduser() / "hub" / "torchaudio" / "models"
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,14 @@ class HDemucsOptions:
         """Names of the data that the weights were trained on."""
         said = tuple(name.strip() for name in self.trained_on.split(",") if name.strip())
         return _TRAINED_ON.get(self.weights, said or ("unknown",))
+
+    @property
+    def weights_missing(self) -> str:
+        """How to get the weights, where they are torchaudio's and not on this machine."""
+        file = BUNDLES.get(self.weights)
+        if file is None or (bundle_folder() / file).is_file():
+            return ""
+        return f"get them (335 MB): curl -L --create-dirs -o {bundle_folder() / file} {URL}{file}"
 
     @property
     def caution(self) -> str:

@@ -10,15 +10,11 @@ import torch
 from torchaudio.models import HDemucs
 
 from bench.api import PluginFile
+from bench.builtin.separators import BUNDLES, URL, bundle_folder
 from bench.errors import BenchError
 from bench.separation.hdemucs import Config, load_network
 
 BUNDLED: Final = Path(__file__).parent / "bundled" / "hdemucs.safetensors"
-_URL: Final = "https://download.pytorch.org/torchaudio/models/"
-_BUNDLES: Final = {
-    "musdb": "hdemucs_high_musdbhq_only.pt",
-    "musdb-plus": "hdemucs_high_trained.pt",
-}
 
 
 def load_model(weights: str) -> tuple[HDemucs, Config]:
@@ -31,51 +27,47 @@ def load_model(weights: str) -> tuple[HDemucs, Config]:
     Raises:
         BenchError: the weights are not there, cannot be read, or do not fit the network.
     """
-    path = _bundle(_BUNDLES[weights]) if weights in _BUNDLES else Path(weights).expanduser()
+    path = _bundle(BUNDLES[weights]) if weights in BUNDLES else Path(weights).expanduser()
     if weights == "bundled":
         path = BUNDLED
     if not path.is_file():
         raise BenchError(
             "there is no such file of weights",
             where=f"weights={weights}",
-            hint=f"give a path, or one of bundled, {', '.join(_BUNDLES)}",
+            hint=f"give a path, or one of bundled, {', '.join(BUNDLES)}",
         )
     return load_network(path)
 
 
 def _bundle(name: str) -> Path:
     """The file of a bundle of torchaudio's, downloaded with a progress bar if it is not there."""
-    path = _bundle_folder() / name
+    path = bundle_folder() / name
     if path.is_file():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        torch.hub.download_url_to_file(_URL + name, str(path), progress=True)
+        torch.hub.download_url_to_file(URL + name, str(path), progress=True)
     except (URLError, OSError) as error:
         raise BenchError(
             f"{name} is not on this machine and could not be downloaded: {error}",
-            where=_URL + name,
+            where=URL + name,
             hint=f"download it elsewhere and put it into {path.parent}",
         ) from error
     return path
 
 
-def _bundle_folder() -> Path:
-    return Path(torch.hub.get_dir()) / "torchaudio" / "models"
-
-
 def files() -> list[PluginFile]:
     """The files of weights that options name, for ``bench doctor``."""
     again = "Install bench again: the file comes with it"
-    folder = _bundle_folder()
+    folder = bundle_folder()
     return [
         PluginFile("hdemucs weights=bundled", BUNDLED, again, required=True),
         *(
             PluginFile(
                 f"hdemucs weights={name}",
                 folder / file,
-                f"The first run with them downloads 335 MB; or put {_URL}{file} into {folder}",
+                f"The first run with them downloads 335 MB; or put {URL}{file} into {folder}",
             )
-            for name, file in _BUNDLES.items()
+            for name, file in BUNDLES.items()
         ),
     ]

@@ -129,9 +129,9 @@ def test_mistakes_are_named(changes: dict[str, Any], message: str) -> None:
 
 def test_prescriptions_are_varied_and_trained_by_losses_that_reach_them() -> None:
     found = matrix(
-        separators=("mixture",),
-        prescriptions=("nalr", "nalr-headroom", "nalr-limiter-ft"),
-        losses=("haaqi", "mse"),
+        separator=("mixture",),
+        prescription=("nalr", "nalr-headroom", "nalr-limiter-ft"),
+        loss=("haaqi", "mse"),
         seeds=2,
     )
     assert labels(found) == [
