@@ -108,6 +108,7 @@ def prepare_command(out: Path, **choices: Any) -> int:
 @click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_splits_option
 @click.option("--metadata-only", is_flag=True, help="Read no audio: done in seconds.")
+@click.option("--song", default="", metavar="REGEX", help="Finds songs, as -o dataset.song.")
 @workers_option
 @text_format_option
 def validate_command(root: Path, format: str, **choices: Any) -> int:
@@ -139,6 +140,8 @@ def _show_report(report: Report, most: int = 20) -> None:
                 }
             ]
     print_tables(tables, "table")
+    for split, songs in report.songs.items():
+        click.echo(f"{split}: {songs}")
     for level in ("error", "warning", "note"):
         found = [finding for finding in report.findings if finding.level == level]
         for finding in found[:most]:

@@ -106,6 +106,7 @@ def print_plan(plan: Plan) -> None:
     click.echo(
         f"suite {first.suite}, split {first.split}, protocol {first.protocol}: {plan.pairs} pairs"
     )
+    click.echo(f"data {plan.songs}")
     click.echo(f"board {plan.board}")
     for run in plan.runs:
         work = []
@@ -126,6 +127,7 @@ def print_ablation(plan: Plan) -> None:
     print_cautions(plan.runs)
     first = plan.runs[0].spec
     click.echo(f"suite {first.suite}, split {first.split}, protocol {first.protocol}")
+    click.echo(f"data {plan.songs}")
     click.echo(f"board {plan.board}")
     left = [run for run in plan.runs if not run.scored]
     others, there = sum(run.is_baseline for run in plan.runs), len(plan.runs) - len(left)

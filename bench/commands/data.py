@@ -149,6 +149,7 @@ def validate_data(
     *,
     splits: Sequence[str] = (),
     metadata_only: bool = False,
+    song: str = "",
     workers: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> Report:
@@ -158,6 +159,7 @@ def validate_data(
         root: holds ``metadata`` and ``audio``.
         splits: all that there are by default.
         metadata_only: read no audio.
+        song: regular expression that finds songs, as the option ``dataset.song``.
         workers: processes; 0 for one a core.
         progress: notified of each sample.
 
@@ -167,7 +169,12 @@ def validate_data(
     from bench.data.validate import validate
 
     return validate(
-        Path(root), tuple(splits), audio=not metadata_only, workers=workers, progress=progress
+        Path(root),
+        tuple(splits),
+        audio=not metadata_only,
+        song=song,
+        workers=workers,
+        progress=progress,
     )
 
 

@@ -58,7 +58,8 @@ class Plan(Shown):
     Attributes:
         board: folder of the board.
         runs: with what is done of each.
-        scenes: of the split that is scored.
+        songs: of the split that is scored, in words, with how they were found.
+        scenes: of the split.
         pairs: (scene, listener) pairs of each run.
         cost: time and disk of what is left to score.
         skipped: of an ablation: combinations that are no runs of their own.
@@ -66,6 +67,7 @@ class Plan(Shown):
 
     board: Path
     runs: Sequence[PlannedRun]
+    songs: str
     scenes: int
     pairs: int
     cost: Cost
@@ -323,6 +325,7 @@ def _plan(
     calibrate: bool,
     skipped: Sequence[Skipped] = (),
 ) -> Plan:
+    from bench.data.song_names import songs_of
     from bench.runs.cost import calibrate_runs, cost_of
     from bench.runs.plan import with_progress
     from bench.runtime.machine import cores
@@ -335,6 +338,7 @@ def _plan(
     return Plan(
         board=board,
         runs=[with_progress(one, board) for one in runs],
+        songs=songs_of(dataset, spec.split),
         scenes=len(scenes),
         pairs=min(pairs, spec.limit or pairs),
         cost=cost_of(runs, scenes, board, workers or cores()),

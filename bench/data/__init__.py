@@ -15,3 +15,9 @@ class CadenzaOptions:
     """Options of a dataset in the Cadenza layout."""
 
     root: str = option("", "folder that holds metadata/ and audio/")
+    song: str = option(
+        "",
+        "regular expression whose first group is the song in the name of an excerpt's music; by "
+        "default the song is found by the metadata's Original Track Name, else the track list, "
+        "else the name without an excerpt's number",
+    )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import STEMS, Scene
@@ -20,12 +20,19 @@ from bench.data.listeners import Audiograms, make_listener, read_audiograms
 from bench.data.metadata import MetadataFile
 from bench.data.names import composed, file_at, folder_at, relative_path
 from bench.data.scene_files import PARTS, SceneFiles
+from bench.data.song_names import RECORD, Songs, find_songs
 from bench.errors import BenchError, suggest
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
 
 _SPLIT_ORDER: Final = ("train", "valid", "eval")
+_TABLES: Final = ("scenes", "scene_listeners", "listeners", "at_mic_music")
+_EVALUATION: Final = ("eval", "test", "evaluation")
+"""Names of the evaluation split: its metadata may have one and its folder another."""
+HEAD_FILES: Final = ("head_loudspeaker_positions.json", "head_positions.json")
+HEAD_KEYS: Final = ("head_loudspeaker_positions", "head_positions", "head_position")
+"""Names of the file of head positions, and of a scene's key for its own."""
 _PROBE_BYTES: Final = 8192
 
 
@@ -34,6 +41,7 @@ class _Split:
     scenes: tuple[Scene, ...]
     listeners: dict[str, Audiograms]
     listeners_file: MetadataFile
+    songs: Songs
 
 
 class CadenzaDataset:
@@ -45,6 +53,7 @@ class CadenzaDataset:
 
     def __init__(self, options: CadenzaOptions) -> None:
         self.root = _checked_root(options.root)
+        self._song_pattern = options.song
         self._splits: dict[str, _Split] = {}
         self._fingerprints: dict[str, str] = {}
 
@@ -76,14 +85,23 @@ class CadenzaDataset:
             for name, given in data.listeners.items()
         }
 
-    def check(self, split: str) -> tuple[tuple[Scene, ...], list[BenchError]]:
-        """The scenes of a split that are right, and what is wrong with the others.
+    def songs(self, split: str) -> Songs:
+        """The songs of a split's excerpts, and how they were found.
+
+        Raises:
+            BenchError: as :meth:`scenes`.
+        """
+        return self._split(split).songs
+
+    def check(self, split: str) -> tuple[tuple[Scene, ...], Songs, list[BenchError]]:
+        """The scenes of a split that are right, its songs, and what is wrong with the others.
 
         Raises:
             BenchError: a metadata file is missing or malformed.
         """
         problems: list[BenchError] = []
-        return _SplitReader(self.root, split).read(problems.append).scenes, problems
+        found = _SplitReader(self.root, split, self._song_pattern).read(problems.append)
+        return found.scenes, found.songs, problems
 
     def fingerprint(self, split: str) -> str:
         """A hash that changes whenever a score on this split could, the same for every copy.
@@ -102,7 +120,7 @@ class CadenzaDataset:
                 known = list(self.splits)
                 hint = suggest(split, known) or "There is no scenes.<split>.json at all."
                 raise BenchError(f"no split '{split}'", where=str(self.root), hint=hint)
-            self._splits[split] = _SplitReader(self.root, split).read()
+            self._splits[split] = _SplitReader(self.root, split, self._song_pattern).read()
         return self._splits[split]
 
     def _hash(self, data: _Split) -> str:
@@ -130,9 +148,10 @@ class CadenzaDataset:
 class _SplitReader:
     """Reads the metadata of one split, with every check."""
 
-    def __init__(self, root: Path, split: str) -> None:
+    def __init__(self, root: Path, split: str, song_pattern: str = "") -> None:
         self.root = root
         self.split = split
+        self.song_pattern = song_pattern
         self.audio = root / "audio" / "at_mic_music"
         prepare = "Make the signals at the microphones first: bench data prepare"
         self.scenes = self._file(f"scenes.{split}.json")
@@ -140,11 +159,22 @@ class _SplitReader:
         self.listeners = self._file(f"listeners.{split}.json")
         self.at_mic = self._file(f"at_mic_music.{split}.json", prepare)
         self.gains = self._file("gains.json")
-        self.head_positions = self._file("head_loudspeaker_positions.json")
+        self._recorded: dict[str, str] = {}
+        self.head_positions = self._file(head_file(root / "metadata"))
 
     def _file(self, name: str, hint: str = "") -> MetadataFile:
         hint = hint or f"Check dataset.root and that split '{self.split}' was unpacked there."
-        return MetadataFile(self.root / "metadata" / name, hint=hint)
+        return MetadataFile(self._path(name), hint=hint)
+
+    def _path(self, name: str) -> Path:
+        """The path of a metadata file; an evaluation's may have another of the split's names."""
+        path = self.root / "metadata" / name
+        if not path.exists() and self.split in _EVALUATION:
+            for other in _EVALUATION:
+                named = path.with_name(name.replace(f".{self.split}.", f".{other}."))
+                if named.exists():
+                    return named
+        return path
 
     def read(self, report: Callable[[BenchError], None] | None = None) -> _Split:
         """The checked content; with `report`, a wrong scene is reported there and left out."""
@@ -159,7 +189,15 @@ class _SplitReader:
                 if report is None:
                     raise
                 report(error)
-        return _Split(tuple(scenes), listeners, self.listeners)
+        songs = find_songs(self._recorded, self._tracks(), self.song_pattern)
+        named = tuple(self._named(scene, songs, genres) for scene in scenes)
+        return _Split(named, listeners, self.listeners, songs)
+
+    @staticmethod
+    def _named(scene: Scene, songs: Songs, genres: Mapping[str, str]) -> Scene:
+        """The scene with its song in the place of the name of its music."""
+        song = songs.by_name[scene.song]
+        return replace(scene, song=song, genre=genres.get(song, scene.genre))
 
     def _scene(
         self,
@@ -173,7 +211,7 @@ class _SplitReader:
         entry = file.entry(value, at)
         music = file.text(entry, "music", at)
         gain = file.text(entry, "gain", at)
-        head = file.text(entry, "head_loudspeaker_positions", at)
+        head = file.text(entry, head_key(entry), at)
         self._known(file, at, "gain", gain, gains)
         self._known(file, at, "head position", head, self.head_positions.table())
         self._known(file, at, "music at the microphones", f"{music}-{head}", self.at_mic.table())
@@ -181,15 +219,15 @@ class _SplitReader:
         heard_by = self.scene_listeners.texts(self.scene_listeners.table()[scene_id], at)
         for name in heard_by:
             self._known(self.scene_listeners, at, "listener", name, listeners)
-        song, folder = self._sample(f"{music}-{head}", music)
+        folder = self._sample(f"{music}-{head}", music)
         return Scene(
             id=scene_id,
-            song=song,
+            song=music,
             head_position=head,
             gains=gains[gain],
             listeners=heard_by,
             audio=SceneFiles(folder),
-            genre=genres.get(song, genres.get(music, "")),
+            genre=genres.get(music, ""),
         )
 
     @staticmethod
@@ -200,14 +238,20 @@ class _SplitReader:
             hint = hint if hint.startswith("Did") or len(known) <= 20 else ""
             file.fail(f"unknown {kind} '{name}'", at=at, hint=hint)
 
-    def _sample(self, name: str, music: str) -> tuple[str, Path]:
-        """Song and folder of an at-mic sample."""
+    def _sample(self, name: str, music: str) -> Path:
+        """The folder of an at-mic sample; the song that its record names is noted by its music."""
         entry = self.at_mic.entry(self.at_mic.table()[name], name)
         given = self.at_mic.text(entry, "Path", name)
         relative = relative_path(given, f"{self.at_mic.path}, {name}")
         folder = folder_at(self.audio, relative)
-        song = entry.get("Original Track Name", music)
-        return (song if isinstance(song, str) and song else music), folder
+        if not folder.exists() and relative.parts[0] in _EVALUATION:
+            for other in _EVALUATION:
+                named = folder_at(self.audio, PurePosixPath(other, *relative.parts[1:]))
+                folder = named if named.exists() else folder
+        song = entry.get(RECORD)
+        if (isinstance(song, str) and song) or music not in self._recorded:
+            self._recorded[music] = song if isinstance(song, str) else ""
+        return folder
 
     def _read_gains(self) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
         for name, value in self.gains.table().items():
@@ -215,8 +259,22 @@ class _SplitReader:
             vocals, drums, bass, other = (self.gains.number(entry, s, name) for s in STEMS)
             yield name, (vocals, drums, bass, other)
 
+    def _tracks(self) -> list[str]:
+        """The names of songs in the split's track lists, MUSDB18's or another's."""
+        splits = _EVALUATION if self.split in _EVALUATION else (self.split,)
+        found = []
+        for path in sorted((self.root / "metadata").glob("*.*.json")):
+            kind, split = path.name.split(".", 1)
+            if kind in _TABLES or split.removesuffix(".json") not in splits:
+                continue
+            content = MetadataFile(path).content
+            tracks = content if isinstance(content, list) else []
+            names = [track.get("Track Name") for track in tracks if isinstance(track, dict)]
+            found += [name for name in names if isinstance(name, str) and name]
+        return found
+
     def _read_genres(self) -> Iterator[tuple[str, str]]:
-        path = self.root / "metadata" / f"musdb18.{self.split}.json"
+        path = self._path(f"musdb18.{self.split}.json")
         if not path.exists():
             return
         file = MetadataFile(path)
@@ -226,6 +284,16 @@ class _SplitReader:
             at = f"track {number}"
             entry = file.entry(value, at)
             yield file.text(entry, "Track Name", at), str(entry.get("Genre") or "")
+
+
+def head_file(metadata: Path) -> str:
+    """The name of the file of head positions in a folder of metadata."""
+    return next((name for name in HEAD_FILES if (metadata / name).exists()), HEAD_FILES[0])
+
+
+def head_key(scene: Mapping[str, Any]) -> str:
+    """The key under which a scene names its head position."""
+    return next((key for key in HEAD_KEYS if key in scene), HEAD_KEYS[0])
 
 
 def _checked_root(text: str) -> Path:

@@ -19,6 +19,7 @@ from bench.data.cadenza import CadenzaDataset
 from bench.data.generate.streaming import LoudnessMeter
 from bench.data.metadata import MetadataFile
 from bench.data.scene_files import PARTS, SceneFiles
+from bench.data.song_names import ONE_SONG_A_SCENE, one_song_a_scene
 from bench.errors import BenchError
 from bench.runtime.executors import run_jobs
 from bench.runtime.progress import NO_PROGRESS, Progress
@@ -69,12 +70,14 @@ class Report:
     Attributes:
         root: of the set.
         splits: songs, scenes, listeners and pairs by split.
+        songs: by split, in words, and how they were found.
         samples: measured, in the order of their names.
         findings: errors first.
     """
 
     root: str
     splits: dict[str, dict[str, int]] = field(default_factory=dict)
+    songs: dict[str, str] = field(default_factory=dict)
     samples: list[SampleLevels] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
@@ -107,6 +110,7 @@ def validate(
     splits: Sequence[str] = (),
     *,
     audio: bool = True,
+    song: str = "",
     workers: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> Report:
@@ -116,13 +120,14 @@ def validate(
         root: holds ``metadata`` and ``audio``.
         splits: to check; all that are there where empty.
         audio: read the audio too.
+        song: regular expression that finds songs, as the option ``dataset.song``.
         workers: processes; 0 for one a core.
         progress: notified of each sample that was read.
 
     Raises:
         BenchError: there is no set at all, or no such split.
     """
-    dataset = CadenzaDataset(CadenzaOptions(root=str(root)))
+    dataset = CadenzaDataset(CadenzaOptions(root=str(root), song=song))
     known = dataset.splits
     for split in splits:
         if split not in known:
@@ -236,7 +241,7 @@ def _check_metadata(dataset: CadenzaDataset, split: str, report: Report) -> list
         report.findings.append(Finding("error", error.where, error.what))
 
     try:
-        scenes, problems = dataset.check(split)
+        scenes, songs, problems = dataset.check(split)
     except BenchError as error:
         told(error)
         return []
@@ -254,6 +259,10 @@ def _check_metadata(dataset: CadenzaDataset, split: str, report: Report) -> list
         "listeners": listeners,
         "pairs": sum(len(scene.listeners) for scene in scenes),
     }
+    where = str(dataset.root / "metadata" / f"scenes.{split}.json")
+    report.songs[split] = str(songs)
+    if one_song_a_scene(scene.song for scene in scenes):
+        report.findings.append(Finding("warning", where, ONE_SONG_A_SCENE))
     _check_scene_listeners(dataset.root, split, report)
     folders = [scene.audio.folder for scene in scenes if isinstance(scene.audio, SceneFiles)]
     _check_unused_samples(dataset.root, split, {folder.name for folder in folders}, report)

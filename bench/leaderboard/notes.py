@@ -190,6 +190,9 @@ def _about_contrasts(table: Leaderboard) -> Iterator[str]:
 
 
 def _about_provenance(table: Leaderboard, hidden: int) -> Iterator[str]:
+    songs = list(dict.fromkeys(str(row.run.get("songs") or "") for row in table.comparable))
+    if any(songs):
+        yield f"The data: {' or '.join(filter(None, songs))}."
     if hidden:
         yield f"{_count(hidden, 'older run')} of the same configurations not shown."
     codes = {row.run["code_hash"] for row in table.rows if row.n}

@@ -12,6 +12,7 @@ from bench.api import Dataset
 from bench.board.failures import Failure, failures_of
 from bench.board.layout import checkpoint_folder
 from bench.board.schema import TIME_METRIC
+from bench.data.song_names import songs_of
 from bench.plugins import Plugins
 from bench.plugins.guard import PluginFaultError
 from bench.runs.plan import PlannedRun
@@ -218,7 +219,13 @@ def _alone(
 
 def _row(run: PlannedRun, plugins: Plugins, dataset: Dataset) -> dict[str, Any]:
     identity = run.spec.identity(plugins, run.spec.fingerprints(dataset))
-    return run_row(run.run_id, run.spec, identity, unranked=unranked_reason(run.spec, dataset))
+    return run_row(
+        run.run_id,
+        run.spec,
+        identity,
+        unranked=unranked_reason(run.spec, dataset),
+        songs=songs_of(dataset, run.spec.split),
+    )
 
 
 def _train(

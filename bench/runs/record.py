@@ -36,6 +36,7 @@ def run_row(
     *,
     label: str = "",
     unranked: str = "",
+    songs: str = "",
 ) -> dict[str, Any]:
     """The columns of a run that do not change while it goes on.
 
@@ -45,6 +46,7 @@ def run_row(
         identity: what its id is made of, from :meth:`RunSpec.identity`.
         label: its name; the spec's unless given.
         unranked: why it may not be ranked; empty where it may.
+        songs: of the split, in words.
     """
     return {
         "run_id": run_id,
@@ -63,6 +65,7 @@ def run_row(
         "code_hash": code_hash(),
         "plugin_versions_json": json.dumps(identity["plugins"], sort_keys=True),
         "dataset_fingerprint": json.dumps(identity["data"], sort_keys=True),
+        "songs": songs,
         "ranked": not unranked,
         "unranked_reason": unranked,
         "trained_on": ", ".join(spec.trained_on),

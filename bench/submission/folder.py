@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import Dataset
 from bench.board.schema import TIME_METRIC
+from bench.data.song_names import songs_of
 from bench.errors import BenchError
 from bench.runs.record import finish_row, run_row, write_row
 from bench.runtime.progress import NO_PROGRESS, Progress
@@ -96,7 +97,8 @@ def score_folder(
     own = replace(spec, separator=Choice(KIND), gains=Choice(KIND), trained_on=tuple(trained_on))
     label = f"{name} ({spec.limit} pairs)" if spec.limit else name
     unranked = _unranked_reason(trained_on, suite, spec.split)
-    row = run_row(run_id, own, identity, label=label, unranked=unranked)
+    songs = songs_of(dataset, spec.split)
+    row = run_row(run_id, own, identity, label=label, unranked=unranked, songs=songs)
     write_row(board, row, status="running")
     scenes = dataset.scenes(spec.split)
     todo = pairs_to_score(scenes, [RunToScore(run_id, spec)], board, spec.limit or None)

@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from bench.data.cadenza import HEAD_FILES, head_file, head_key
 from bench.data.generate.draws import draw_listeners, draw_scenes, gains_table
 from bench.data.metadata import MetadataFile
 from bench.data.names import composed, entries
@@ -161,6 +162,12 @@ class SetMetadata:
         path = self.folder / name
         return MetadataFile.made(path, self.made[path]) if path in self.made else MetadataFile(path)
 
+    @property
+    def heads(self) -> str:
+        """The name of the file of head positions."""
+        given = [name for name in HEAD_FILES if self._given(name)]
+        return given[0] if given else head_file(self.folder)
+
     def tracks(self, split: str) -> list[Mapping[str, Any]]:
         """The list of songs."""
         file = self.file(f"musdb18.{split}.json")
@@ -176,7 +183,7 @@ class SetMetadata:
         """Bring the metadata of a split to the set, and name its samples at the microphones."""
         scene_count, listener_count = self._counts
         self._keep("gains.json", gains_table)
-        heads = "head_loudspeaker_positions.json"
+        heads = self.heads
         self._keep(heads, lambda: head_positions(self.sources.hrtf))
         self._keep(f"musdb18.{split}.json", lambda: tracks(self.sources.music, split))
         songs = {track["Track Name"]: str(track["Split"]) for track in self.tracks(split)}
@@ -203,13 +210,13 @@ class SetMetadata:
 
     def _scenes(self, split: str, songs: Mapping[str, str]) -> dict[str, dict[str, str]]:
         file = self.file(f"scenes.{split}.json")
-        positions = self.file("head_loudspeaker_positions.json").table()
+        positions = self.file(self.heads).table()
         found = {}
         for name, value in file.table().items():
             at = f"scene {name}"
             entry = file.entry(value, at)
             song = file.text(entry, "music", at)
-            head = file.text(entry, "head_loudspeaker_positions", at)
+            head = file.text(entry, head_key(entry), at)
             if song not in songs:
                 file.fail(f"the song '{song}' is not in musdb18.{split}.json", at=at)
             if head not in positions:

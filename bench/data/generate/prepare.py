@@ -206,7 +206,7 @@ def response_files(folder: Path, position: Mapping[str, Any]) -> tuple[Path, Pat
 
 def _add_jobs(plan: Preparation, maker: SetMetadata, split: str) -> None:
     heads: dict[str, dict[Path, tuple[Path, Path]]] = {}
-    positions = maker.file("head_loudspeaker_positions.json").table()
+    positions = maker.file(maker.heads).table()
     for sample in plan.samples[split].values():
         relative = relative_path(sample["Path"], f"'Path' {sample['Path']}")
         folder = plan.out / "audio" / "at_mic_music" / relative

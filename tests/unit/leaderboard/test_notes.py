@@ -58,6 +58,13 @@ def test_metrics_that_are_not_computed_alike_are_told(board: Board) -> None:
     assert told == "haaqi is not computed alike in all rows: noise=recipe or noise=table."
 
 
+def test_the_songs_of_the_data_are_told(board: Board) -> None:
+    words = "967 excerpts of 50 songs, by the track list"
+    board.write_run(run_row("rsongs", "open-unmix", "fixed") | {"songs": words})
+    fill(board, "rsongs", 0.6)
+    assert note(build(board), "The data") == f"The data: {words}."
+
+
 def test_cnn_gets_its_note_under_challenge_only(tmp_path: Path) -> None:
     board = Board(tmp_path)
     for protocol in ("challenge", "shared-gains"):
