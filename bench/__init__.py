@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         view_board,
         write_report,
     )
+    from bench.commands.cluster import executing
     from bench.commands.data import describe_data, make_demo, prepare_data, validate_data
     from bench.commands.doctor import doctor
     from bench.commands.inventory import list_runs, list_suites, show_run
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
     from bench.commands.plugins import check_plugin, list_plugins, new_plugin, show_plugin
     from bench.commands.proxy import evaluate_proxy, train_proxy
     from bench.commands.runs import ablate, plan, plan_ablation, run
+    from bench.commands.shared_boards import (
+        list_boards,
+        merge_boards,
+        remove_run,
+        show_board,
+        verify_run,
+    )
     from bench.commands.songs import (
         describe_listener,
         draw_listener,
@@ -59,9 +67,11 @@ _HOMES = {
     "draw_listener": "bench.commands.songs",
     "enhance": "bench.commands.songs",
     "evaluate_proxy": "bench.commands.proxy",
+    "executing": "bench.commands.cluster",
     "haaqi": "bench.hearing.haaqi",
     "import_ratings": "bench.commands.listening",
     "installed": "bench.plugins",
+    "list_boards": "bench.commands.shared_boards",
     "list_plugins": "bench.commands.plugins",
     "list_runs": "bench.commands.inventory",
     "list_suites": "bench.commands.inventory",
@@ -70,6 +80,7 @@ _HOMES = {
     "make_demo": "bench.commands.data",
     "make_listener": "bench.commands.songs",
     "make_listening_test": "bench.commands.listening",
+    "merge_boards": "bench.commands.shared_boards",
     "new_plugin": "bench.commands.plugins",
     "parse_audiogram": "bench.hearing.audiograms",
     "plan": "bench.commands.runs",
@@ -78,15 +89,18 @@ _HOMES = {
     "prepare_data": "bench.commands.data",
     "read_leaderboard": "bench.commands.boards",
     "read_listener": "bench.commands.songs",
+    "remove_run": "bench.commands.shared_boards",
     "render": "bench.leaderboard.export",
     "run": "bench.commands.runs",
     "score": "bench.commands.songs",
     "score_folder": "bench.commands.submissions",
+    "show_board": "bench.commands.shared_boards",
     "show_plugin": "bench.commands.plugins",
     "show_run": "bench.commands.inventory",
     "submit": "bench.commands.submissions",
     "train_proxy": "bench.commands.proxy",
     "validate_data": "bench.commands.data",
+    "verify_run": "bench.commands.shared_boards",
     "view_board": "bench.commands.boards",
     "write_report": "bench.commands.boards",
 }
@@ -106,9 +120,11 @@ __all__ = [
     "draw_listener",
     "enhance",
     "evaluate_proxy",
+    "executing",
     "haaqi",
     "import_ratings",
     "installed",
+    "list_boards",
     "list_plugins",
     "list_runs",
     "list_suites",
@@ -117,6 +133,7 @@ __all__ = [
     "make_demo",
     "make_listener",
     "make_listening_test",
+    "merge_boards",
     "new_plugin",
     "parse_audiogram",
     "plan",
@@ -125,15 +142,18 @@ __all__ = [
     "prepare_data",
     "read_leaderboard",
     "read_listener",
+    "remove_run",
     "render",
     "run",
     "score",
     "score_folder",
+    "show_board",
     "show_plugin",
     "show_run",
     "submit",
     "train_proxy",
     "validate_data",
+    "verify_run",
     "view_board",
     "write_report",
 ]

@@ -53,6 +53,11 @@ def checkpoint_folder(board: Path, run_id: str) -> Path:
     return board / "checkpoints" / f"run_id={run_id}"
 
 
+def verified_folder(board: Path, run_id: str) -> Path:
+    """What came of scoring shares of a run again, a file each time."""
+    return board / "verified" / f"run_id={run_id}"
+
+
 def report_folder(board: Path) -> Path:
     """The report, unless another folder is named.
 

@@ -1,11 +1,12 @@
 """The columns of a board, with types and units: the one place where they are written down.
 
-A board is a folder of three tables in Parquet:
+A board is a folder of four tables in Parquet:
 
 * ``runs/run_id=<id>.parquet``: one file and one row a run.
 * ``scores/run_id=<id>/*.parquet``: one row a (scene, listener, metric, part), in long form, so that
   a third-party metric needs no new column.
 * ``training/run_id=<id>/*.parquet``: one row a (epoch, name), in long form for the same reason.
+* ``verified/run_id=<id>/*.parquet``: one row each time that a share of a run was scored again.
 
 `scores` and `training` are Hive-partitioned by ``run_id``: readers such as
 ``pandas.read_parquet("scores")`` or DuckDB's ``read_parquet('scores/**/*.parquet')`` add that
@@ -129,6 +130,18 @@ TRAINING: Final = (
     Column("value", "float64", "its value; of a loss, the mean over the epoch's batches"),
 )
 
+VERIFIED: Final = (
+    Column("by", "string", "who scored a share of the run again", required=True),
+    Column("when", "timestamp", "when that was", "UTC", required=True),
+    Column("pairs", "int64", "(scene, listener) pairs that were scored again", "pairs"),
+    Column("share", "float64", "their share of the run's pairs, 0 to 1"),
+    Column("difference", "float64", "largest difference of a score, in its metric's unit"),
+    Column("within", "float64", "difference up to which scores agree, in their metric's unit"),
+    Column("agrees", "bool", "whether all scores agree", required=True),
+    Column("code_hash", "string", "hash of the source of the bench that verified"),
+    Column("hardware", "string", "processor, cores, memory, accelerator; never a host's name"),
+)
+
 _PUBLISHED_ABOUT: Final = (
     Column("system", "string", "the system, as its publication names it", required=True),
     Column("suite", "string", "suite or data set that it was scored on", required=True),
@@ -157,6 +170,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "runs": RUNS,
     "scores": SCORES,
     "training": TRAINING,
+    "verified": VERIFIED,
     "published": PUBLISHED,
     "published_training": PUBLISHED_TRAINING,
 }

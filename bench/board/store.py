@@ -26,6 +26,7 @@ from bench.board.layout import (
     run_file,
     scores_folder,
     training_folder,
+    verified_folder,
 )
 from bench.board.schema import SCHEMA_VERSION, arrow_schema
 from bench.board.versions import upgraded, was_light
@@ -79,7 +80,7 @@ class Board:
     def forget(self, run_id: str) -> None:
         """Remove all that the board has of a run."""
         _checked_id(run_id)
-        for folder in (scores_folder, training_folder, checkpoint_folder):
+        for folder in (scores_folder, training_folder, checkpoint_folder, verified_folder):
             shutil.rmtree(folder(self.path, run_id), ignore_errors=True)
         run_file(self.path, run_id).unlink(missing_ok=True)
 
@@ -198,6 +199,21 @@ class Board:
             frame.insert(0, "run_id", name)
             frames.append(frame)
         return pd.concat(frames, ignore_index=True) if frames else _empty("training")
+
+    # --- verifications -------------------------------------------------------------------------
+
+    def write_verification(self, run_id: str, row: Mapping[str, Any]) -> None:
+        """Keep what came of scoring a share of a run again; columns as in ``schema.VERIFIED``."""
+        name = f"{row['when']:%Y%m%dT%H%M%S%f}.parquet"
+        write_table(verified_folder(self.path, _checked_id(run_id)) / name, "verified", [row])
+
+    def verifications(self, run_id: str) -> list[dict[str, Any]]:
+        """What came of scoring shares of a run again, oldest first."""
+        folder = verified_folder(self.path, _checked_id(run_id))
+        rows: list[dict[str, Any]] = self._table(
+            "verified", sorted(folder.glob("*.parquet"))
+        ).to_pylist()
+        return rows
 
     # --- files ---------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ COMMANDS = {
     "suites": "List the suites: data, protocol, metrics and baselines.",
     "compare": "Show two runs in full: by metric, part, ear and hearing loss.",
     "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
+    "board": "List, show, merge and verify boards; remove a run.",
     "power": "Say how many songs and listeners it takes to see a difference.",
     "report": "Write a report to open in a browser.",
     "listen": "Write a page to hear the systems of a board side by side.",

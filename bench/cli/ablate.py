@@ -11,6 +11,7 @@ from bench.cli.options import (
     FILE,
     baselines_option,
     debugging,
+    executor_options,
     format_option,
     group,
     option_option,
@@ -48,6 +49,7 @@ _VARIED = {
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done; run nothing.")
 @click.option("--calibrate", is_flag=True, help="With --plan: measure what scoring costs here.")
 @workers_option
+@executor_options
 @time_limit_option
 @report_option
 @out_option

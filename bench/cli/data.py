@@ -12,6 +12,7 @@ import click
 from bench.cli.options import (
     FILE,
     FOLDER,
+    executor_options,
     option_option,
     suite_option,
     text_format_option,
@@ -39,6 +40,7 @@ def command() -> None:
 @click.option("--scenes", type=click.IntRange(min=1), default=2, help="Scenes a song.")
 @click.option("--listeners", type=click.IntRange(min=1), default=2, help="Listeners a scene.")
 @workers_option
+@executor_options
 def demo_command(folder: Path, **choices: Any) -> None:
     """Write a synthesised set of any size, in the Cadenza layout, into FOLDER.
 
@@ -79,6 +81,7 @@ def demo_command(folder: Path, **choices: Any) -> None:
 )
 @_splits_option
 @workers_option
+@executor_options
 def prepare_command(out: Path, **choices: Any) -> int:
     """Make the music at the microphones in OUT, as the challenge's generator does.
 
@@ -110,6 +113,7 @@ def prepare_command(out: Path, **choices: Any) -> int:
 @click.option("--metadata-only", is_flag=True, help="Read no audio: done in seconds.")
 @click.option("--song", default="", metavar="REGEX", help="Finds songs, as -o dataset.song.")
 @workers_option
+@executor_options
 @text_format_option
 def validate_command(root: Path, format: str, **choices: Any) -> int:
     """Check the set in ROOT: metadata, files, lengths, NaN, levels; exit code 1 for errors."""

@@ -10,15 +10,21 @@ from bench.cli.options import text_format_option
 
 
 @click.command()
+@click.option(
+    "--scheduler",
+    default="",
+    metavar="ADDRESS|FILE",
+    help="Look at the workers of this Dask cluster, too.",
+)
 @text_format_option
-def command(format: str) -> int:
+def command(format: str, scheduler: str) -> int:
     """Say what works on this machine, what is missing and how to get it. Changes nothing.
 
     Exit code 1 where there is a problem; what only some runs need is "missing" and no problem.
     """
     from bench.commands.doctor import doctor
 
-    found = doctor()
+    found = doctor(scheduler=scheduler)
     if format == "json":
         click.echo(json.dumps(found.as_dict(), indent=2))
         return 0 if found.ok else 1

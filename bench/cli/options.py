@@ -96,6 +96,51 @@ time_limit_option = click.option(
     metavar="SECONDS",
     help="Time that a plugin may take for a scene, 0 for any.  [default: 600 s or more]",
 )
+
+
+def _begin_executor(context: click.Context, parameter: click.Parameter, scheduler: str) -> None:
+    """Do what the command does by an executor, for as long as it lasts."""
+    kind = context.params.pop("executor", "") or ("dask" if scheduler else "local")
+    if kind == "local" and scheduler:
+        raise BenchError("--executor local has no scheduler", hint="Leave --scheduler out.")
+    if kind == "dask" and not scheduler:
+        hint = "Give --scheduler tcp://HOST:8786, or the scheduler's file."
+        raise BenchError("no scheduler is named", where="--executor dask", hint=hint)
+    if scheduler:
+        from bench.commands.cluster import executing
+
+        context.with_resource(executing(scheduler))
+        _say_cluster()
+
+
+def _say_cluster() -> None:
+    from bench.runtime.cluster import Cluster
+    from bench.runtime.executors import executor
+
+    cluster = executor()
+    assert isinstance(cluster, Cluster)
+    click.echo(f"{cluster.workers()} workers; dashboard: {cluster.dashboard}", err=True)
+
+
+executor_options = group(
+    click.option(
+        "--executor",
+        type=click.Choice(("local", "dask")),
+        default=None,
+        is_eager=True,
+        help="Where it is done: processes of this machine, or a Dask cluster.  [default: local]",
+    ),
+    click.option(
+        "--scheduler",
+        default="",
+        metavar="ADDRESS|FILE",
+        expose_value=False,
+        callback=_begin_executor,
+        help="Scheduler of the Dask cluster, as tcp://HOST:8786.",
+    ),
+)
+"""Where a command that fans out does its work."""
+
 baselines_option = click.option(
     "--baselines/--no-baselines", default=True, help="Score the suite's baselines beside."
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from bench.cli.options import FILE, FOLDER, format_option
+from bench.cli.options import FILE, FOLDER, executor_options, format_option
 from bench.plugins.front_ends import BUNDLED, HAAQI_LIGHT
 
 _workers_option = click.option(
@@ -34,6 +34,7 @@ def command() -> None:
 @click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True, help="Epochs.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the first weights.")
 @_workers_option
+@executor_options
 def train_command(out: Path, **choices: Any) -> None:
     """Train HAAQI light on true HAAQI labels and write its weights to OUT.
 
@@ -57,6 +58,7 @@ def train_command(out: Path, **choices: Any) -> None:
 @click.option("--real", type=FOLDER, default=None, help="Also on this Cadenza dataset.")
 @click.option("--plot", type=click.Path(path_type=Path), default=None, help="Calibration image.")
 @_workers_option
+@executor_options
 @format_option
 def evaluate_command(plot: Path | None, format: str, **choices: Any) -> None:
     """Compare predicted with true HAAQI on songs, ears and degradations never trained on.

@@ -8,6 +8,7 @@ import click
 
 from bench.cli.options import (
     debugging,
+    executor_options,
     format_option,
     report_option,
     run_options,
@@ -20,6 +21,7 @@ from bench.cli.options import (
 @run_options
 @format_option
 @workers_option
+@executor_options
 @click.option("--fresh", is_flag=True, help="Do it anew, whatever the board has of it.")
 @click.option("--profile", is_flag=True, help="Keep and show the seconds of each stage of scoring.")
 @time_limit_option

@@ -12,6 +12,7 @@ import click
 from bench.cli.options import (
     FILE,
     chosen_listener,
+    executor_options,
     format_option,
     limit_option,
     listener_options,
@@ -61,6 +62,7 @@ _MOST = 20
 @click.option("--prescription", default="", help="Of the reference.  [default: the suite's]")
 @limit_option
 @workers_option
+@executor_options
 @option_option("Of a folder: as dataset.root=DIR.")
 @format_option
 def command(

@@ -10,6 +10,7 @@ import click
 from bench.cli.options import (
     FOLDER,
     check_run_or_parts,
+    executor_options,
     limit_option,
     system_options,
     workers_option,
@@ -22,6 +23,7 @@ from bench.cli.options import (
 @click.option("--split", default="", help="Split, without --run.  [default: the suite's]")
 @limit_option
 @workers_option
+@executor_options
 def command(folder: Path, run: str, suite: str, **choices: Any) -> int:
     """Write FOLDER/enhanced_signals/SCENE_LISTENER_remix.flac, 32 kHz and 16 bit, of every pair.
 

@@ -73,13 +73,14 @@ class Diagnosis:
         return {"ok": self.ok, "sections": sections}
 
 
-def doctor(plugins: Plugins | None = None) -> Diagnosis:
+def doctor(plugins: Plugins | None = None, *, scheduler: str = "") -> Diagnosis:
     """Look at versions, devices, plugins, files and caches: ``bench doctor``.
 
     It changes nothing, and imports torch and numba, which takes seconds.
 
     Args:
         plugins: the plugins to look at; the installed ones by default.
+        scheduler: of a Dask cluster whose workers are looked at too: its address or file.
     """
     plugins = plugins or installed()
     sections: dict[str, Callable[[], Iterator[Finding]]] = {
@@ -89,6 +90,8 @@ def doctor(plugins: Plugins | None = None) -> Diagnosis:
         "files": lambda: _files(plugins),
         "caches": _caches,
     }
+    if scheduler:
+        sections["cluster"] = lambda: _cluster(scheduler)
     return Diagnosis({title: list(_safely(title, look)) for title, look in sections.items()})
 
 
@@ -98,6 +101,29 @@ def _safely(title: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Findi
         yield from look()
     except (Exception, SystemExit) as error:
         yield Finding(title, f"{type(error).__name__}: {error}", PROBLEM, "Install bench again")
+
+
+def _cluster(scheduler: str) -> Iterator[Finding]:
+    from bench.commands.cluster import inspect_cluster
+    from bench.runtime.cluster import connect
+
+    client = connect(scheduler)
+    try:
+        yield Finding("dashboard", str(client.dashboard_link))
+        count = 0
+        for name, has, wrong in inspect_cluster(client):
+            count += 1
+            hint = "Install the same bench there, or set the variable where it runs."
+            yield Finding(
+                name,
+                f"{has}: {wrong}" if wrong else has,
+                PROBLEM if wrong else OK,
+                hint if wrong else "",
+            )
+        if not count:
+            yield Finding("workers", "none", PROBLEM, f"dask worker {scheduler} --nthreads 1")
+    finally:
+        client.close()
 
 
 def _versions() -> Iterator[Finding]:

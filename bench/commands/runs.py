@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from bench.board.layout import report_folder
 from bench.commands.boards import board_folder, suite_leaderboard
+from bench.commands.cluster import executing
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import Choices, named_parts, resolve
 from bench.tables.notebook import Presented, Shown, presented
 from bench.tables.sections import Section
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from bench.ablation.design import Ablation
     from bench.ablation.matrix import Matrix, Skipped
     from bench.api import Dataset
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from bench.runs.cost import Cost
     from bench.runs.execute import Outcome
     from bench.runs.plan import PlannedRun
+    from bench.runtime.executors import Executor
     from bench.spec.suite import Suite
 
 
@@ -116,6 +120,7 @@ def run(
     time_limit: float | None = None,
     report: bool = False,
     strict: bool = False,
+    executor: Executor | Client | str | None = None,
     progress: Progress = NO_PROGRESS,
     **choices: Unpack[Choices],
 ) -> RunResult:
@@ -133,6 +138,8 @@ def run(
             minutes, and 50 times what ``bench plan --calibrate`` measured where that is more.
         report: write the board's report.
         strict: raise the first failure of a scene, in place of a failed row: ``bench --debug``.
+        executor: where it is done, as :func:`bench.executing` says; processes of this machine
+            unless given.
         progress: notified of how far it is, as ``bench.runtime.console.ConsoleProgress()``.
         **choices: see :class:`Choices`.
 
@@ -149,18 +156,19 @@ def run(
     dataset = open_dataset(spec, plugins)
     board = Board(board_folder(out, suite.name))
     runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
-    outcome = execute(
-        runs,
-        board,
-        plugins,
-        dataset,
-        workers=workers,
-        fresh=fresh,
-        profile=profile,
-        strict=strict,
-        time_limit=time_limit,
-        progress=progress,
-    )
+    with executing(executor):
+        outcome = execute(
+            runs,
+            board,
+            plugins,
+            dataset,
+            workers=workers,
+            fresh=fresh,
+            profile=profile,
+            strict=strict,
+            time_limit=time_limit,
+            progress=progress,
+        )
     table = suite_leaderboard(board, suite, spec.split, spec.protocol)
     page = _report(board, suite, table) if report else None
     return RunResult(board, runs, outcome, table, report=page)
@@ -204,6 +212,7 @@ def ablate(
     time_limit: float | None = None,
     report: bool = False,
     strict: bool = False,
+    executor: Executor | Client | str | None = None,
     progress: Progress = NO_PROGRESS,
     **values: Any,
 ) -> RunResult:
@@ -219,6 +228,7 @@ def ablate(
         time_limit: as of :func:`run`.
         report: write the board's report.
         strict: as of :func:`run`.
+        executor: as of :func:`run`.
         progress: notified of how far it is.
         **values: what varies, before what the ablation says: ``separator="a,b"`` or
             ``["a", MySeparator]``, ``gains``, ``prescription``, ``loss``,
@@ -234,16 +244,17 @@ def ablate(
 
     plugins, suite, matrix, dataset, runs = _matrix(ablation, values, baselines)
     board = Board(board_folder(out, suite.name))
-    outcome = execute_all(
-        runs,
-        board,
-        plugins,
-        dataset,
-        workers=workers,
-        time_limit=time_limit,
-        strict=strict,
-        progress=progress,
-    )
+    with executing(executor):
+        outcome = execute_all(
+            runs,
+            board,
+            plugins,
+            dataset,
+            workers=workers,
+            time_limit=time_limit,
+            strict=strict,
+            progress=progress,
+        )
     spec = runs[0].spec
     table = suite_leaderboard(board, suite, spec.split, spec.protocol)
     page = _report(board, suite, table) if report else None

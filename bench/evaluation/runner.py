@@ -17,9 +17,10 @@ from bench.evaluation.worker import Evaluator, RunToScore, SceneJob
 from bench.plugins import LocalPlugin, Plugins
 from bench.plugins.local import pickled
 from bench.runtime.causes import cause_of
-from bench.runtime.executors import WorkerDiedError, run_jobs
+from bench.runtime.executors import WorkerDiedError, is_local, run_jobs
 from bench.runtime.memory import recycle
 from bench.runtime.progress import NO_PROGRESS, Progress
+from bench.spec.resolve import open_dataset
 from bench.version import DISTRIBUTION
 
 FIRST: Final = 3
@@ -95,7 +96,8 @@ def evaluate_runs(
     left = {scene: dict(by_run) for scene, by_run in todo.items()}
     first = _FirstScenes()
     how: dict[str, Any] = {"profile": profile, "strict": strict, "time_limit": time_limit}
-    with progress.stage("scoring", _pairs_in(left)) as step:
+    title = "scoring" if is_local() else f"scoring on {workers} workers"
+    with progress.stage(title, _pairs_in(left)) as step:
         while left:
             # Started again without the runs that were stopped.
             with closing(_results(runs, dict(left), plugins, workers, how)) as results:
@@ -162,7 +164,7 @@ def _results(
     own = [item for item in plugins.every if isinstance(item, LocalPlugin)]
     local = pickled(own) if own else b""
     workers = min(workers, len(todo)) if local is not None else 1
-    if local is None or (workers <= 1 and not _strange(runs, plugins)):
+    if local is None or (is_local() and workers <= 1 and not _strange(runs, plugins)):
         evaluator = Evaluator(runs, plugins, **how)
         try:
             for scene_id, pairs in todo.items():
@@ -176,13 +178,19 @@ def _results(
         SceneJob(scene_id, dict(todo[scene_id]), ids[i + workers : i + workers + 1])
         for i, scene_id in enumerate(ids)
     ]
-    start = partial(worker.start, tuple(runs), local=local, **how)
+    # A worker of another machine may have other data under the same names.
+    data = None if is_local() else _fingerprints(runs[0], plugins)
+    start = partial(worker.start, tuple(runs), local=local, data=data, **how)
     for job, result in run_jobs(worker.evaluate, jobs, workers, start=start, apart=True):
         if isinstance(result, WorkerDiedError):
             result = _one_by_one(job, runs, plugins, start, result)
         if isinstance(result, Exception):
             raise result
         yield job.scene, result
+
+
+def _fingerprints(run: RunToScore, plugins: Plugins) -> dict[str, str]:
+    return run.spec.fingerprints(open_dataset(run.spec, plugins))
 
 
 def _strange(runs: Sequence[RunToScore], plugins: Plugins) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor
 
 from bench.api import Rendering, Scene, SeparatorSpec
+from bench.errors import BenchError
 from bench.evaluation.estimate import rates, time_limit
 from bench.evaluation.protocol import Excerpt, Reference, render, separate
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, seconds_rows
@@ -24,6 +26,7 @@ from bench.plugins.guard import ChangedInputError, guarded, limited
 from bench.runtime.causes import Cause, cause_of
 from bench.runtime.machine import device, one_thread
 from bench.runtime.memory import recycle
+from bench.spec.defaults import DATA_ROOT
 from bench.spec.identity import code_hash
 from bench.spec.resolve import open_dataset
 from bench.spec.run import RunSpec
@@ -289,10 +292,30 @@ def start(
     strict: bool = False,
     time_limit: float | None = None,
     local: bytes = b"",
+    data: Mapping[str, str] | None = None,
 ) -> None:
-    """Prepare this worker process; `local` are plugins of the caller's own code, pickled."""
+    """Prepare this worker process.
+
+    Args:
+        runs: what will be scored.
+        profile: as of :class:`Evaluator`.
+        strict: as of :class:`Evaluator`.
+        time_limit: as of :class:`Evaluator`.
+        local: plugins of the caller's own code, pickled.
+        data: fingerprints that the splits must have here; None where they need no look.
+
+    Raises:
+        BenchError: a system, a metric or the data cannot be had, or the data are others.
+    """
     global _evaluator
     plugins = installed().adding(pickle.loads(local)) if local else installed()
+    if data is not None:
+        here = runs[0].spec.fingerprints(open_dataset(runs[0].spec, plugins))
+        other = [split for split in data if here[split] != data[split]]
+        if other:
+            what = f"the data of split {', '.join(other)} are others than those of who asks"
+            where = f"worker on {platform.node()}"
+            raise BenchError(what, where=where, hint=f"Point ${DATA_ROOT} there at the same set.")
     _evaluator = Evaluator(runs, plugins, profile=profile, strict=strict, time_limit=time_limit)
 
 

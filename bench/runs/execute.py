@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import Dataset
 from bench.board.failures import Failure, failures_of
-from bench.board.layout import checkpoint_folder
 from bench.board.schema import TIME_METRIC
 from bench.data.song_names import songs_of
 from bench.plugins import Plugins
 from bench.plugins.guard import PluginFaultError
 from bench.runs.plan import PlannedRun
 from bench.runs.record import finish_row, has_ended, run_row, unranked_reason, write_row
+from bench.runs.trainings import train_elsewhere, train_here
 from bench.runtime.causes import cause_of
-from bench.runtime.machine import cores
+from bench.runtime.executors import executor
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.run import RunSpec
 
@@ -64,6 +64,7 @@ def execute(
     strict: bool = False,
     time_limit: float | None = None,
     progress: Progress = NO_PROGRESS,
+    trained: Mapping[str, Path | Exception] | None = None,
 ) -> Outcome:
     """Train what trains, score what the board lacks, and keep every row.
 
@@ -79,6 +80,7 @@ def execute(
         time_limit: seconds that a plugin may take for a scene; 0 for any time, None for a generous
             default.
         progress: notified of how far it is.
+        trained: what became of trainings that were done before, from :func:`train_elsewhere`.
 
     Raises:
         BenchError: the user's input is wrong; what was done so far is kept.
@@ -92,14 +94,20 @@ def execute(
     rows = {run.run_id: _row(run, plugins, dataset) for run in runs}
     stopped: dict[str, str] = {}
     to_score: list[RunToScore] = []
-    for run in runs:
-        if fresh:
+    if fresh:
+        for run in runs:
             board.forget(run.run_id)
+    trained = train_elsewhere(runs, board, plugins, progress) if trained is None else trained
+    for run in runs:
         # A row that ended stays as it is until there is something new to say of it.
         if not has_ended(board, run.run_id):
             write_row(board, rows[run.run_id], status="running")
         try:
-            weights = _train(run, board, plugins, dataset, progress) if run.spec.trains else None
+            weights = trained.get(run.run_id)
+            if isinstance(weights, Exception):
+                raise weights
+            if weights is None and run.spec.trains:
+                weights = train_here(run, board, plugins, dataset, progress)
         except (TrainingStopped, PluginFaultError) as error:
             stopped[run.run_id] = " ".join(str(error).split())
             failure = stopped[run.run_id]
@@ -116,7 +124,7 @@ def execute(
         todo,
         board,
         plugins,
-        workers=workers or cores(),
+        workers=executor().workers(workers),
         profile=profile,
         strict=strict,
         time_limit=time_limit,
@@ -168,6 +176,8 @@ def execute_all(
     failed: dict[str, int] = {}
     stopped: dict[str, str] = {}
     failures: dict[str, Sequence[Failure]] = {}
+    # All trainings before all scoring, so that each worker has one for as long as there are any.
+    how["trained"] = train_elsewhere(ordered, board, plugins, progress)
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
         try:
@@ -226,29 +236,6 @@ def _row(run: PlannedRun, plugins: Plugins, dataset: Dataset) -> dict[str, Any]:
         unranked=unranked_reason(run.spec, dataset),
         songs=songs_of(dataset, run.spec.split),
     )
-
-
-def _train(
-    run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset, progress: Progress
-) -> Path:
-    from bench.runtime.machine import device
-    from bench.system.system import build_system
-    from bench.training.loss import losses_of
-    from bench.training.trainer import Trainer
-
-    trainer = Trainer(
-        run_id=run.run_id,
-        spec=run.spec,
-        system=build_system(run.spec, plugins),
-        dataset=dataset,
-        loss=losses_of(run.spec, plugins),
-        board=board,
-        folder=checkpoint_folder(board.path, run.run_id),
-        plugins=plugins,
-        device=device(),
-        progress=progress,
-    )
-    return trainer.train()
 
 
 def _finish(

@@ -133,6 +133,11 @@ class Cluster:
                 with suppress(Exception):
                     self.client.cancel(list(pending), force=True)
 
+    @property
+    def dashboard(self) -> str:
+        """The address of the cluster's dashboard."""
+        return str(self.client.dashboard_link)
+
     def _known(self) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = self.client.scheduler_info(n_workers=-1)["workers"]
         return found

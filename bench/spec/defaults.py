@@ -18,3 +18,5 @@ DEFAULT_POWER: Final = 0.8
 """The share of studies that are to see a difference (Cohen, 1988)."""
 DEFAULT_LISTENERS: Final = (6, 10, 20, 50, 100)
 """Listeners that a study is planned for, beside those of the board."""
+DATA_ROOT: Final = "BENCH_DATA_ROOT"
+"""Variable that says where the data lie on a machine that lacks the folder that a run names."""

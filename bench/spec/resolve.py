@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, cast
 
 from bench.api import (
@@ -17,6 +19,7 @@ from bench.api import (
 )
 from bench.errors import BenchError, suggest
 from bench.plugins import KINDS, Plugins, Registered
+from bench.spec.defaults import DATA_ROOT
 from bench.spec.former_names import default_loss, parse_loss, present_metrics
 from bench.spec.loss import LossExpression
 from bench.spec.run import Choice, RunSpec
@@ -188,7 +191,7 @@ def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
         BenchError: it is not there, its metadata are wrong, or a split is missing.
     """
     registered = plugins.get(DatasetSpec, spec.dataset.name)
-    dataset = cast(Dataset, registered.build(spec.dataset.options))
+    dataset = cast(Dataset, registered.build(_of_this_machine(spec.dataset.options)))
     for split in spec.splits():
         if split not in dataset.splits:
             known = ", ".join(dataset.splits) or "none"
@@ -216,6 +219,15 @@ def _trained_on(spec: PluginSpec, options: Any) -> tuple[str, ...]:
     """The data that the weights of a part were trained on; "unknown" where that is not said."""
     said = tuple(getattr(options, "weights_trained_on", spec.trained_on))
     return said or (("unknown",) if "weights" in spec.needs else ())
+
+
+def _of_this_machine(options: Any) -> Any:
+    """A dataset's options, with ``$BENCH_DATA_ROOT`` where their root is not on this machine."""
+    here = os.environ.get(DATA_ROOT, "")
+    root = getattr(options, "root", None)
+    if not here or not root or Path(root).is_dir():
+        return options
+    return dataclasses.replace(options, root=here)
 
 
 def _named(

@@ -49,3 +49,39 @@ def waiting_pool(folder: str) -> None:
     from bench.runtime.executors import run_jobs
 
     list(run_jobs(wait_long, [folder, folder], 2))
+
+
+def die_once(job: tuple[str, int]) -> int:
+    """End the process at the first try of a job; `job` is a folder and a number."""
+    folder, number = job
+    tried = Path(folder) / str(number)
+    if not tried.exists():
+        tried.touch()
+        os._exit(7)
+    return -number
+
+
+def kill_parent(job: tuple[str, int]) -> int:
+    """End the worker that this process belongs to, at the first try of job 3."""
+    folder, number = job
+    tried = Path(folder) / str(number)
+    if number == 3 and not tried.exists():
+        tried.touch()
+        os.kill(os.getppid(), 9)
+        time.sleep(60)
+    return -number
+
+
+def show_process(number: int) -> tuple[int, str]:
+    """Print, and say who works."""
+    print("what a plugin prints is no result")
+    return os.getpid(), os.getcwd()
+
+
+class Unpicklable(Exception):
+    def __init__(self, one: int, two: int) -> None:
+        super().__init__("text alone")
+
+
+def raise_unpicklable(number: int) -> None:
+    raise Unpicklable(1, 2)

@@ -15,6 +15,11 @@ from bench.spec.choices import Choices
 
 FUNCTIONS = {
     "ablate": ("ablate", "plan_ablation"),
+    "board list": ("list_boards",),
+    "board merge": ("merge_boards",),
+    "board remove": ("remove_run",),
+    "board show": ("show_board",),
+    "board verify": ("verify_run",),
     "compare": ("compare", "compare_boards"),
     "data demo": ("make_demo",),
     "data info": ("describe_data",),
@@ -54,6 +59,8 @@ OTHER_NAMES = {
 }
 """Of parameters that a function calls by another name than the command line."""
 PRINTED = {
+    "executor",
+    "scheduler",
     "failures of show",
     "format",
     "only_plan",
@@ -61,7 +68,8 @@ PRINTED = {
     "seeds of leaderboard",
     "what",
 }
-"""Of how something is printed, or of which of its functions a command calls."""
+"""Of how something is printed, of which of its functions a command calls, or of where it is done
+(:func:`bench.executing`)."""
 
 
 def leaves(command: click.Command, name: str = "") -> Iterator[tuple[str, click.Command]]:

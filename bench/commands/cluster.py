@@ -1,0 +1,183 @@
+"""Clusters: which executor does the work, and what its workers have."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import BenchError
+from bench.spec.defaults import DATA_ROOT
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+    from bench.runtime.executors import Executor
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """What a worker of a cluster has.
+
+    Attributes:
+        name: of the worker, as the scheduler knows it.
+        host: of its machine.
+        threads: jobs that it does at a time.
+        memory: bytes of its machine.
+        gpus: names of its GPUs.
+        code: hash of its bench's source.
+        plugins: version of each distribution of plugins.
+        data: ``$BENCH_DATA_ROOT``; empty where it is not set.
+        has_data: whether that is a folder.
+    """
+
+    name: str
+    host: str
+    threads: int
+    memory: int
+    gpus: tuple[str, ...]
+    code: str
+    plugins: Mapping[str, str]
+    data: str
+    has_data: bool
+
+
+@contextmanager
+def executing(executor: Executor | Client | str | None) -> Iterator[None]:
+    """What is done in the block is done by an executor.
+
+    Args:
+        executor: a ``distributed.Client``; the address of a scheduler, as ``tcp://HOST:8786``, or
+            its file; an :class:`bench.runtime.executors.Executor`; None or ``"local"`` for
+            processes of this machine.
+
+    Raises:
+        BenchError: no scheduler answers, or a worker has other code or plugins than this machine.
+
+    Example:
+        >>> with executing("local"):
+        ...     pass
+    """
+    from bench.runtime.executors import using
+
+    if executor is None or executor == "local":
+        yield
+        return
+    if hasattr(executor, "run") and hasattr(executor, "workers"):
+        with using(executor):
+            yield
+        return
+    from bench.runtime.cluster import Cluster, connect
+
+    client = connect(executor) if isinstance(executor, str) else executor
+    try:
+        refuse_others(client)
+        with using(Cluster(client, partial(check_here, *_versions()))):
+            yield
+    finally:
+        if isinstance(executor, str):
+            client.close()
+
+
+def workers_of(client: Client) -> list[WorkerState]:
+    """What each worker of a cluster has, by name.
+
+    Raises:
+        BenchError: a worker lacks bench, or does not answer.
+    """
+    known = client.scheduler_info(n_workers=-1)["workers"]
+    found = []
+    for address, about in client.run(_look, on_error="return").items():
+        own = known.get(address, {})
+        name = f"{own.get('name', address)} ({address})"
+        if isinstance(about, Exception):
+            hint = "Install the same bench where its workers run."
+            raise BenchError(f"worker {name}: {about}", where="cluster", hint=hint)
+        found.append(WorkerState(name=name, threads=int(own.get("nthreads", 1)), **about))
+    return sorted(found, key=lambda worker: worker.name)
+
+
+def differences_of(worker: WorkerState) -> list[str]:
+    """How a worker's code and plugins differ from this machine's."""
+    code, plugins = _versions()
+    return _differences(code, plugins, worker.code, worker.plugins)
+
+
+def refuse_others(client: Client) -> None:
+    """Refuse workers whose code or plugins are others than this machine's: scores would differ.
+
+    Raises:
+        BenchError: there are such workers; it names them.
+    """
+    for worker in workers_of(client):
+        for difference in differences_of(worker):
+            hint = "Give all the same installation: bench doctor --scheduler ... shows them all."
+            raise BenchError(f"worker {worker.name} has {difference}", where="cluster", hint=hint)
+
+
+def check_here(code: str, plugins: Mapping[str, str]) -> None:
+    """Refuse to work here where code or plugins are others than those of who asks.
+
+    Raises:
+        BenchError: they are.
+    """
+    for difference in _differences(code, plugins, *_versions()):
+        where = f"worker on {platform.node()}"
+        raise BenchError(f"it has {difference}", where=where, hint="Install the same everywhere.")
+
+
+def inspect_cluster(client: Client) -> Iterator[tuple[str, str, str]]:
+    """What a user must know of each worker: its name, what it has, and what is wrong with it."""
+    for worker in workers_of(client):
+        gpus = f", {', '.join(worker.gpus)}" if worker.gpus else ", no GPU"
+        data = f", data at {worker.data}" if worker.data else ""
+        has = (
+            f"{worker.threads} threads, {worker.memory / 2**30:.0f} GiB{gpus}, code {worker.code}"
+            f"{data}"
+        )
+        wrong = differences_of(worker)
+        if worker.data and not worker.has_data:
+            wrong.append(f"no folder {worker.data} (${DATA_ROOT})")
+        yield worker.name, has, "; ".join(wrong)
+
+
+def _versions() -> tuple[str, dict[str, str]]:
+    from bench.plugins import installed
+    from bench.spec.identity import code_hash
+
+    return code_hash(), {item.distribution: item.version for item in installed().every}
+
+
+def _differences(
+    code: str, plugins: Mapping[str, str], its_code: str, its_plugins: Mapping[str, str]
+) -> list[str]:
+    found = []
+    if its_code != code:
+        found.append(f"another bench: source {its_code}, here {code}")
+    for name in sorted({*plugins, *its_plugins}):
+        here, there = plugins.get(name, "none"), its_plugins.get(name, "none")
+        if here != there:
+            found.append(f"another {name}: {there}, here {here}")
+    return found
+
+
+def _look() -> dict[str, Any]:
+    """What this machine has, as fields of :class:`WorkerState`."""
+    import torch
+
+    code, plugins = _versions()
+    data = os.environ.get(DATA_ROOT, "")
+    return {
+        "host": platform.node(),
+        "memory": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "gpus": tuple(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())),
+        "code": code,
+        "plugins": plugins,
+        "data": data,
+        "has_data": bool(data) and Path(data).is_dir(),
+    }

@@ -1,0 +1,101 @@
+"""Trainings: in this process, or on the workers of a cluster."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.api import Dataset
+from bench.board.layout import checkpoint_folder
+from bench.errors import BenchError
+from bench.plugins import LocalPlugin, Plugins
+from bench.plugins.local import pickled
+from bench.runs.plan import PlannedRun
+from bench.runtime.executors import executor, is_local, run_jobs
+from bench.runtime.progress import NO_PROGRESS, Progress
+from bench.spec.run import RunSpec
+
+if TYPE_CHECKING:
+    from bench.board.store import Board
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """A training for a worker of a cluster; the board's folder is on a disk that all share."""
+
+    run_id: str
+    spec: RunSpec
+    board: Path
+    local: bytes = b""
+    """Plugins of the caller's own code, pickled."""
+
+
+def train_elsewhere(
+    runs: Sequence[PlannedRun], board: Board, plugins: Plugins, progress: Progress = NO_PROGRESS
+) -> dict[str, Path | Exception]:
+    """Train on the workers of the cluster, those with a GPU where there are any.
+
+    Returns:
+        The weights of each run that trains, or what stopped it; nothing where the work is done by
+        this machine, or by code that cannot be sent: then this process trains.
+    """
+    own = [item for item in plugins.every if isinstance(item, LocalPlugin)]
+    local = pickled(own) if own else b""
+    if is_local() or local is None:
+        return {}
+    folder = board.path.resolve()
+    jobs = [TrainingJob(run.run_id, run.spec, folder, local) for run in runs if run.spec.trains]
+    found: dict[str, Path | Exception] = {}
+    if not jobs:
+        return found
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress.stage(f"training on {executor().workers()} workers", len(jobs)) as step:
+        for job, result in run_jobs(train_job, jobs, needs_gpu=True):
+            found[job.run_id] = result
+            step(job.spec.label, 1)
+    return found
+
+
+def train_job(job: TrainingJob) -> Path:
+    """Train a run in a worker's process, and return the file of its weights.
+
+    Raises:
+        BenchError: the board's folder is not there, or the training is the user's mistake.
+    """
+    from bench.board.store import Board
+    from bench.plugins import installed
+    from bench.spec.resolve import open_dataset
+
+    if not job.board.is_dir():
+        hint = "Give an --out on a disk that all workers share."
+        raise BenchError("a worker does not see the board", where=str(job.board), hint=hint)
+    plugins = installed().adding(pickle.loads(job.local)) if job.local else installed()
+    run = PlannedRun(job.run_id, job.spec, is_baseline=False)
+    return train_here(run, Board(job.board), plugins, open_dataset(job.spec, plugins), NO_PROGRESS)
+
+
+def train_here(
+    run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset, progress: Progress
+) -> Path:
+    """Train a run in this process, and return the file of its weights."""
+    from bench.runtime.machine import device
+    from bench.system.system import build_system
+    from bench.training.loss import losses_of
+    from bench.training.trainer import Trainer
+
+    trainer = Trainer(
+        run_id=run.run_id,
+        spec=run.spec,
+        system=build_system(run.spec, plugins),
+        dataset=dataset,
+        loss=losses_of(run.spec, plugins),
+        board=board,
+        folder=checkpoint_folder(board.path, run.run_id),
+        plugins=plugins,
+        device=device(),
+        progress=progress,
+    )
+    return trainer.train()
