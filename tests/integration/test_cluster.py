@@ -22,7 +22,11 @@ from tests.helpers.paths import ROOT
 from tests.helpers.suites import WriteSuite
 
 distributed = pytest.importorskip("distributed")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore"),
+]
 
 COLUMNS = ["scene", "listener", "metric", "part", "value", "status"]
 
@@ -61,9 +65,10 @@ class Programs:
             program.terminate()
         for program in self.running.values():
             try:
-                program.wait(20)
+                program.wait(5)
             except subprocess.TimeoutExpired:
                 program.kill()
+                program.wait()
 
 
 @pytest.fixture
