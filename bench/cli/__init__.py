@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import io
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -74,11 +79,50 @@ def group(debug: bool) -> None:
     """
 
 
+class _EndedError(BaseException):
+    """The process got a signal that ends it; what is open is closed on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM (Slurm, timeout, docker stop) and SIGHUP end the block by an exception."""
+
+    def end(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once: a second one would stop the tidying up
+        raise _EndedError(number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        wanted = (signal.SIGTERM, signal.SIGHUP)
+        # One that is ignored (nohup) stays so.
+        before = {n: signal.signal(n, end) for n in wanted if signal.getsignal(n) == signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _escape_what_cannot_be_encoded() -> None:
+    """A table is not lost for a letter that standard output has no code for."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit code 0 done, 1 failed scenes, 2 wrong input."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _escape_what_cannot_be_encoded()
     try:
-        code = group.main(args=arguments, prog_name="bench", standalone_mode=False)
+        with _ended_by_signals():
+            code = group.main(args=arguments, prog_name="bench", standalone_mode=False)
+    except _EndedError as end:
+        click.echo("ended by a signal; the same command goes on where it stopped", err=True)
+        sys.exit(128 + end.number)
     except BenchError as error:
         if "--debug" in arguments:
             raise
@@ -94,4 +138,11 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of our output (head, less) has gone: nothing is wrong.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        # A full or failing disk, a folder that may not be written: nothing is wrong with us.
+        if "--debug" in arguments:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {where}{error.strerror or error}", err=True)
+        sys.exit(2)
     sys.exit(code if isinstance(code, int) else 0)

@@ -21,6 +21,7 @@ from bench.api import API_VERSION
 from bench.errors import BenchError
 from bench.plugins import Plugins, Registered, installed
 from bench.plugins.remedies import missing_extras
+from bench.runtime.files import content_problem
 from bench.version import __version__
 
 OK: Final = "ok"
@@ -189,7 +190,11 @@ def _files(plugins: Plugins) -> Iterator[Finding]:
             if file.path in seen:
                 continue
             seen.add(file.path)
-            if file.path.exists():
+            if file.path.is_file() and (wrong := content_problem(file.path)):
+                yield Finding(
+                    file.name, f"{file.path}: {wrong}", PROBLEM, f"Delete it: {file.path}"
+                )
+            elif file.path.exists():
                 yield Finding(file.name, f"{_size(_bytes(file.path))}, {file.path}")
             else:
                 status = PROBLEM if file.required else MISSING

@@ -15,7 +15,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-import numba
 import numpy as np
 import numpy.typing as npt
 import pyloudnorm
@@ -24,6 +23,7 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from bench.errors import BenchError
+from bench.hearing.simd.kernel import kernel
 
 SILENCE: Final = -80.0
 """LUFS that a signal without any block above the gate counts as, by the official protocol."""
@@ -206,13 +206,13 @@ def _gate(energies: Array) -> npt.NDArray[np.bool_]:
     return gated
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _flush(state: float) -> float:
     """Set a state that has died away to zero: denormal numbers cost a hundred times as much."""
     return 0.0 if abs(state) < 1e-30 else state
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _segment_energies(rows: Any, sos: Any, edges: Any, energies: Any, weighted: Any) -> None:
     """Sum the energy of each K-weighted row between neighbouring edges.
 
@@ -254,7 +254,7 @@ def _segment_energies(rows: Any, sos: Any, edges: Any, energies: Any, weighted: 
             r1, r2, s1, s2 = _flush(r1), _flush(r2), _flush(s1), _flush(s2)
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _segment_gradients(weighted: Any, sos: Any, edges: Any, upstream: Any, gradient: Any) -> None:
     """Compute the energies' gradient: 2 x weighted x upstream, filtered backwards in time."""
     b0, b1, b2, a1, a2 = sos[0]

@@ -211,8 +211,11 @@ def _pool(
                     if error is not None and not isinstance(error, Exception):
                         raise error
                     yield futures[future], future.result() if error is None else error
-            except BaseException:
+            except BaseException as error:
                 pool.shutdown(wait=False, cancel_futures=True)
+                if not isinstance(error, Exception):  # called off: no job goes on
+                    for process in processes:
+                        process.kill()
                 raise
     except BrokenProcessPool:
         # The pool itself ends the others by SIGTERM.

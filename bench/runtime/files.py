@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +37,32 @@ def replacing(target: Path, *, durable: bool = True) -> Iterator[Path]:
         raise
     if durable:
         _sync(target.parent)
+
+
+def content_problem(path: Path) -> str:
+    """What is wrong with a file of weights, as far as its first bytes tell; empty where nothing is.
+
+    What a proxy or a portal sends in place of a file is a page, and is kept under the file's name.
+    """
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(512)
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+    if not start:
+        return "it is empty"
+    if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
+        return "it is a web page, and no file of weights"
+    if path.suffix == ".safetensors":
+        header = int.from_bytes(start[:8], "little")
+        if size < 8 or start[8:9] != b"{" or 8 + header > size:
+            return "it is no safetensors file, or was cut short"
+    elif path.suffix in (".pt", ".pth", ".th", ".ckpt", ".bin") and start[:1] not in b"P\x80":
+        return "it is nothing that torch.save wrote"
+    elif start[:2] == b"PK" and not zipfile.is_zipfile(path):
+        return "it was cut short"
+    return ""
 
 
 def write_text(path: Path, text: str) -> None:

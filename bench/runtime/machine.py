@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,8 +60,23 @@ def one_thread() -> Iterator[None]:
 
 
 def cache_folder() -> Path:
-    """``$BENCH_CACHE``, or the user's cache; not made here."""
-    return Path(os.environ.get("BENCH_CACHE") or platformdirs.user_cache_dir("bench"))
+    """``$BENCH_CACHE``, or the user's cache; an absolute path, not made here.
+
+    A relative ``$BENCH_CACHE`` is taken from where the first process was started, also by its
+    workers. Where there is no home, it is the folder of temporary files.
+    """
+    given = os.environ.get("BENCH_CACHE", "").strip()
+    if given:
+        folder = Path(os.path.expanduser(given)).absolute()
+        os.environ["BENCH_CACHE"] = str(folder)
+        return folder
+    try:
+        usual = Path(platformdirs.user_cache_dir("bench"))
+    except RuntimeError:  # there is no home
+        usual = Path()
+    if not usual.is_absolute():  # of $XDG_CACHE_HOME, where it does not count
+        usual = Path(os.path.expanduser("~/.cache")) / "bench"
+    return usual if usual.is_absolute() else Path(tempfile.gettempdir()) / f"bench-{os.getuid()}"
 
 
 def environment() -> dict[str, str]:

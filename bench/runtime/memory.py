@@ -12,7 +12,7 @@ import ctypes
 import math
 import os
 import tempfile
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 import torch
@@ -42,12 +42,19 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     size = math.prod(shape) * dtype.itemsize
     if size < MAPPED_FROM:
         return torch.empty(shape, dtype=dtype)
-    folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder) as file:
+    with _unnamed_file() as file:
         # Room is taken at once: a disk that fills up later would kill the process.
         os.posix_fallocate(file.fileno(), 0, size)
         return torch.from_numpy(np.memmap(file, np.uint8, shape=(size,))).view(dtype).view(shape)
+
+
+def _unnamed_file() -> IO[bytes]:
+    """A temporary file in the cache folder; where that cannot be written, where such files go."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=cache_folder())
+    except OSError:
+        return tempfile.TemporaryFile()
 
 
 def recycle(on: bool) -> None:

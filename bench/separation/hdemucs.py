@@ -6,18 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torchaudio.models import HDemucs
 
 from bench.api import STEMS
 from bench.errors import BenchError
-from bench.runtime.files import replacing
+from bench.runtime.files import content_problem, replacing
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,11 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
                 names = file.keys()
                 return {name: file.get_tensor(name) for name in names}, file.metadata() or {}
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, OSError, RuntimeError, EOFError) as error:
-        reason = str(error).split("\n")[0][:160]
-        raise BenchError(f"the weights cannot be read: {reason}", where=str(path)) from error
+    except Exception as error:  # of a file that is something else anything comes
+        what = content_problem(path) or f"{type(error).__name__}: {str(error).split(chr(10))[0]}"
+        hint = "Delete it, and get it again; files that carry code are not opened."
+        what = f"the weights cannot be read: {what[:160]}"
+        raise BenchError(what, where=str(path), hint=hint) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise BenchError(
             "this is no state dict (a flat mapping of names to tensors)",

@@ -11,6 +11,7 @@ that looks ahead sees enough. What is too long for memory lies in files beside t
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -111,14 +112,10 @@ def enhance_file(
         raise BenchError("the output would replace the song", where=str(output))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.mkdtemp(prefix=f".{output.name}.", dir=output.parent)
-    except OSError as error:
-        raise BenchError(f"cannot be written: {error.strerror}", where=str(output)) from None
-    try:
-        mixture, notes = _read(song, Path(folder))
+        mixture, notes = _read(song, output.parent)
         cuts = _cuts(mixture.shape[1])
         with progress.stage(f"enhancing {song.name}", 2 * (len(cuts) - 1)) as step:
-            remixed, gains = _remix(mixture, cuts, system, listener, requested, folder, step)
+            remixed, gains = _remix(mixture, cuts, system, listener, requested, output.parent, step)
             wanted = finite_loudness(mixture, SAMPLE_RATE)
             _scale(remixed, loudness_factor(remixed, wanted, SAMPLE_RATE))
             system = system.fitted(torch.from_numpy(remixed)[None], [listener])
@@ -127,8 +124,10 @@ def enhance_file(
                     remixed, cuts, system, listener,
                     draft, FORMATS[output.suffix.lower()], sample_rate, step,
                 )  # fmt: skip
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        # What cannot be read is a BenchError by now; libsndfile does not say why it cannot write.
+        reason = getattr(error, "strerror", None) or "is the disk full?"
+        raise BenchError(f"cannot be written: {reason}", where=str(output)) from None
     share = clipped / max(1, 2 * frames)
     return Enhanced(output, sample_rate, frames / sample_rate, share, gains, notes)
 
@@ -148,20 +147,24 @@ def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:
             notes.append(scale_note(song, header))
         if header.sample_rate != SAMPLE_RATE:
             notes.append(f"resampled from {header.sample_rate} Hz to {SAMPLE_RATE} Hz (soxr HQ)")
-        left, right = folder / "mixture.f32", folder / "right.f32"
-        with open(left, "wb") as first, open(right, "wb") as second:
+        # Files without names: nothing is left of them, however the process ends.
+        with (
+            tempfile.TemporaryFile(dir=folder) as left,
+            tempfile.TemporaryFile(dir=folder) as right,
+        ):
             blocks = file.blocks(_BLOCK, "float32")
             for block in _at_rate(blocks, header.sample_rate, SAMPLE_RATE):
-                first.write(block[:, 0].tobytes())
-                second.write(block[:, -1].tobytes())
-    with open(left, "ab") as whole, open(right, "rb") as second:
-        shutil.copyfileobj(second, whole)
-    frames = right.stat().st_size // 4
-    right.unlink()
-    if frames < 0.4 * SAMPLE_RATE:
-        raise BenchError("it is shorter than 0.4 s, too short for a loudness", where=str(song))
-    # It is never written to, but numba takes no read-only arrays: "c" never reaches the file.
-    return np.memmap(left, np.float32, "c", shape=(2, frames)), tuple(notes)
+                left.write(block[:, 0].tobytes())
+                right.write(block[:, -1].tobytes())
+            frames = right.tell() // 4
+            if frames < 0.4 * SAMPLE_RATE:
+                what = "it is shorter than 0.4 s, too short for a loudness"
+                raise BenchError(what, where=str(song))
+            right.seek(0)
+            shutil.copyfileobj(right, left)
+            left.flush()
+            # Never written to, but numba takes no read-only arrays: "c" never reaches the file.
+            return np.memmap(left, np.float32, "c", shape=(2, frames)), tuple(notes)
 
 
 def _at_rate(blocks: Iterator[Planar], rate: int, wanted: int) -> Iterator[Planar]:
@@ -191,12 +194,15 @@ def _remix(
     system: System,
     listener: Listener,
     requested: Sequence[float],
-    folder: str,
+    folder: Path,
     step: Callable[[str, int], None],
 ) -> tuple[Planar, Tensor]:
     """The sum of the scaled stems before the loudness match, float64 ``(2, N)``; and the gains."""
     frames = mixture.shape[1]
-    remixed = np.memmap(Path(folder) / "remix.f64", np.float64, "w+", shape=(2, frames))
+    with tempfile.TemporaryFile(dir=folder) as file:
+        # Room is taken at once: a disk that fills up later would kill the process.
+        os.posix_fallocate(file.fileno(), 0, 16 * frames)
+        remixed = np.memmap(file, np.float64, "r+", shape=(2, frames))
     wanted = torch.tensor([list(requested)], dtype=torch.float32)
     fade = round(FADE * SAMPLE_RATE / 2)
     gains = []

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numba
 import torch
 from clarity.utils.audiogram import Listener
 from torch import Tensor
@@ -21,6 +20,7 @@ from torch import Tensor
 from bench.builtin.prescriptions import NalrCompressorOptions
 from bench.errors import BenchError
 from bench.hearing import nalr
+from bench.hearing.simd.kernel import kernel
 
 _POWER_FLOOR: Final = 1e-8
 """Full scale squared; pyclarity adds it to the mean square."""
@@ -87,7 +87,7 @@ class _Ratios(torch.autograd.Function):
         return gradient.reshape(level.shape).to(level.device), None, None, None, None
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _ratios(
     level: Any, threshold: float, attenuation: float, attack: float, release: float, ratios: Any
 ) -> None:
@@ -102,7 +102,7 @@ def _ratios(
             ratios[row, n] = ratio
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _ratio_gradients(
     level: Any,
     threshold: float,

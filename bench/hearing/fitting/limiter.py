@@ -19,7 +19,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -27,6 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.hearing.fitting.equaliser import equalise, order
+from bench.hearing.simd.kernel import kernel
 
 CENTRES: Final = (250.0, 800.0, 2500.0, 8000.0)
 """Hz; centres of the bands. Between two of them the share of each is linear in log frequency."""
@@ -145,7 +145,7 @@ class _Follower(torch.autograd.Function):
         return by_wanted, by_attack, by_release
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _follow(wanted: Any, attack: Any, release: Any, reduction: Any) -> None:
     for row in range(len(wanted)):
         # As if it had heard the beginning before.
@@ -156,7 +156,7 @@ def _follow(wanted: Any, attack: Any, release: Any, reduction: Any) -> None:
             reduction[row, n] = value
 
 
-@numba.njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _follow_adjoint(
     wanted: Any,
     attack: Any,

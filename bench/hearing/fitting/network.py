@@ -83,6 +83,6 @@ def load_network(weights: str) -> FitNetwork:
         state: Mapping[str, Tensor] = load_file(path)
         network.load_state_dict(state)
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BenchError(f"these are no weights of nalr-fit: {reason}", where=str(path)) from None
     return network

@@ -1,10 +1,12 @@
 """The decorator of compiled kernels, with a cache that notices every change of their sources.
 
-The first compilation of HAAQI is announced in the log.
+The first compilation of HAAQI is announced in the log. Where nothing can be kept (a read-only
+installation without a home, a full disk), kernels are compiled by each process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Callable
@@ -31,6 +33,19 @@ def _sources() -> str:
 _SOURCES: Final = _sources()
 
 
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """A cache that what cannot be read or written does not stop."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        with contextlib.suppress(Exception):  # a damaged file raises anything
+            return super().load_overload(sig, target_context)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with contextlib.suppress(OSError):
+            super().save_overload(sig, data)
+
+
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile `function` on its first call, and keep the result on disk where possible.
 
@@ -39,8 +54,8 @@ def kernel(function: Callable[..., Any]) -> Any:
     """
     dispatcher = njit(nogil=True, error_model="numpy")(function)
     try:
-        cache = FunctionCache(function)
-    except RuntimeError:  # no directory that can be written
+        cache = _Cache(function)
+    except (RuntimeError, OSError):  # no directory that can be written
         return dispatcher
     kept = cache._cache_file
     kept._source_stamp = (kept._source_stamp, _SOURCES)

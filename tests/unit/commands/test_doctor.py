@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
-from bench.api import LossSpec, SeparatorSpec
+from bench.api import LossSpec, PluginFile, SeparatorSpec
 from bench.commands.doctor import MISSING, PROBLEM, Finding, _plugins
+from bench.errors import BenchError
 from bench.plugins import Plugins, Registered, load
 from tests.helpers.command_line import Bench
 from tests.helpers.plugins import BROKEN, Install, strangers
@@ -48,3 +50,56 @@ def test_doctor_finds_a_target_that_cannot_be_imported() -> None:
     found = {one.name: one for one in _plugins(plugins) if one.status == PROBLEM}
     assert "no_such_module" in found["loss a of d"].value
     assert "fractions:Absent" in found["separator b of d"].value
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.pt", b"<!DOCTYPE html><html>", "a web page"),
+        ("a.pt", b"\n <html>", "a web page"),
+        ("a.safetensors", b"<html>sign in</html>", "a web page"),
+        ("a.pt", b"hello", "nothing that torch.save wrote"),
+        ("a.th", b"KeyError", "nothing that torch.save wrote"),
+        ("a.pt", b"", "it is empty"),
+        ("a.pt", b"PK\3\4 half of an archive", "it was cut short"),
+        ("a.safetensors", b"\xff" * 100, "no safetensors file, or was cut short"),
+    ],
+)
+def test_a_file_of_weights_that_is_something_else(
+    tmp_path: Path, name: str, content: bytes, problem: str
+) -> None:
+    from bench.builtin.separators.weights import load_model
+    from bench.commands.doctor import _files
+
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    class Owner:
+        def files(self) -> list[PluginFile]:
+            return [PluginFile("weights", path, "get them")]
+
+    class Catalogue:
+        every = (Owner(),)
+
+    (found,) = _files(Catalogue())  # type: ignore[arg-type]
+    assert found.status == PROBLEM
+    assert problem in found.value
+    assert str(path) in found.value
+    assert found.hint.startswith("Delete it")
+    with pytest.raises(BenchError, match=problem) as caught:
+        load_model(str(path))
+    assert caught.value.where == str(path)
+    assert caught.value.hint.startswith("Delete it")
+
+
+def test_files_of_weights_that_are_right(tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    from bench.runtime.files import content_problem
+
+    state = {"a": torch.zeros(3)}
+    torch.save(state, tmp_path / "a.pt")
+    torch.save(state, tmp_path / "b.th", _use_new_zipfile_serialization=False)
+    save_file(state, tmp_path / "c.safetensors")
+    assert [content_problem(path) for path in tmp_path.iterdir()] == ["", "", ""]

@@ -18,6 +18,8 @@ from bench.errors import BenchError
 from bench.runtime.executors import WorkerDiedError, run_jobs
 from tests.helpers import work
 
+ROOT = Path(__file__).parents[3]
+
 
 def told(found: Any) -> str:
     return f"{type(found).__name__}: {found}"
@@ -117,3 +119,28 @@ def wait_for(look: Any, count: int, seconds: float = 60.0) -> list[int]:
         assert time.monotonic() < end, f"after {seconds:.0f} s there are {found}"
         time.sleep(0.1)
     return list(found)
+
+
+SCRIPT = """
+from tests.helpers.work import square
+from bench.runtime.executors import run_jobs
+for job, result in run_jobs(square, [2, 3, 4], 2):
+    print(job, result[0] if isinstance(result, tuple) else repr(result))
+"""
+
+
+@pytest.mark.parametrize("way", ["a script without a guard", "standard input"])
+def test_processes_do_not_run_the_users_script_again(tmp_path: Path, way: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    arguments = [str(script)] if way != "standard input" else ["-"]
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        input=SCRIPT,
+        env=os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stderr == ""
+    assert sorted(done.stdout.split("\n")) == ["", "2 4", "3 9", "4 16"]

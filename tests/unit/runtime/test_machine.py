@@ -65,3 +65,48 @@ def test_what_a_run_is_computed_on_names_no_host() -> None:
     assert processor() in found["hardware"]
     assert f"{os.cpu_count()} cores" in found["hardware"]
     assert "GiB" in found["hardware"]
+
+
+def test_the_cache_in_a_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("BENCH_CACHE", "~/x")
+    assert cache_folder() == tmp_path / "x"
+
+
+def test_a_relative_cache_is_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever the process goes afterwards, and its workers with it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BENCH_CACHE", "x/y")
+    assert cache_folder() == tmp_path / "x" / "y"
+    monkeypatch.chdir("/")
+    assert cache_folder() == tmp_path / "x" / "y"
+
+
+@pytest.mark.parametrize("value", ["", " ", "relative/cache"])
+def test_what_does_not_count_of_the_desktops_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """By its specification $XDG_CACHE_HOME counts where it is an absolute path."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("BENCH_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", value)
+    assert cache_folder() == tmp_path / ".cache" / "bench"
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HOME", "BENCH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    assert cache_folder().is_absolute()
+
+
+def test_long_signals_where_the_cache_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from bench.runtime import memory
+
+    monkeypatch.setenv("BENCH_CACHE", "/dev/null/cache")
+    monkeypatch.setattr(memory, "MAPPED_FROM", 1000)
+    signal = memory.empty((2, 1000), torch.float32)
+    signal.fill_(1.0)
+    assert float(signal.sum()) == 2000.0
