@@ -71,12 +71,12 @@ def cache_folder() -> Path:
         os.environ["BENCH_CACHE"] = str(folder)
         return folder
     try:
-        usual = Path(platformdirs.user_cache_dir("bench"))
+        folder = Path(platformdirs.user_cache_dir("bench"))
     except RuntimeError:  # there is no home
-        usual = Path()
-    if not usual.is_absolute():  # of $XDG_CACHE_HOME, where it does not count
-        usual = Path(os.path.expanduser("~/.cache")) / "bench"
-    return usual if usual.is_absolute() else Path(tempfile.gettempdir()) / f"bench-{os.getuid()}"
+        folder = Path()
+    if not folder.is_absolute():  # of $XDG_CACHE_HOME, where it does not count
+        folder = Path(os.path.expanduser("~/.cache")) / "bench"
+    return folder if folder.is_absolute() else Path(tempfile.gettempdir()) / f"bench-{os.getuid()}"
 
 
 def environment() -> dict[str, str]:
