@@ -123,11 +123,13 @@ TRAINING: Final = (
     Column(
         "name",
         "string",
-        "loss (the whole objective), loss/<term> (each term, unweighted), lr, grad_norm, seconds, "
-        "seconds/<stage>, train/<metric>/<part> or valid/<metric>/<part>",
+        "loss (the whole objective), loss/<term> (each term, unweighted), lr, grad_norm, "
+        "grad_norm/<part>/<term> (of the weighted term, at the first step of epochs 1, 6, ...), "
+        "seconds, seconds/<stage>, train/<metric>/<part>, valid/<metric>/<part> or "
+        "song/<metric>/<part>/<song> (the headline in validation, by song)",
         required=True,
     ),
-    Column("value", "float64", "its value; of a loss, the mean over the epoch's batches"),
+    Column("value", "float64", "its value; of a loss and of grad_norm the epoch's mean"),
 )
 
 VERIFIED: Final = (

@@ -14,7 +14,7 @@ from bench.api import LossSpec
 from bench.leaderboard.headline import Validation
 from bench.plugins import installed
 from bench.report.style import INK, MUTED, Drawn, drawing, line_of, mark_style, to_svg
-from bench.training.guard import EPOCHS
+from bench.training.guard import GoodhartGuard
 
 
 def training_curves(log: pd.DataFrame, names: Validation, trained: str) -> list[Drawn]:
@@ -42,13 +42,14 @@ def kept_epoch(log: pd.DataFrame, truth: str) -> int | None:
 
 
 def parted_epochs(log: pd.DataFrame, truth: str, proxy: str) -> list[int]:
-    """Epochs at which the proxy had risen and the truth fallen for EPOCHS epochs in a row."""
-    if truth not in log or proxy not in log:
-        return []
-    both = log[[truth, proxy]].dropna().diff()
-    parted = (both[truth] < 0) & (both[proxy] > 0)
-    often = parted.rolling(EPOCHS).sum() == EPOCHS
-    return [int(epoch) for epoch in both.index.to_numpy()[often.to_numpy()]]
+    """Epochs at which the guard speaks: the objective had got better and the truth worse."""
+    guard = GoodhartGuard(pd.DataFrame(), truth=truth, proxy=proxy)
+    parted = []
+    for epoch, row in zip(log.index, log.to_dict("records"), strict=True):
+        guard.add({"epoch": int(epoch), **{str(name): value for name, value in row.items()}})
+        if guard.warning and truth in row and not pd.isna(row[truth]):
+            parted.append(int(epoch))
+    return parted
 
 
 def _prediction_and_ratio(log: pd.DataFrame, names: Validation, name: str) -> Drawn | None:
@@ -96,10 +97,11 @@ def _truth_and_proxy(log: pd.DataFrame, names: Validation, name: str) -> Drawn |
     svg = _together(curves, log, names, f"{name}-proxy", title)
     parted = parted_epochs(log, names.truth, names.proxy)
     told = (
-        f"At epoch {', '.join(map(str, parted))} {predictor} had risen for {EPOCHS} epochs while "
-        "the truth fell: the system learned to please the proxy."
+        f"At epoch {', '.join(map(str, parted))} {predictor} or the training loss was better "
+        "than at the best epoch and the truth worse by more than chance: the system learned to "
+        "please the proxy."
         if parted
-        else f"They never parted for {EPOCHS} epochs in a row."
+        else "They never parted by more than chance."
     )
     caption = f"True {metric} beside its proxy, on the same validation pairs, by epoch. {told}"
     return Drawn((svg,), caption)

@@ -47,8 +47,8 @@ class TrainingSettings:
     patience: int = 0
     """Stop after so many epochs without a better true HAAQI; 0 for never."""
     guard_stops: bool = False
-    """Stop once HAAQI-Net has risen and true HAAQI fallen for three epochs in a row; otherwise that
-    is only said."""
+    """Stop once the proxy or the training loss got better while true HAAQI fell by more than chance
+    (:mod:`bench.training.guard`); otherwise that is only said."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,17 @@ class ComposedLoss:
         Args:
             inputs: what the terms compare, by place.
         """
-        weighted = []
+        weighted, values = self.weighted(inputs)
+        return total_of(weighted), values
+
+    def weighted(
+        self, inputs: Mapping[str, LossInput]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """The terms of the sum, and each term's own value, unweighted and detached, by label.
+
+        A term of weight 0 has a value only.
+        """
+        weighted: dict[str, Tensor] = {}
         values = {}
         for term, loss, place in self._terms:
             with torch.set_grad_enabled(torch.is_grad_enabled() and term.weight != 0):
@@ -47,8 +57,14 @@ class ComposedLoss:
                     value = loss(replace(data, audiograms=audiograms, level1=level1))
             values[term.label] = value.detach()
             if term.weight != 0:
-                weighted.append(term.weight * value)
-        return sum(weighted[1:], start=weighted[0]), values
+                weighted[term.label] = term.weight * value
+        return weighted, values
+
+
+def total_of(weighted: Mapping[str, Tensor]) -> Tensor:
+    """The sum of weighted terms, one at least."""
+    first, *others = weighted.values()
+    return sum(others, start=first)
 
 
 def losses_of(spec: RunSpec, plugins: Plugins) -> ComposedLoss:

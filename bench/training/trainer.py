@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch import nn
@@ -22,8 +22,9 @@ from bench.spec.run import RunSpec
 from bench.system.system import System
 from bench.system.weights import save_weights
 from bench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from bench.training.gradients import gradient_norms, leading_terms, ruling_terms
 from bench.training.guard import GoodhartGuard
-from bench.training.loss import ComposedLoss
+from bench.training.loss import ComposedLoss, total_of
 from bench.training.objective import loss_inputs
 from bench.training.segments import Batch, draw_epoch, hold_out, read_batch
 from bench.training.validation import Validation
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 log = logging.getLogger(__name__)
+
+NORMS_EVERY: Final = 5
+"""Epochs from one measurement of the terms' gradients to the next. Each term goes backward by
+itself there, which takes as long as two steps: 4 % of five epochs of ten steps."""
 
 
 class TrainingStopped(Exception):
@@ -85,6 +90,7 @@ class Trainer:
         self._scenes, held = hold_out(scenes, settings.validation_songs, self.spec.seed)
         self.system.to(self.device)
         self._parameters = self.system.trainable()
+        self._told, self._led = False, ""
         optimizer = self._optimizer()
         validation = Validation(held, self._listeners, self.spec, self.plugins)
         self._truth = validation.truth
@@ -92,6 +98,7 @@ class Trainer:
         if state is None:
             state = self._start(validation)
         else:
+            self._told = True  # by the process that began
             self.system.load_state(state.state)
             optimizer.load_state_dict(state.optimizer)
         guard = GoodhartGuard(
@@ -158,7 +165,7 @@ class Trainer:
             batch = read_batch(items)
             for name, value in self._step(epoch, number, batch, optimizer).items():
                 values.setdefault(name, []).append(value)
-            step(f"epoch {epoch}/{settings.epochs}", 1)
+            step(f"epoch {epoch}/{settings.epochs}{self._led}", 1)
         trained = time.perf_counter() - started
         row: dict[str, Any] = {"epoch": epoch, **{k: fmean(v) for k, v in values.items()}}
         row["lr"] = settings.learning_rate
@@ -172,9 +179,12 @@ class Trainer:
     ) -> dict[str, float]:
         optimizer.zero_grad(set_to_none=True)
         inputs = loss_inputs(self.system, batch, self.spec.protocol, self.loss.places)
-        total, terms = self.loss(inputs)
+        weighted, terms = self.loss.weighted(inputs)
+        total = total_of(weighted)
         where = f"epoch {epoch}, step {step}: {'; '.join(batch.names)}"
         self._check_finite(total, terms, where)
+        measured = step == 1 and (epoch - 1) % NORMS_EVERY == 0
+        norms = self._gradient_norms(weighted, where) if measured else {}
         total.backward()  # type: ignore[no-untyped-call]
         everything = [p for parameters in self._parameters.values() for p in parameters]
         limit = self.spec.training.clip_norm or float("inf")
@@ -183,7 +193,28 @@ class Trainer:
             raise TrainingStopped(f"the gradient is not finite ({where})")
         optimizer.step()
         named = {f"loss/{name}": float(value) for name, value in terms.items()}
-        return {"loss": float(total.detach()), "grad_norm": float(norm), **named}
+        return {"loss": float(total.detach()), "grad_norm": float(norm), **norms, **named}
+
+    def _gradient_norms(self, weighted: Mapping[str, Tensor], where: str) -> dict[str, float]:
+        """The norm of each weighted term's gradient by part, as the log names them.
+
+        A term that rules a part is told of once.
+        """
+        norms = gradient_norms(weighted, self._parameters)
+        led, ruling = leading_terms(norms), ruling_terms(norms)
+        self._led = f", gradient: {led}" if led else ""
+        if ruling and not self._told:
+            self._told = True
+            log.warning(
+                "%s (%s): the other terms hardly count there; give it a smaller weight",
+                ruling,
+                where,
+            )
+        return {
+            f"grad_norm/{part}/{term}": norm
+            for part, terms in norms.items()
+            for term, norm in terms.items()
+        }
 
     def _check_finite(self, total: Tensor, terms: Mapping[str, Tensor], where: str) -> None:
         if bool(torch.isfinite(total)):

@@ -16,6 +16,7 @@ from bench.plugins import Plugins
 from bench.runtime.seeds import derive
 from bench.spec.run import RunSpec
 from bench.system.system import System
+from bench.training.guard import song_prefix
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
@@ -64,7 +65,10 @@ class Validation:
         return next((_name(spec.name, spec.parts[0]) for spec in found), "")
 
     def score(self, system: System) -> dict[str, float]:
-        """Means over the pairs, by ``valid/<metric>/<part>``; empty where there are no pairs."""
+        """Means over the pairs, by ``valid/<metric>/<part>``; empty where there are no pairs.
+
+        The truth has its mean over the pairs of each song, too, by ``song/<metric>/<part>/<song>``.
+        """
         system.train(False)
         values: dict[str, list[float]] = {}
         for excerpt, names in self._excerpts:
@@ -76,6 +80,9 @@ class Validation:
                     if row["status"] == "ok" and row["metric"] != GAINS_METRIC:
                         name = _name(row["metric"], row["part"])
                         values.setdefault(name, []).append(row["value"])
+                        if name == self.truth:
+                            own = song_prefix(name) + excerpt.scene.song
+                            values.setdefault(own, []).append(row["value"])
         return {key: fmean(found) for key, found in values.items()}
 
 

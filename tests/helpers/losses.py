@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from bench.api import LossInput
-from bench.builtin.losses import SdrLossOptions
+from bench.builtin.losses import LoudnessLossOptions, SdrLossOptions
 from bench.builtin.losses.loudness import LoudnessLoss
 from bench.builtin.losses.mse import MseLoss
 from bench.builtin.losses.sdr import SdrLoss
@@ -16,7 +16,8 @@ LOSSES = {
     "mse": MseLoss(),
     "si-sdr": SdrLoss(SdrLossOptions()),
     "sdr": SdrLoss(SdrLossOptions(scale_invariant=False)),
-    "loudness": LoudnessLoss(),
+    "loudness": LoudnessLoss(LoudnessLossOptions()),
+    "rms": LoudnessLoss(LoudnessLossOptions(form="rms")),
 }
 
 

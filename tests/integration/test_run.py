@@ -178,7 +178,7 @@ def test_a_training_that_pleases_only_the_proxy_says_so_and_can_stop(
     assert Board(tmp_path / "warned").training().epoch.max() == 8
     stops = (*short, "-o", "training.guard_stops=true")
     assert run(*stops, out="stopped") == 0
-    assert Board(tmp_path / "stopped").training().epoch.max() == 3
+    assert Board(tmp_path / "stopped").training().epoch.max() == 4
     # The weights that are scored are the best by truth: epoch 0's, before any training.
     untrained = (*short, "--epochs", "0")
     assert run(*untrained, out="untrained") == 0

@@ -15,6 +15,15 @@ class SdrLossOptions:
     scale_invariant: bool = option(True, "SI-SDR; false for plain SDR, which also minds the level")
 
 
+@dataclass(frozen=True)
+class LoudnessLossOptions:
+    """Options of ``loudness``."""
+
+    form: str = option(
+        "lufs", "'lufs': relative difference of loudness, 0 to 1; 'rms': the seed paper's script's"
+    )
+
+
 _VARIANT: Final = (
     "'per-ear': each ear with its own audiogram; 'paper': the seed paper's ear average"
 )
@@ -59,7 +68,8 @@ def register_losses() -> list[LossSpec]:
         LossSpec(
             name="loudness",
             target="bench.builtin.losses.loudness:LoudnessLoss",
-            summary="squared difference of BS.1770 integrated loudness, LU squared",
+            summary="relative difference of BS.1770 loudness, squared; 1: only one of two is heard",
+            options=LoudnessLossOptions,
             citation="ITU-R BS.1770-4",
         ),
         LossSpec(

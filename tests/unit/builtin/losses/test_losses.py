@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.builtin.losses import register_losses
+from bench.builtin.losses import LoudnessLossOptions, register_losses
 from bench.builtin.losses.loudness import LoudnessLoss
 from bench.builtin.losses.mse import MseLoss
 from bench.errors import BenchError
@@ -55,20 +55,67 @@ def test_one_scale_serves_both_channels() -> None:
     assert float(LOSSES["si-sdr"](pair(lopsided, reference))) > -10
 
 
-def test_loudness_is_the_squared_difference_of_pyloudnorm() -> None:
-    estimate, reference = 0.3 * signals(2, 4, 2, RATE), signals(2, 4, 2, RATE, seed=1)
+def loudness(form: str = "lufs") -> LoudnessLoss:
+    return LoudnessLoss(LoudnessLossOptions(form=form))
+
+
+def levels(x: Tensor) -> np.ndarray:  # type: ignore[type-arg]
+    """LUFS by pyloudnorm."""
     meter = pyloudnorm.Meter(RATE)
-
-    def levels(x: Tensor) -> np.ndarray:  # type: ignore[type-arg]
-        return np.array([meter.integrated_loudness(s.T.double().numpy()) for s in x.flatten(0, 1)])
-
-    expected = np.mean((levels(estimate) - levels(reference)) ** 2)
-    assert float(LoudnessLoss()(pair(estimate, reference))) == pytest.approx(expected, rel=1e-4)
+    return np.array([meter.integrated_loudness(s.T.double().numpy()) for s in x.flatten(0, 1)])
 
 
-def test_loudness_of_too_little_is_an_error() -> None:
+def test_loudness_is_the_relative_difference_by_pyloudnorm() -> None:
+    estimate, reference = 0.3 * signals(2, 4, 2, RATE), signals(2, 4, 2, RATE, seed=1)
+    ours, wanted = 2 ** (levels(estimate) / 10), 2 ** (levels(reference) / 10)
+    expected = np.mean(((ours - wanted) / (ours + wanted)) ** 2)
+    assert float(loudness()(pair(estimate, reference))) == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("mismatch", "value"), [(1, 0.0012), (-3, 0.011), (6, 0.042), (-10, 1 / 9), (20, 0.36)]
+)
+def test_a_mismatch_in_lu_has_the_value_that_the_docs_say(mismatch: float, value: float) -> None:
+    reference = signals(1, 4, 2, RATE)
+    estimate = 10 ** (mismatch / 20) * reference
+    assert float(loudness()(pair(estimate, reference))) == pytest.approx(value, rel=0.03)
+
+
+def test_a_lost_stem_counts_one_and_no_more() -> None:
+    reference = signals(1, 4, 2, RATE)
+    assert 0.9 < float(loudness()(pair(1e-9 * reference, 30 * reference))) < 1
+    assert 0.9 < float(loudness()(pair(3000 * reference, 0.03 * reference))) <= 1
+
+
+def test_a_stem_that_is_silent_in_the_segment_is_left_out_of_loudness_and_sdr() -> None:
+    estimate, reference = signals(2, 4, 2, RATE), signals(2, 4, 2, RATE, seed=1)
+    reference[0, 2] = 0
+    reference[1, 0] *= 1e-5
+    heard = torch.ones(2, 4, dtype=torch.bool)
+    heard[0, 2] = heard[1, 0] = False
+    for name in ("loudness", "si-sdr", "sdr"):
+        whole = LOSSES[name](pair(estimate, reference))
+        part = LOSSES[name](pair(estimate[heard][None], reference[heard][None]))
+        torch.testing.assert_close(whole, part)
+        estimate.requires_grad_()
+        (gradient,) = torch.autograd.grad(LOSSES[name](pair(estimate, reference)), estimate)
+        assert not gradient[0, 2].any()
+        assert gradient[0, 1].any()
+
+
+def test_the_form_rms_is_the_seed_papers() -> None:
+    estimate, reference = 0.3 * signals(2, 4, 2, RATE), signals(2, 4, 2, RATE, seed=1)
+    rms = [np.sqrt(np.mean(x.double().numpy() ** 2, axis=(-2, -1))) for x in (estimate, reference)]
+    expected = np.mean((rms[0] - rms[1]) ** 2)
+    assert float(loudness("rms")(pair(estimate, reference))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_loudness_of_too_little_or_of_an_unknown_form_is_an_error() -> None:
     with pytest.raises(BenchError, match="too short"):
-        LoudnessLoss()(pair(signals(1, 2, 3000), signals(1, 2, 3000)))
+        loudness()(pair(signals(1, 2, 3000), signals(1, 2, 3000)))
+    with pytest.raises(BenchError, match="no form 'rmss'") as error:
+        loudness("rmss")
+    assert "rms" in error.value.hint
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -1,0 +1,148 @@
+"""What a training logs of its loss terms, and that their weights matter."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from bench.board.store import Board
+from bench.data import CadenzaOptions
+from bench.data.cadenza import CadenzaDataset
+from bench.plugins import installed
+from bench.system.system import System, build_system
+from bench.training.loss import losses_of
+from bench.training.trainer import Trainer
+from tests.helpers.specs import make
+
+SETTINGS = {
+    "epochs": 2,
+    "segments": 8,
+    "batch": 2,
+    "segment_seconds": 1.0,
+    "clip_norm": 0.0,
+    "gains_learning_rate": 5e-4,
+    "validation_pairs": 1,
+    "validation_songs": 1,
+    "validation_seconds": 1.0,
+}
+
+
+def trained(
+    root: Path,
+    folder: Path,
+    loss: str,
+    separator: str = "oracle",
+    gains: str = "cnn",
+    **settings: float,
+) -> tuple[System, pd.DataFrame]:
+    """A trained gain strategy, over clean stems by default, and the log."""
+    training = {key: str(value) for key, value in {**SETTINGS, **settings}.items()}
+    spec = make(separator=separator, gains=gains, loss=loss, options={"training": training})
+    trainer = Trainer(
+        run_id="r1",
+        spec=spec,
+        system=build_system(spec, installed()),
+        dataset=CadenzaDataset(CadenzaOptions(root=str(root))),
+        loss=losses_of(spec, installed()),
+        board=Board(folder),
+        folder=folder / "checkpoints",
+        plugins=installed(),
+    )
+    trainer.train()
+    return trainer.system, Board(folder).training("r1")
+
+
+def gains_of(system: System, root: Path) -> Tensor:
+    """The gains for a listener of the set, dB."""
+    dataset = CadenzaDataset(CadenzaOptions(root=str(root)))
+    listener = next(iter(dataset.listeners("train").values()))
+    with torch.no_grad():
+        return system.gains(torch.zeros(1, 4, 2, 10), torch.zeros(1, 4), [listener])
+
+
+def test_the_weight_of_the_proxy_changes_what_is_learned(small_set: Path, tmp_path: Path) -> None:
+    found = {}
+    for alpha in (0, 10):
+        loss = f"mse + 0.3*sdr + 2*loudness + {alpha}*haaqi-light"
+        system, log = trained(
+            small_set,
+            tmp_path / str(alpha),
+            loss,
+            separator="hdemucs",
+            gains="cnn-residual",
+            gains_learning_rate=1e-3,
+        )
+        truth = log[log.name == "valid/haaqi/mean"].set_index("epoch").value
+        found[alpha] = gains_of(system, small_set), float(truth[2])
+    assert float((found[0][0] - found[10][0]).abs().max()) > 1
+    assert abs(found[0][1] - found[10][1]) > 2e-3
+
+
+def test_the_log_has_each_terms_gradient_by_part(small_set: Path, tmp_path: Path) -> None:
+    _, log = trained(small_set, tmp_path, "mse + 2*loudness + 0*haaqi-light", segments=2)
+    norms = log[log.name.str.startswith("grad_norm/")]
+    assert set(norms.name) == {"grad_norm/gains/mse", "grad_norm/gains/loudness"}
+    assert set(norms.epoch) == {1}  # and the sixth, which is not reached
+    # One step an epoch: two terms have no more together, and no less, than a triangle allows.
+    for epoch, own in norms.groupby("epoch"):
+        whole = log[(log.name == "grad_norm") & (log.epoch == epoch)].value.item()
+        assert abs(own.value.iloc[0] - own.value.iloc[1]) <= whole * (1 + 1e-4)
+        assert whole <= own.value.sum() * (1 + 1e-4)
+
+
+def test_a_ruling_term_is_told_once(
+    small_set: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="bench.training.trainer"):
+        trained(small_set, tmp_path / "a", "mse + 2*loudness", segments=2)
+    assert caplog.text.count("of the gains' gradient (epoch 1, step 1:") == 1
+    assert "loudness has 9" in caplog.text
+    caplog.clear()
+    trained(small_set, tmp_path / "b", "loudness", segments=2, epochs=1)
+    assert "gradient" not in caplog.text
+
+
+def test_measuring_gradients_changes_no_training(
+    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = "mse + 0.3*sdr + 2*loudness"
+    measured, _ = trained(small_set, tmp_path / "a", loss, epochs=1)
+    monkeypatch.setattr("bench.training.trainer.gradient_norms", lambda *given: {})
+    other, _ = trained(small_set, tmp_path / "b", loss, epochs=1)
+    for name, value in measured.state().items():
+        assert torch.equal(value, other.state()[name])
+
+
+def test_progress_names_the_leading_terms(small_set: Path, tmp_path: Path) -> None:
+    notes: list[str] = []
+
+    class Heard:
+        def stage(self, title: str, total: int) -> Heard:
+            return self
+
+        def __enter__(self) -> object:
+            return lambda note, done: notes.append(note)
+
+        def __exit__(self, *about: object) -> None:
+            return None
+
+    spec_options = {"training": {k: str(v) for k, v in {**SETTINGS, "epochs": 1}.items()}}
+    spec = make(separator="oracle", gains="cnn", loss="mse + loudness", options=spec_options)
+    Trainer(
+        run_id="r1",
+        spec=spec,
+        system=build_system(spec, installed()),
+        dataset=CadenzaDataset(CadenzaOptions(root=str(small_set))),
+        loss=losses_of(spec, installed()),
+        board=Board(tmp_path),
+        folder=tmp_path / "checkpoints",
+        plugins=installed(),
+        progress=Heard(),  # type: ignore[arg-type]
+    ).train()
+    assert notes[0].startswith("epoch 1/1, gradient: gains ")
+    assert notes[0].endswith("% loudness")
