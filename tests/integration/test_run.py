@@ -170,6 +170,7 @@ def test_a_training_that_pleases_only_the_proxy_says_so_and_can_stop(
         epoch = next(epochs)
         return {self.truth: 0.5 - epoch / 100, self.proxy: 0.5 + epoch / 100}
 
+    monkeypatch.setattr(Validation, "proxy", "valid/haaqi-light/mean")
     monkeypatch.setattr(Validation, "score", parting)
     short = (*TRAINED, "--no-baselines", "--epochs", "8", "--limit", "1")
     short += ("-o", "training.segments=1", "-o", "training.batch=1")

@@ -40,8 +40,8 @@ from bench.hearing.haaqi.gradient.reference import DifferentiableHaaqi, Unscorab
 from bench.hearing.haaqi.parameters import AUDIOGRAM_COLUMNS
 from bench.hearing.loudness import differentiable_loudness
 from bench.hearing.nalr import convolve, nalr_taps
-from bench.pretraining.haaqi_net.audiograms import draw_audiogram
 from bench.pretraining.hdemucs.songs import Pool, build_pool, pool_names
+from bench.pretraining.predictors.audiograms import draw_audiogram
 from bench.runtime.console import ConsoleProgress
 from bench.runtime.files import replacing
 
