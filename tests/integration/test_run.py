@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
+from bench.board.layout import BEST, LAST, checkpoint_folder
 from bench.board.store import Board
+from bench.plugins import installed
+from bench.runs.restore import stored_run
+from bench.spec.suite import load_suite
+from bench.system.weights import load_weights
+from bench.training.checkpoint import load_checkpoint
 from bench.training.trainer import Trainer
 from bench.training.validation import Validation
 from tests.helpers.command_line import Bench
@@ -256,3 +263,29 @@ def test_a_profile_tells_the_stages_and_changes_no_score(
     # What is on the board already has no profile, which is said.
     assert run(*choice, "--profile", out="plain") == 0
     assert "--fresh" in capsys.readouterr().err
+
+
+def test_a_prescription_is_trained_kept_and_restored(
+    run: Run, write_suite: WriteSuite, tmp_path: Path
+) -> None:
+    training = {**SHORT_TRAINING, "segments": 2, "prescription_learning_rate": 0.5}
+    suite = write_suite(
+        metrics=("lufs", "clipping"), baselines=("mixture + fixed",), training=training
+    )
+    chosen = ("--separator", "mixture", "--prescription", "nalr-limiter-ft", "--loss", "haaqi")
+    # From a threshold that every frame is above.
+    assert run(*chosen, "-o", "prescription.threshold=-40", suite_file=suite) == 0
+    board = Board(tmp_path / "board")
+    [row] = [row for _, row in board.runs().iterrows() if row.prescription != "nalr"]
+    assert row.label == "mixture + fixed (nalr-limiter-ft[threshold=-40.0], haaqi)"
+    assert "loss/haaqi" in set(board.training(row.run_id).name)
+    folder = checkpoint_folder(board.path, row.run_id)
+    last = load_checkpoint(folder / LAST)
+    assert last is not None
+    thresholds = last.state["prescription.thresholds"]
+    assert (thresholds + 40.0).abs().min() > 0.4
+    loaded = load_suite(str(suite))
+    plugins = installed()
+    kept = stored_run(board, row.run_id, loaded, plugins).system(plugins)
+    best = load_weights(folder / BEST)["prescription.thresholds"]
+    assert torch.equal(kept.state()["prescription.thresholds"], best)

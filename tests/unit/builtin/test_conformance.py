@@ -13,7 +13,12 @@ from bench.plugins import KINDS, installed
 from bench.testing import check_plugin
 from bench.version import DISTRIBUTION
 
-SLOW = {("separator", "hdemucs"), ("separator", "hdemucs-ft"), ("loss", "haaqi")}
+SLOW = {
+    ("separator", "hdemucs"),
+    ("separator", "hdemucs-ft"),
+    ("prescription", "nalr-tuned"),
+    ("loss", "haaqi"),
+}
 BUILT_IN = [
     pytest.param(
         kind,
