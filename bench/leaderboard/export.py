@@ -124,7 +124,7 @@ def cells_section(table: Leaderboard) -> Section:
     """The leaderboard as texts for people, its notes below."""
     header, rows = _cells(table, expand=False)
     return Section(
-        "",
+        " ".join(table.verdict),
         tuple(dict(zip(header, row, strict=True)) for row in rows),
         " ".join((table.interval_words, *table.notes)),
     )
@@ -139,7 +139,9 @@ def _markdown(table: Leaderboard, *, expand: bool) -> str:
     body = [line(header), f"| {' | '.join(rule)} |", *map(line, rows)]
     words = [table.protocol_words, table.interval_words]
     notes = [f"- {escape_markdown(note)}" for note in table.notes]
-    parts = [f"**{escape_markdown(title_of(table))}**", "\n".join(body), *words, "\n".join(notes)]
+    title = f"**{escape_markdown(title_of(table))}**"
+    said = escape_markdown(" ".join(table.verdict))
+    parts = [title, said, "\n".join(body), *words, "\n".join(notes)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -209,6 +211,7 @@ def _content(table: Leaderboard) -> dict[str, Any]:
         "intervals_in_words": table.interval_words,
         "songs": table.songs,
         "baseline": table.baseline or None,
+        "verdict": list(table.verdict),
         "rows": [record(row, table.columns) for row in table.lines(expand=True)],
         "notes": list(table.notes),
         **({"contrasts": list(contrasts_section(table).rows)} if table.contrasts else {}),

@@ -66,13 +66,24 @@ def column_of(metric: str) -> Column:
         return RATINGS if metric == RATINGS.key else Column(metric, metric)
     title = spec.title or metric
     if spec.percent:
-        return Column(metric, title, "%", spec.decimals, 100.0, spec.bounds)
+        return Column(
+            metric, title, "%", spec.decimals, 100.0, spec.bounds,
+            better=_direction(spec), about=spec.summary,
+        )  # fmt: skip
     # A unit that the title says already is not said again.
     unit = "" if spec.unit in title else spec.unit
     # One song with an extreme value rules the mean of a metric that has no bounds. A level
     # difference is left out: neither of its directions is better.
     median = spec.bounds is None and spec.higher_is_better is not None
-    return Column(metric, title, unit, spec.decimals, bounds=spec.bounds, median=median)
+    return Column(
+        metric, title, unit, spec.decimals, bounds=spec.bounds, median=median,
+        better=_direction(spec), about=spec.summary,
+    )  # fmt: skip
+
+
+def _direction(spec: MetricSpec) -> int:
+    """1 where more is better, -1 where less is, 0 where values near 0 are."""
+    return 0 if spec.higher_is_better is None else 1 if spec.higher_is_better else -1
 
 
 def bounds_of(metric: str) -> tuple[float, float] | None:
@@ -85,7 +96,16 @@ def ear_columns(metric: str, parts: Iterable[str]) -> list[Column]:
     there = set(parts)
     form = column_of(metric)
     return [
-        Column(f"{metric}/{ear}", ear, "", form.decimals, form.scale, form.bounds)
+        Column(
+            f"{metric}/{ear}",
+            ear,
+            "",
+            form.decimals,
+            form.scale,
+            form.bounds,
+            better=form.better,
+            about=f"{form.title} of the {ear} ear",
+        )
         for ear in EARS
         if ear in there
     ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bench.board.failures import Failure
-from bench.leaderboard.statistics import Comparison, Interval
+from bench.leaderboard.statistics import Comparison, Interval, smallest_p
 from bench.tables.notebook import Shown
 
 PROTOCOL_WORDS: Final = {
@@ -38,8 +38,9 @@ class Column:
     """A column of scores: the metric's headline or a named part.
 
     `decimals` and `scale` (a factor) are for people; files for programs keep the plain values.
-    `bounds` are the least and greatest value that there can be, None without any; with `median` the
-    median over songs is shown beside the mean.
+    `better` is 1 where more is better, -1 where less is, 0 where values near 0 are. `about` says
+    what the metric is. `bounds` are the least and greatest value that there can be, None without
+    any; with `median` the median over songs is shown beside the mean.
     """
 
     key: str
@@ -49,6 +50,8 @@ class Column:
     scale: float = 1.0
     bounds: tuple[float, float] | None = None
     median: bool = False
+    better: int = 1
+    about: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,8 @@ class Leaderboard(Shown):
     """(scene, listener) where all systems score alike within 0.01."""
     summaries: tuple[Row, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
+    verdict: tuple[str, ...] = ()
+    """Which system is better, for whom, how sure: a few sentences."""
 
     @property
     def protocol_words(self) -> str:
@@ -149,6 +154,13 @@ class Leaderboard(Shown):
             "difference, widened for the number of rows, leaves out 0."
             f"{seeds if self.summaries else ''}{median}"
         )
+
+    @property
+    def shows_p(self) -> bool:
+        """Whether a p-value can be below 0.05 with so many songs and comparisons."""
+        compared = [row for row in self.systems if row.difference is not None]
+        several = len(self.contrasts) or len(compared)
+        return self.songs > 0 and smallest_p(self.songs) * max(1, several) <= 0.05
 
     @property
     def systems(self) -> tuple[Row, ...]:

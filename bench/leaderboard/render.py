@@ -38,6 +38,8 @@ def render_text(table: Leaderboard, width: int = FILE_WIDTH, *, expand: bool = F
 def print_leaderboard(table: Leaderboard, console: Console, *, expand: bool = False) -> None:
     """Print the leaderboard with its notes; where it is narrow, the least columns are left out."""
     console.print(Text(title_of(table), style="bold"))
+    for sentence in table.verdict:
+        console.print(Text(sentence, style="bold"))
     console.print(Text(table.protocol_words))
     if not table.rows:
         console.print(Text("No runs yet."))
@@ -129,7 +131,8 @@ def difference_cell(row: Row, table: Leaderboard) -> Text:
         return Text("–")
     first = table.columns[0]
     mean = number(row.difference.difference.mean, first, sign=True)
-    cell = Text(f"{mean} {p_text(row.p)}".rstrip())
+    p = p_text(row.p) if table.shows_p else ""
+    cell = Text(f"{mean} {p}".rstrip())
     if not math.isnan(row.difference.difference.low):
         cell.append(f"\n{bracket(row.difference.difference, first, sign=True)}", style="dim")
     return cell
@@ -141,6 +144,16 @@ def difference_cell(row: Row, table: Leaderboard) -> Text:
 def heading(column: Column) -> str:
     """A column's title with its unit."""
     return clean(f"{column.title} {column.unit}".strip())
+
+
+def direction(column: Column) -> str:
+    """An arrow the way in which a column's values are better; none where values near 0 are.
+
+    Example:
+        >>> direction(Column("clipping", "Clipped", better=-1))
+        '↓'
+    """
+    return {1: "↑", -1: "↓"}.get(column.better, "")
 
 
 def label_text(row: Row) -> str:

@@ -39,6 +39,7 @@ from bench.leaderboard.systems import (
     ranks_of,
     systems_of,
 )
+from bench.leaderboard.verdict import verdict
 
 
 def leaderboard(
@@ -85,7 +86,7 @@ def leaderboard(
     notes = board_notes(
         table, baseline, hidden, _no_better_trained(board, table.rows), board.damaged
     )
-    return replace(table, notes=notes)
+    return replace(table, notes=notes, verdict=verdict(table, scores))
 
 
 def _no_better_trained(board: Board, rows: Sequence[Row]) -> list[str]:

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.api import EARS, STEMS, GainsSpec, MetricSpec
 from bench.board.failures import Failure
+from bench.board.pairs import PairScores
 from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, RUNS, TIME_METRIC
 from bench.board.store import Board
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
+from bench.leaderboard.groups import grades_of
 from bench.leaderboard.model import Column, Leaderboard, Row
 from bench.leaderboard.render import clean
+from bench.leaderboard.statistics import Interval, clustered_mean, paired
 from bench.plugins import installed
 
 MOST_FAILURES: Final = 200
@@ -49,6 +54,49 @@ def systems_of(table: Leaderboard) -> list[System]:
         System(str(row.run["run_id"]), clean(row.label), number)
         for number, row in enumerate(scored)
     ]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A system's paired difference to the baseline in one group of pairs, and that of each song."""
+
+    system: System
+    mean: Interval
+    songs: tuple[float, ...]
+
+
+def differences_by_song(
+    table: Leaderboard, systems: Sequence[System], scores: PairScores
+) -> dict[str, list[Contrast]]:
+    """Differences to the baseline's row: of all pairs, then by grade of hearing loss.
+
+    Groups that are the only one, and systems that may not be compared, are left out.
+    """
+    rows = {str(row.run["run_id"]): row for row in table.rows}
+    base = next((row for row in table.rows if row.is_baseline), None)
+    if base is None or not table.columns:
+        return {}
+    key, bounds = table.columns[0].key, table.columns[0].bounds
+    theirs = scores.series(str(base.run["run_id"]), key)
+    grades = grades_of(scores)
+    groups: dict[str, NDArray[np.bool_]] = {"all pairs": np.ones(len(grades), bool)}
+    groups |= {name: grades == name for name in GROUPS if (grades == name).any()}
+    if len(groups) == 2:
+        groups.popitem()
+    found: dict[str, list[Contrast]] = {}
+    for group, there in groups.items():
+        for system in systems:
+            row = rows[system.run_id]
+            if row.difference is None or row.is_baseline:
+                continue
+            both = paired(scores.series(system.run_id, key)[there], theirs[there])
+            difference = both["ours"] - both["theirs"]
+            if difference.empty:
+                continue
+            mean = clustered_mean(difference, bounds=bounds)
+            by_song = difference.groupby(level="song").mean()
+            found.setdefault(group, []).append(Contrast(system, mean, tuple(by_song)))
+    return found
 
 
 def by_listener(scores: pd.DataFrame, metric: str) -> pd.DataFrame:

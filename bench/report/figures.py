@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from bench.api import STEMS
 from bench.leaderboard.model import Column, Leaderboard
 from bench.leaderboard.render import clean
 from bench.leaderboard.statistics import clustered_mean
-from bench.report.content import System
+from bench.report.content import Contrast, System
 from bench.report.style import (
     MUTED,
     PAPER,
@@ -28,6 +28,46 @@ from bench.report.style import (
 
 if TYPE_CHECKING:
     from bench.leaderboard.effects import Effect
+
+
+MOST_SYSTEMS: Final = 12
+"""Systems that the forest of differences shows, best first."""
+
+
+def forest(found: Mapping[str, Sequence[Contrast]], column: Column, baseline: str) -> Drawn | None:
+    """Paired differences to the baseline, a dot a song: in all, then by grade of hearing loss."""
+    if not found:
+        return None
+    panels = []
+    shown: dict[str, System] = {}
+    for number, (group, contrasts) in enumerate(found.items()):
+        kept = contrasts[:MOST_SYSTEMS]
+        with drawing(height=0.9 + 0.38 * len(kept)) as (figure, [axes]):
+            axes.axvline(0.0, color=MUTED, linewidth=0.9)
+            for place, one in enumerate(kept):
+                shown[one.system.run_id] = one.system
+                values = np.array(one.songs) * column.scale
+                # Songs of one value do not hide each other.
+                heights = place + np.linspace(-0.22, 0.22, len(values) + 2)[1:-1]
+                axes.plot(values, heights, ".", color=color_of(one.system.mark), alpha=0.4)
+                mean = one.mean
+                ends = np.nan_to_num([[mean.mean - mean.low], [mean.high - mean.mean]]).clip(0.0)
+                style = point_style(one.system.mark)
+                axes.errorbar(
+                    [mean.mean * column.scale], [place], xerr=ends * column.scale, **style
+                )
+            axes.set_yticks(range(len(kept)), [_short(one.system.label, 26) for one in kept])
+            axes.set_ylim(len(kept) - 0.5, -0.5)
+            axes.set_title(group)
+            axes.set_xlabel(f"difference in {column.title} to the baseline")
+            axes.grid(False, axis="y")
+            title = f"Difference in {column.title} to {baseline}, {group}, a dot a song"
+            panels.append(to_svg(figure, f"forest-{number}", title))
+    caption = (
+        f"Paired difference in {column.title} to the baseline {baseline}: the mean with its 95 % "
+        "interval, and a dot for each song."
+    )
+    return Drawn(tuple(panels), caption)
 
 
 def overview(table: Leaderboard, systems: Sequence[System]) -> Drawn | None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from bench.board.pairs import PairScores
 from bench.board.store import Board
 from bench.errors import BenchError
 from bench.leaderboard.effects import Effect, main_effects
@@ -18,6 +19,7 @@ from bench.leaderboard.model import Column, Leaderboard, Row
 from bench.leaderboard.render import (
     bracket,
     clean,
+    direction,
     heading,
     median_text,
     number,
@@ -93,7 +95,8 @@ def render_page(board: Board, table: Leaderboard) -> str:
             "bracket": bracket,
             "median_text": median_text,
             "rank_text": rank_text,
-            "p_text": p_text,
+            "p_text": lambda p: p_text(p) if table.shows_p else "",
+            "direction": direction,
             "swatch": swatch,
             "sort_value": _sort_value,
         },
@@ -123,7 +126,7 @@ def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
     return {
         "marks": {system.run_id: system.mark for system in systems},
         "effects": effects,
-        "figures": _figures(table, scores, systems, effects),
+        "figures": _forest(board, table, systems) | _figures(table, scores, systems, effects),
         "trainings": {
             labels[run_id]: curves.training_curves(
                 log, validation_of(runs[run_id], log.columns), f"training-{number}"
@@ -169,6 +172,16 @@ def _figures(
     return {title: drawn for title, drawn in shown.items() if drawn is not None}
 
 
+def _forest(
+    board: Board, table: Leaderboard, systems: Sequence[content.System]
+) -> dict[str, Drawn]:
+    """The page's first figure: differences to the baseline."""
+    pairs = PairScores(board, [system.run_id for system in systems])
+    found = content.differences_by_song(table, systems, pairs)
+    drawn = figures.forest(found, table.columns[0], clean(table.baseline)) if found else None
+    return {"Better than the baseline?": drawn} if drawn is not None else {}
+
+
 def _stems(
     table: Leaderboard, scores: pd.DataFrame, systems: Sequence[content.System]
 ) -> Drawn | None:
@@ -181,4 +194,7 @@ def _stems(
 def _sort_value(row: Row, column: Column) -> str:
     """The value that a table is sorted by; empty where there is no score."""
     value = row.values.get(column.key)
-    return "" if value is None else repr(float(value.mean))
+    if value is None:
+        return ""
+    # Of a column whose best is 0, what is sorted is the distance from it.
+    return repr(abs(float(value.mean)) if column.better == 0 else float(value.mean))

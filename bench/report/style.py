@@ -38,14 +38,14 @@ _MARKS: Final = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "
 _LINES: Final = ("-", "--", "-.", ":")
 
 _RC: Final[dict[Any, Any]] = {
-    "font.size": 8.5,
+    "font.size": 11.0,
     "font.family": "sans-serif",
     "svg.fonttype": "none",
     "text.parse_math": False,
     "axes.edgecolor": GRID,
     "axes.labelcolor": INK,
     "axes.titlecolor": INK,
-    "axes.titlesize": 9,
+    "axes.titlesize": 11.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -116,10 +116,10 @@ def swatch(number: int) -> Markup:
 def drawing(rows: int = 1, height: float = 2.7) -> Iterator[tuple[Figure, list[Axes]]]:
     """A figure with its axes one above the other, each `height` inches, in the report's style.
 
-    It is 4.6 inches wide: its text stays readable on a phone and does not shout on a desk.
+    It is 4.4 inches wide: on a phone, whose pages leave 320 pixels, its text has 11 of them.
     """
     with mpl.rc_context(_RC):
-        figure = Figure(figsize=(4.6, height * rows), layout="constrained")
+        figure = Figure(figsize=(4.4, height * rows), layout="constrained")
         yield figure, list(figure.subplots(rows, 1, squeeze=False).flat)
 
 

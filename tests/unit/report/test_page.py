@@ -130,9 +130,10 @@ def test_the_page_says_what_must_be_known(text: str) -> None:
 
 def test_figures_are_well_formed_themed_and_named(text: str) -> None:
     found = re.findall(r"<svg .*?</svg>", text, flags=re.DOTALL)
-    # One of: overview, hearing loss, grades, ears, genres, stems, time; then the gains
+    # The forest of differences: all pairs, and three grades. One of: overview, hearing loss,
+    # grades, ears, genres, stems, time; then the gains
     # and what they are beyond the request, by stem; then the training's curves and four losses.
-    assert len(found) == 7 + 4 + 4 + 3 + 4
+    assert len(found) == 4 + 7 + 4 + 4 + 3 + 4
     for svg in found:
         root = ElementTree.fromstring(svg)
         assert root.get("viewBox")
@@ -179,9 +180,8 @@ def test_what_each_part_brought(tmp_path: Path) -> None:
     read = Page(page.read_text(encoding="utf-8"))
     assert "What each part brought" in read.text
     assert [tag for tag, _ in read.tags].count("script") == 1
-    assert [a["aria-label"] for t, a in read.tags if t == "svg"][1] == (
-        "What each part brought: differences in HAAQI"
-    )
+    labels = [a["aria-label"] for t, a in read.tags if t == "svg"]
+    assert "What each part brought: differences in HAAQI" in labels
     scores = board.scores(metric="haaqi")
     means = scores[scores.part == "mean"].groupby("run_id").value.mean()
     told = re.findall(r"[+-]\d\.\d{3}", read.text[read.text.index("Difference of each seed") :])
@@ -194,3 +194,45 @@ def test_the_best_epoch_is_the_one_that_is_marked(board: Board) -> None:
     assert list(log.index) == [0, 1, 2, 3]
     assert int(log["valid/haaqi/mean"].argmax()) == 2
     assert np.isnan(log["loss"][0])
+
+
+def test_the_page_begins_with_the_verdict_and_a_dot_for_each_song(text: str) -> None:
+    page = Page(text)
+    (sentence,) = re.findall(r"<p>(hdemucs-ft \+ \S+ is 0\.1.*?)</p>", text)
+    assert "better than the baseline hdemucs + fixed in HAAQI (8 songs, 3 listeners)" in sentence
+    assert text.index(sentence) < text.index("<table")
+    labels = [a["aria-label"] for t, a in page.tags if t == "svg"]
+    assert labels[0] == "Difference in HAAQI to hdemucs + fixed, all pairs, a dot a song"
+    assert [label.split(", ")[1] for label in labels[1:4]] == [
+        "mild", "moderate", "moderately severe",
+    ]  # fmt: skip
+
+
+def test_columns_say_their_direction_and_sort_the_best_first(text: str) -> None:
+    first = {name.strip(): order for order, name in re.findall(
+        r'data-first="(\w+)"><button type="button" title="[^"]*">([^<]*)', text
+    )}  # fmt: skip
+    assert first["HAAQI"] == first["SDR dB"] == "descending"
+    assert first["Clipped %"] == first["LUFS diff."] == "ascending"
+    assert 'title="' in text
+    assert text.count("↓") >= 1
+    assert text.count("↑") >= 3
+    glossary = text[text.index('id="glossary"') :]
+    for word in ("HAAQI", "To baseline", "dB HL", "SDR"):
+        assert word in glossary
+
+
+def test_text_in_figures_is_readable_on_a_phone(text: str) -> None:
+    for svg in re.findall(r"<svg .*?</svg>", text, flags=re.DOTALL):
+        width = float(re.findall(r'viewBox="0 0 ([\d.]+)', svg)[0])
+        sizes = [float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)]
+        # A phone of 360 pixels leaves 320 for a figure.
+        assert min(sizes) * 320 / width >= 11.0
+
+
+def test_a_printed_report_opens_what_is_folded_and_breaks_between_parts(text: str) -> None:
+    style = text[text.index("@media print") :]
+    assert "landscape" in text
+    assert "break-inside: avoid" in style
+    assert "details::details-content" in style
+    assert "overflow: visible" in style
