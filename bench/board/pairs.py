@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from bench.board.failures import Failure, failures_of
+from bench.board.schema import NO_SCORES
 from bench.board.store import Board
 from bench.runtime.kept import KeptFiles, limit_from_environment
 from bench.runtime.machine import cache_folder
@@ -64,12 +65,17 @@ class PairScores:
     Args:
         board: the board.
         run_ids: runs to read; one that has no scores has no keys.
+        hearing_loss_below: dB HL; pairs whose listener's better ear averages this or more have no
+            scores here.
     """
 
-    def __init__(self, board: Board, run_ids: Iterable[str]) -> None:
+    def __init__(
+        self, board: Board, run_ids: Iterable[str], hearing_loss_below: float | None = None
+    ) -> None:
         self._runs = {name: _read(board, name) for name in dict.fromkeys(run_ids)}
         self.pairs, self._places = _united([run.table for run in self._runs.values()])
         """All pairs of the runs, with the levels PAIR."""
+        self._limit = hearing_loss_below
 
     @property
     def run_ids(self) -> tuple[str, ...]:
@@ -117,11 +123,27 @@ class PairScores:
         if key not in run.keys:
             return np.full(len(self.pairs), np.nan)
         values = run.column(key)
-        if places is None:
+        if places is not None:
+            spread = np.full(len(self.pairs), np.nan)
+            spread[places] = values
+            values = spread
+        if metric in NO_SCORES or not self.excluded.any():
             return values
-        spread = np.full(len(self.pairs), np.nan)
-        spread[places] = values
-        return spread
+        return np.where(self.excluded, np.nan, values)
+
+    @cached_property
+    def excluded(self) -> NDArray[np.bool_]:
+        """Which pairs are left out for their listener's hearing loss, ``(n,)``."""
+        if self._limit is None:
+            return np.zeros(len(self.pairs), bool)
+        better: NDArray[np.bool_] = self.hearing.min(axis=1) >= self._limit
+        return better
+
+    def n_excluded(self, run_id: str) -> int:
+        """Pairs of a run that are left out for their listener's hearing loss."""
+        places = self._places[list(self._runs).index(run_id)]
+        own = self.excluded if places is None else self.excluded[places]
+        return int(np.count_nonzero(own))
 
     def series(self, run_id: str, key: str) -> pd.Series:
         """The same with the pairs as its index; all series of one object share it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,7 +59,22 @@ def existing_board(
     wanted = View(preferred.suite, split, protocol)
     view = choose_view(views_of(board), wanted, preferred, str(board.path))
     loaded = named or _suite_of(view.suite, bare=not known)
+    if not loaded.dataset:  # the board knows its suite's name, and the rules that it had
+        loaded = _with_rules(loaded, board)
     return board, loaded, view.split, view.protocol
+
+
+def _with_rules(suite: Suite, board: Board) -> Suite:
+    """A suite of which the board alone is known, with the rules of its oldest run."""
+    from bench.board.rules import Rules
+    from bench.leaderboard.table import run_rows
+
+    rows = [row for row in run_rows(board) if row["suite"] == suite.name]
+    known = [rules for row in rows if (rules := Rules.of(row)) is not None]
+    if not known:
+        return suite
+    limit = known[0].hearing_loss_below
+    return replace(suite, contrasts=known[0].contrasts, hearing_loss_below=limit)
 
 
 def open_board(out: Path | str | None, suite: str | Path = "") -> Board:
@@ -119,6 +134,7 @@ def suite_leaderboard(
         protocol,
         baseline=baseline or suite.baseline,
         contrasts=suite.contrasts,
+        hearing_loss_below=suite.hearing_loss_below,
     )
 
 
@@ -228,7 +244,7 @@ def compare(
 
     board, loaded, split, protocol = existing_board(suite, split, protocol, out)
     ours, theirs = (find_run(board, name, loaded.name, split, protocol) for name in (a, b))
-    return compare_runs(ours, theirs, board)
+    return compare_runs(ours, theirs, board, loaded.rules)
 
 
 def compare_boards(a: Path | str, b: Path | str) -> BoardDifference:
@@ -325,4 +341,5 @@ def write_report(
         protocol,
         baseline=loaded.baseline,
         contrasts=loaded.contrasts,
+        hearing_loss_below=loaded.hearing_loss_below,
     )

@@ -369,4 +369,5 @@ def _report(board: Board, suite: Suite, table: Leaderboard) -> Path:
         table.protocol,
         baseline=suite.baseline,
         contrasts=suite.contrasts,
+        hearing_loss_below=suite.hearing_loss_below,
     )

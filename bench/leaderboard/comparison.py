@@ -10,6 +10,7 @@ from typing import Any, Final
 import pandas as pd
 
 from bench.board.pairs import PairScores
+from bench.board.rules import Rules, late_rules
 from bench.board.schema import NO_SCORES
 from bench.board.store import Board
 from bench.errors import BenchError, suggest
@@ -88,8 +89,10 @@ class _Run:
         return self.scores.series(self.run_id, key)
 
 
-def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Board) -> PairOfRuns:
-    """Compare two runs of a board, by (song, scene, listener).
+def compare_runs(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Board, rules: Rules | None = None
+) -> PairOfRuns:
+    """Compare two runs of a board, by (song, scene, listener), by the rules of its suite.
 
     Raises:
         BenchError: they are not of one suite, split, protocol and data, or have no pair in common.
@@ -103,7 +106,9 @@ def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Boar
         raise BenchError(
             "the runs were scored on different data", hint="Score both on the same: bench run ..."
         )
-    scores = PairScores(board, [str(run["run_id"]) for run in (ours, theirs)])
+    rules = rules or Rules()
+    limit = rules.hearing_loss_below
+    scores = PairScores(board, [str(run["run_id"]) for run in (ours, theirs)], limit)
     one, two = (_Run(scores, str(run["run_id"])) for run in (ours, theirs))
     measures = tuple(_measures(one, two, (theirs, ours)))
     if not measures:
@@ -115,8 +120,12 @@ def compare_runs(ours: Mapping[str, Any], theirs: Mapping[str, Any], board: Boar
         measures=measures,
         groups=tuple(group_effects(scores, one.run_id, two.run_id, metric=first)),
         scenes=_scenes(one, two, f"{first}/{measures[0].part}"),
-        notes=tuple(_notes(ours, theirs, scores, measures[0])),
-        headroom=headroom(ours, theirs, board, f"{first}/{measures[0].part}"),
+        notes=(
+            *_notes(ours, theirs, scores, measures[0]),
+            *_left_out(scores, limit),
+            *late_rules(rules, (ours, theirs)),
+        ),
+        headroom=headroom(ours, theirs, board, f"{first}/{measures[0].part}", limit),
     )
 
 
@@ -187,6 +196,16 @@ def _notes(
         if ours[name] != theirs[name]:
             yield f"The runs have different {words or f'{name}s'}."
     yield from _limits(ours, theirs, scores, headline.comparison.difference)
+
+
+def _left_out(scores: PairScores, limit: float | None) -> Iterator[str]:
+    """How many pairs the suite's rule on hearing loss leaves out."""
+    if limit is not None:
+        out, every = int(scores.excluded.sum()), len(scores.pairs)
+        yield (
+            f"{out} of {every} pairs are left out by the suite's rule, {every - out} counted: of "
+            f"listeners whose better ear averages {limit:g} dB HL or more."
+        )
 
 
 def _limits(

@@ -103,7 +103,7 @@ def main_effects(board: Board, table: Leaderboard, *, key: str = "") -> list[Eff
     rows = sorted(table.comparable, key=lambda row: str(row.run["created"]))
     levels = {row.run["run_id"]: found for row, found in zip(rows, levels_of(rows), strict=True)}
     key = key or (table.columns[0].key if table.columns else "")
-    wide = _wide(board, list(levels), key)
+    wide = _wide(board, list(levels), key, table.rules.hearing_loss_below)
     base = next(
         (levels[row.run["run_id"]] for row in rows if table.baseline in (row.label, row.system)), {}
     )
@@ -116,9 +116,11 @@ def main_effects(board: Board, table: Leaderboard, *, key: str = "") -> list[Eff
     return [replace(effect, p=p) for effect, p in zip(found, corrected, strict=True)]
 
 
-def _wide(board: Board, run_ids: Sequence[str], key: str) -> pd.DataFrame:
+def _wide(
+    board: Board, run_ids: Sequence[str], key: str, hearing_loss_below: float | None
+) -> pd.DataFrame:
     """Scores by PAIR (rows) and run (columns); runs without any are left out."""
-    scores = PairScores(board, run_ids)
+    scores = PairScores(board, run_ids, hearing_loss_below)
     by_run = {run_id: scores.series(run_id, key) for run_id in run_ids}
     found = {run_id: values for run_id, values in by_run.items() if values.count()}
     return pd.concat(found, axis=1) if found else pd.DataFrame()

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from bench.leaderboard.model import Column, Leaderboard, Row
+from bench.leaderboard.model import Column, Leaderboard, Row, counted
 from bench.leaderboard.render import (
     bracket,
     difference_cell,
@@ -97,7 +97,7 @@ def _cells(table: Leaderboard, *, expand: bool) -> tuple[list[str], list[list[st
     header += ["To baseline"] if table.baseline else []
     rows = []
     for row in table.lines(expand=expand):
-        cells = [rank_text(row), label_text(row).strip(), str(row.n)]
+        cells = [rank_text(row), label_text(row).strip(), counted(row)]
         for column in table.columns:
             value = row.values.get(column.key)
             texts = [number(value.mean, column) if value is not None else "–"]
@@ -183,6 +183,7 @@ def record(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
         "system": row.system or row.label,
         "n": row.n,
         "n_failed": row.n_failed,
+        "n_excluded": row.n_excluded,
         "is_baseline": row.is_baseline,
     }
     for column in columns:
@@ -215,6 +216,7 @@ def _content(table: Leaderboard) -> dict[str, Any]:
         "rows": [record(row, table.columns) for row in table.lines(expand=True)],
         "notes": list(table.notes),
         **({"contrasts": list(contrasts_section(table).rows)} if table.contrasts else {}),
+        "hearing_loss_below": table.rules.hearing_loss_below,
         "saturated": [list(pair) for pair in table.saturated],
     }
 

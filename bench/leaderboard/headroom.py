@@ -42,8 +42,12 @@ class Headroom:
     n: int
 
 
-def headroom(ours: Run, theirs: Run, board: Board, key: str) -> Headroom | None:
+def headroom(
+    ours: Run, theirs: Run, board: Board, key: str, hearing_loss_below: float | None = None
+) -> Headroom | None:
     """The shares of the headroom that two runs have, by a score such as ``"haaqi/mean"``.
+
+    Pairs of listeners whose better ear averages `hearing_loss_below` dB HL or more do not count.
 
     Returns:
         None where the board has no run of either end on the same data, amplified as the reference,
@@ -54,7 +58,7 @@ def headroom(ours: Run, theirs: Run, board: Board, key: str) -> Headroom | None:
     if floor is None or ceiling is None:
         return None
     four = (ours, theirs, floor, ceiling)
-    scores = PairScores(board, [str(run["run_id"]) for run in four])
+    scores = PairScores(board, [str(run["run_id"]) for run in four], hearing_loss_below)
     if len(set(references_of(four, scores, str(ours["protocol"])).values())) > 1:
         return None
     values = np.stack([scores.values(str(run["run_id"]), key) for run in four])

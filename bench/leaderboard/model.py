@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bench.board.failures import Failure
+from bench.board.rules import Rules
 from bench.leaderboard.statistics import Comparison, Interval, smallest_p
 from bench.tables.notebook import Shown
 
@@ -65,6 +66,7 @@ class Row:
         unranked_reason: why not; empty where it is.
         n: (scene, listener) pairs that have the leaderboard's first score.
         n_failed: pairs of which something failed.
+        n_excluded: pairs that are scored, and left out by the suite's rule on hearing loss.
         values: mean and interval by column key.
         difference: of the first score to the baseline's, paired, with its p-value before Holm.
         p: Holm-corrected p-value of that difference.
@@ -93,6 +95,12 @@ class Row:
     system: str = ""
     reference: int = 0
     failures: tuple[Failure, ...] = ()
+    n_excluded: int = 0
+
+
+def counted(row: Row) -> str:
+    """How many pairs count, and of how many where some are left out."""
+    return f"{row.n} of {row.n + row.n_excluded}" if row.n_excluded else str(row.n)
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,7 @@ class Leaderboard(Shown):
     contrasts: tuple[Contrast, ...] = ()
     verdict: tuple[str, ...] = ()
     """Which system is better, for whom, how sure: a few sentences."""
+    rules: Rules = field(default_factory=Rules)
 
     @property
     def protocol_words(self) -> str:

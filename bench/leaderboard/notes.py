@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.api import GainsSpec
 from bench.board.failures import failure_words
+from bench.board.rules import late_rules
 from bench.leaderboard.intervals import FEWEST_LISTENERS, FEWEST_SONGS
 from bench.leaderboard.published import published_value
 from bench.leaderboard.statistics import smallest_p
@@ -43,6 +44,7 @@ def board_notes(
             for label in no_better
         ),
         *_about_counts(table),
+        *_about_rules(table),
         *_about_comparisons(table, baseline),
         *_about_provenance(table, hidden),
         *(f"A file of the board cannot be read: {path}: {why}." for path, why in damaged.items()),
@@ -84,8 +86,9 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
             yield from _about_failures(row)
         expected = row.run["n_pairs"]
         ended = row.run["status"] in ("done", "failed-scenes")
-        if ended and expected and row.n + row.n_failed < expected:
-            missing = _count(int(expected) - row.n - row.n_failed, "pair")
+        known = row.n + row.n_excluded + row.n_failed
+        if ended and expected and known < expected:
+            missing = _count(int(expected) - known, "pair")
             yield f"{row.label}: {missing} of {int(expected)} not scored."
     if table.saturated:
         listeners = {listener for _, listener in table.saturated}
@@ -102,6 +105,21 @@ def _about_failures(row: Row) -> Iterator[str]:
         f"{row.label}: {_count(row.n_failed, 'pair')} failed: {told} "
         f"(bench show {row.run['run_id']} --failures)."
     )
+
+
+def _about_rules(table: Leaderboard) -> Iterator[str]:
+    """Which pairs count, and whether contrasts and that rule were there before the scores."""
+    limit = table.rules.hearing_loss_below
+    rows = [row for row in table.rows if row.n or row.n_excluded]
+    if limit is not None:
+        excluded = max((row.n_excluded for row in rows), default=0)
+        counted = max((row.n for row in rows), default=0)
+        yield (
+            f"{_count(excluded, 'pair')} of {counted + excluded} left out by the suite's rule, "
+            f"{counted} counted: of listeners whose better ear averages {limit:g} dB HL or more. "
+            "They are scored and kept."
+        )
+    yield from late_rules(table.rules, [row.run for row in rows])
 
 
 def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.leaderboard.model import Column, Leaderboard, Row
+from bench.leaderboard.model import Column, Leaderboard, Row, counted
 from bench.leaderboard.statistics import Interval
 from bench.tables.markup import clean as clean
 from bench.tables.numbers import interval_text, number_text, p_value_text
@@ -108,7 +108,7 @@ def _style(row: Row) -> str:
 
 
 def _counted(row: Row) -> str:
-    return f"{row.n}\n{row.n_failed} failed" if row.n_failed else str(row.n)
+    return f"{counted(row)}\n{row.n_failed} failed" if row.n_failed else counted(row)
 
 
 def _value_cell(row: Row, column: Column, *, whole: bool) -> Text:

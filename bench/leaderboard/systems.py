@@ -30,6 +30,8 @@ class Entry:
     """Whether it leaves all stems as they are: its gains are 0 dB."""
     failures: tuple[Failure, ...] = ()
     """Why pairs failed."""
+    n_excluded: int = 0
+    """Pairs that the suite's rule on hearing loss leaves out."""
 
     @property
     def run_id(self) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from bench.board.pairs import PairScores
+from bench.board.rules import Rules
 from bench.board.schema import NO_SCORES
 from bench.board.store import Board
 from bench.leaderboard.clusters import mean_over
@@ -50,6 +51,7 @@ def leaderboard(
     *,
     baseline: str = "",
     contrasts: Sequence[tuple[str, str]] = (),
+    hearing_loss_below: float | None = None,
 ) -> Leaderboard:
     """Build the leaderboard of a board.
 
@@ -64,12 +66,14 @@ def leaderboard(
         contrasts: comparisons named beforehand, each of two labels or ``separator + gains``. With
             any, these alone have p-values, corrected over all of them, so that further rows change
             none.
+        hearing_loss_below: dB HL; pairs whose listener's better ear averages this or more count in
+            no statistic.
 
     Of runs of one configuration the newest finished one is shown; runs that differ in their seed
     are one system.
     """
     runs, hidden = select_runs(board, suite, split, protocol)
-    scores = PairScores(board, [str(run["run_id"]) for run in runs])
+    scores = PairScores(board, [str(run["run_id"]) for run in runs], hearing_loss_below)
     columns = _columns(scores, runs)
     entries = _entries(runs, scores, columns, split, protocol)
     table = Leaderboard(
@@ -80,6 +84,7 @@ def leaderboard(
         rows=tuple(_row(entry, columns) for entry in entries),
         baseline="",
         notes=(),
+        rules=Rules(tuple(contrasts), hearing_loss_below),
     )
     if columns:
         table = _compared(table, entries, baseline, contrasts)
@@ -163,6 +168,7 @@ def _entries(
                 label=f"{label} [{run['run_id']}]" if twin else label,
                 scores={column.key: scores.series(run_id, column.key) for column in columns},
                 n_failed=scores.n_failed(run_id),
+                n_excluded=scores.n_excluded(run_id),
                 failures=scores.failures(run_id),
                 unranked_reason=_unranked_reason(run, bool(scores.keys(run_id)), split, data),
                 reference=references[run_id],
@@ -267,6 +273,7 @@ def _row(entry: Entry, columns: Sequence[Column]) -> Row:
         unranked_reason=entry.unranked_reason,
         n=values[first].n if first in values else 0,
         n_failed=entry.n_failed,
+        n_excluded=entry.n_excluded,
         failures=entry.failures,
         values=values,
         medians={c.key: song_median(entry.scores[c.key]) for c in columns if c.key in values},
@@ -293,6 +300,7 @@ def _summary(system: System, columns: Sequence[Column]) -> Row:
         unranked_reason=system.first.unranked_reason,
         n=system.n,
         n_failed=sum(entry.n_failed for entry in system.entries),
+        n_excluded=system.first.n_excluded,
         values=values,
         medians=medians,
         seeds=tuple(int(entry.run["seed"] or 0) for entry in system.entries),

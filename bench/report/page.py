@@ -45,6 +45,7 @@ def write_report(
     *,
     baseline: str = "",
     contrasts: Sequence[tuple[str, str]] = (),
+    hearing_loss_below: float | None = None,
 ) -> Path:
     """Write the report of one suite, split and protocol of a board.
 
@@ -57,6 +58,7 @@ def write_report(
         baseline: row that others are compared with; the suite's own where it is empty.
         contrasts: comparisons named beforehand, as in
             :func:`bench.leaderboard.table.leaderboard`.
+        hearing_loss_below: which pairs count, as there.
 
     Returns:
         The page, ``out / "index.html"``.
@@ -66,7 +68,15 @@ def write_report(
     """
     if not baseline and suite in suite_names():
         baseline = load_suite(suite).baseline
-    table = leaderboard(board, suite, split, protocol, baseline=baseline, contrasts=contrasts)
+    table = leaderboard(
+        board,
+        suite,
+        split,
+        protocol,
+        baseline=baseline,
+        contrasts=contrasts,
+        hearing_loss_below=hearing_loss_below,
+    )
     if not table.rows:
         what = f"there are no runs of suite {suite}, split {split}, protocol {protocol}"
         raise BenchError(what, where=str(board.path), hint="The report is left as it is.")

@@ -65,6 +65,7 @@ def run_row(
         "code_hash": code_hash(),
         "plugin_versions_json": json.dumps(identity["plugins"], sort_keys=True),
         "dataset_fingerprint": json.dumps(identity["data"], sort_keys=True),
+        "rules_json": spec.rules,
         "songs": songs,
         "ranked": not unranked,
         "unranked_reason": unranked,
@@ -81,6 +82,8 @@ def write_row(board: Board, row: Mapping[str, Any], *, status: str, **more: Any)
         **row,
         "status": status,
         "created": earlier.get("created") or now,
+        # Rules that were known before the scores are those of the first beginning.
+        "rules_json": earlier.get("rules_json") or row.get("rules_json"),
         "finished": None if status == "running" else now,
         **more,
     }

@@ -91,6 +91,7 @@ def make_run_spec(
         default_loss=default_loss(suite.loss, plugins, options.get("loss", {})),
         default_separator=_default_separator(sep, suite, separator),
         music=data.spec.music,
+        rules=suite.rules.as_json(),
         limit=limit,
     )
 

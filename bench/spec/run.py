@@ -88,6 +88,8 @@ class RunSpec:
     """What is to be said of the run before it is done; empty where nothing."""
     music: str = ""
     """The training data that the dataset's songs are of, where that is known."""
+    rules: str = ""
+    """What the suite fixes for statistics, as a board keeps it: no score depends on it."""
     limit: int = 0
     """Score only so many pairs, spread evenly over the split; 0 for all."""
 

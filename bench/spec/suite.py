@@ -5,6 +5,7 @@ A suite is a TOML file; those in ``suites/`` are known by name, any other by its
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -12,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from bench.board.rules import Rules
 from bench.errors import BenchError, suggest
 from bench.spec.defaults import DEFAULT_LOSS, DEFAULT_PRESCRIPTION
 
@@ -83,7 +85,14 @@ class Suite:
     """What a baseline's separator, with the suite's options, is called among published results."""
     contrasts: tuple[tuple[str, str], ...] = ()
     """Labels, A and B, of comparisons named beforehand: p-values are of these, and of no other."""
+    hearing_loss_below: float | None = None
+    """dB HL of the better ear from which a pair counts in no statistic; None where all count."""
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    @property
+    def rules(self) -> Rules:
+        """What it fixes for the statistics of its board."""
+        return Rules(self.contrasts, self.hearing_loss_below)
 
     def with_baseline_options(self, options: Mapping[str, Any]) -> Suite:
         """The suite with other options of its baselines' separators, such as ``separator.weights``.
@@ -191,6 +200,7 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
             excluded=tuple(ranking.get("excluded", ())),
             corpora={split: tuple(own) for split, own in ranking.get("corpora", {}).items()},
             contrasts=_contrasts(table("contrasts"), where),
+            hearing_loss_below=_hearing_loss(ranking, where),
             training=parse_training(table("training"), TrainingSettings(), where=where),
         )
     except KeyError as error:
@@ -220,6 +230,17 @@ def _contrasts(table: Mapping[str, Any], where: str) -> tuple[tuple[str, str], .
             raise BenchError(f"{pair!r} is no contrast of two labels", where=where, hint=hint)
         found.append((pair[0], pair[1]))
     return tuple(found)
+
+
+def _hearing_loss(ranking: Mapping[str, Any], where: str) -> float | None:
+    """``hearing_loss_below`` of [ranking], dB HL."""
+    value = ranking.get("hearing_loss_below")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        hint = "Write a hearing loss of the better ear in dB HL, such as hearing_loss_below = 80."
+        raise BenchError(f"[ranking] hearing_loss_below is {value!r}", where=where, hint=hint)
+    return float(value)
 
 
 def check_protocol(protocol: str, *, where: str = "protocol") -> None:
