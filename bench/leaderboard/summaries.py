@@ -62,7 +62,8 @@ def effects_section(effects: Sequence[Effect]) -> Section:
         }
         for effect in effects
     )
-    return Section("What each part brought", rows, EFFECT_WORDS)
+    least = ("by_seed", "n", "matches", "reference_mean", "mean", "p_holm")
+    return Section("What each part brought", rows, EFFECT_WORDS, least=least)
 
 
 def groups_section(groups: Sequence[GroupEffect]) -> Section:

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import io
 import math
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from rich import box
@@ -35,13 +38,15 @@ Record = Mapping[str, Any]
 class Section:
     """A table: `rows` with the same keys, and a `note` of what they mean.
 
-    Numbers are written with `decimals`.
+    Numbers are written with `decimals`. Where the line is too short, the columns of `least` are
+    left out, the first one first.
     """
 
     title: str
     rows: tuple[Record, ...]
     note: str = ""
     decimals: int = 3
+    least: tuple[str, ...] = ()
 
 
 def finite(value: float | None) -> float | None:
@@ -55,7 +60,12 @@ def finite(value: float | None) -> float | None:
 
 
 def render_sections(
-    title: str, sections: Sequence[Section], format: str, *, words: Sequence[str] = ()
+    title: str,
+    sections: Sequence[Section],
+    format: str,
+    *,
+    words: Sequence[str] = (),
+    width: int = 0,
 ) -> str:
     """Sections under a title, in one of ``bench.tables.FORMATS``.
 
@@ -64,9 +74,14 @@ def render_sections(
         sections: those without rows are left out.
         format: the format.
         words: sentences that stand under the title.
+        width: columns of a text; by default those of the terminal, or WIDTH without one.
     """
     filled = [section for section in sections if section.rows]
-    writers = {"table": _text, "markdown": _markdown, "latex": _latex}
+    writers = {
+        "table": partial(_text, width or terminal_width()),
+        "markdown": _markdown,
+        "latex": _latex,
+    }
     if format == "json":
         records = section_records(sections)
         return json_text({"title": title, "words": list(words), "sections": records})
@@ -80,23 +95,52 @@ def section_records(sections: Sequence[Section]) -> list[dict[str, Any]]:
     return [{"title": s.title, "note": s.note, "rows": list(s.rows)} for s in sections if s.rows]
 
 
-def _text(title: str, sections: Sequence[Section], words: Sequence[str]) -> str:
+def terminal_width() -> int:
+    """Columns of the terminal that standard output is, or WIDTH."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+
+
+def _text(width: int, title: str, sections: Sequence[Section], words: Sequence[str]) -> str:
     text = io.StringIO()
-    console = Console(file=text, width=WIDTH, color_system=None)
-    wide = Console(file=text, width=10 * WIDTH, color_system=None)
+    console = Console(file=text, width=width, color_system=None)
     for line in (title, *words):
         if line:
             console.print(Text(clean(line)))
     for number, section in enumerate(sections):
         gap = "\n" if number or title else ""
         console.print(Text(f"{gap}{clean(section.title)}"))
-        grid = _grid(section)
+        section, left_out = _fitting(section, width)
         # Rather a line that is too long than a number that is cut off.
-        needed = Measurement.get(wide, wide.options, grid).minimum
-        Console(file=text, width=max(WIDTH, needed), color_system=None).print(grid)
+        wide = max(width, _needed(section))
+        Console(file=text, width=wide, color_system=None).print(_grid(section))
+        if left_out:
+            names = ", ".join(name.replace("_", " ") for name in left_out)
+            console.print(
+                Text(f"Left out, as the line is too short: {names} (--format csv has them).")
+            )
         if section.note:
             console.print(Text(clean(section.note)))
     return "\n".join(line.rstrip() for line in text.getvalue().split("\n"))
+
+
+def _fitting(section: Section, width: int) -> tuple[Section, list[str]]:
+    """The section without the columns that its lines have no room for, and their names."""
+    left_out: list[str] = []
+    filled = {key for row in section.rows for key, value in row.items() if value not in (None, "")}
+    for key in section.least:
+        if _needed(section) <= width:
+            break
+        if key in filled:
+            rows = tuple({k: v for k, v in row.items() if k != key} for row in section.rows)
+            section = replace(section, rows=rows)
+            left_out.append(key)
+    return section, left_out
+
+
+def _needed(section: Section) -> int:
+    """Columns that the narrowest form of a table needs."""
+    wide = Console(file=io.StringIO(), width=10 * WIDTH, color_system=None)
+    return Measurement.get(wide, wide.options, _grid(section)).minimum
 
 
 def _grid(section: Section) -> Table:
