@@ -149,6 +149,41 @@ class PairScores:
         """The same with the pairs as its index; all series of one object share it."""
         return pd.Series(self.values(run_id, key), self.pairs, copy=False)
 
+    def frame(self, *metrics: str) -> pd.DataFrame:
+        """Values of some metrics in long form, as :meth:`Board.scores` has them; texts as codes.
+
+        Rows without a value are left out, and so are the columns that tell why.
+        """
+        places = [self.pairs.get_level_values(name) for name in PAIR]
+        about = pd.DataFrame(
+            {name: pd.Categorical(place) for name, place in zip(PAIR, places, strict=True)}
+        ).assign(genre=pd.Categorical(self.genres))
+        for number, name in enumerate(_HEARING):
+            about[name] = self.hearing[:, number]
+        parts = list(dict.fromkeys(part for metric in metrics for part in self.parts(metric)))
+
+        def constant(text: str, known: Sequence[str]) -> Any:
+            codes = np.full(len(about), known.index(text), np.int16)
+            return pd.Categorical.from_codes(codes, pd.Index(list(known)))
+
+        found = [
+            about.assign(
+                run_id=constant(run_id, self.run_ids),
+                metric=constant(metric, metrics),
+                part=constant(part, parts),
+                value=self.values(run_id, key),
+            )
+            for run_id in self._runs
+            for key in self.keys(run_id)
+            for metric, _, part in [key.partition("/")]
+            if metric in metrics
+        ]
+        if not found:
+            empty = [*about, "run_id", "metric", "part", "value", "status"]
+            return pd.DataFrame({name: pd.Series(dtype=object) for name in empty})
+        whole = pd.concat([frame[frame["value"].notna()] for frame in found], ignore_index=True)
+        return whole.assign(status="ok")
+
     @cached_property
     def hearing(self) -> Array:
         """Each pair's mean thresholds at 0.5, 1, 2 and 4 kHz, left and right, dB HL, ``(n, 2)``."""

@@ -114,7 +114,8 @@ def by_stem(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Scores of each run, stem and pair: ``run_id``, ``song``, ``part``, ``value``."""
     chosen = scores[(scores.metric == metric) & scores.part.isin(STEMS) & (scores.status == "ok")]
     # Stems do not depend on the listener: one value a scene.
-    return chosen.drop_duplicates(["run_id", "scene", "part"])[["run_id", "song", "part", "value"]]
+    found = chosen.drop_duplicates(["run_id", "scene", "part"])
+    return found[["run_id", "song", "part", "value"]].astype({"part": object})
 
 
 def stem_metric(table: Leaderboard) -> Column | None:
@@ -132,8 +133,9 @@ def by_grade(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     The columns are ``run_id``, ``song``, ``listener``, ``part``, ``value``.
     """
     chosen = _part(scores, metric, "mean").dropna(subset=["pta_left", "pta_right"])
-    pairs = zip(chosen.pta_left, chosen.pta_right, strict=True)
-    return _in_groups(chosen, [hearing_loss_grade(*pair) for pair in pairs], GROUPS)
+    pairs = list(zip(chosen.pta_left, chosen.pta_right, strict=True))
+    grades = {pair: hearing_loss_grade(*pair) for pair in set(pairs)}
+    return _in_groups(chosen, [grades[pair] for pair in pairs], GROUPS)
 
 
 def by_ear(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -145,7 +147,8 @@ def by_ear(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
 def by_genre(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Scores by genre, in the same form; songs whose genre is not known are left out."""
     chosen = _part(scores, metric, "mean")
-    chosen = chosen[chosen.genre.fillna("") != ""]
+    chosen = chosen.assign(genre=chosen.genre.astype(object).fillna(""))
+    chosen = chosen[chosen.genre != ""]
     return _in_groups(chosen, list(chosen.genre), sorted(set(chosen.genre)))
 
 
@@ -194,6 +197,7 @@ def stage_times(scores: pd.DataFrame) -> pd.DataFrame:
     chosen = scores[scores.metric == PROFILE_METRIC]
     if chosen.empty:
         chosen = scores[scores.metric == TIME_METRIC]
+    chosen = chosen.astype({"run_id": str, "part": str})
     total = chosen.pivot_table(
         index="run_id", columns="part", values="value", aggfunc="sum", sort=False
     )

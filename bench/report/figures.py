@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from bench.leaderboard.effects import Effect
 
 
+MOST_POINTS: Final = 400
+"""Points of a system in one panel; of more pairs so many are drawn, spread evenly."""
 MOST_SYSTEMS: Final = 12
 """Systems that the forest of differences shows, best first."""
 
@@ -181,6 +183,8 @@ def gains(values: pd.DataFrame, systems: Sequence[System], *, beyond: bool) -> D
         with drawing(height=2.2) as (figure, [axes]):
             for system in shown:
                 own = values[(values.run_id == system.run_id) & (values.part == stem)]
+                if len(own) > MOST_POINTS:
+                    own = own.iloc[np.linspace(0, len(own) - 1, MOST_POINTS).astype(int)]
                 style = mark_style(system.mark)
                 axes.plot(own.pta, own.value, linestyle="none", alpha=0.6, **style)
             axes.axhline(0.0, color=MUTED, linewidth=0.8)
@@ -197,6 +201,8 @@ def gains(values: pd.DataFrame, systems: Sequence[System], *, beyond: bool) -> D
         if beyond
         else "Gains that strategies that learn applied, against hearing loss."
     )
+    if len(values) > MOST_POINTS * len(STEMS) * len(shown):
+        caption += f" Of each system {MOST_POINTS} pairs are drawn, spread evenly."
     return Drawn(tuple(panels), caption, tuple(shown))
 
 

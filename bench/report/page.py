@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import pandas as pd
-
 from bench.board.pairs import PairScores
+from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.board.store import Board
 from bench.errors import BenchError
 from bench.leaderboard.effects import Effect, main_effects
@@ -126,7 +125,7 @@ def render_page(board: Board, table: Leaderboard) -> str:
 
 
 def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
-    scores = board.scores([row.run["run_id"] for row in table.rows])
+    scores = PairScores(board, [str(row.run["run_id"]) for row in table.rows])
     systems = content.systems_of(table)
     labels = {str(row.run["run_id"]): clean(row.label) for row in table.rows}
     logs = content.training_of(board, table.rows)
@@ -136,7 +135,7 @@ def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
     return {
         "marks": {system.run_id: system.mark for system in systems},
         "effects": effects,
-        "figures": _forest(board, table, systems) | _figures(table, scores, systems, effects),
+        "figures": _forest(table, scores, systems) | _figures(table, scores, systems, effects),
         "trainings": {
             labels[run_id]: curves.training_curves(
                 log, validation_of(runs[run_id], log.columns), f"training-{number}"
@@ -150,7 +149,7 @@ def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
 
 def _figures(
     table: Leaderboard,
-    scores: pd.DataFrame,
+    scores: PairScores,
     systems: Sequence[content.System],
     effects: Sequence[Effect],
 ) -> dict[str, Drawn]:
@@ -159,12 +158,15 @@ def _figures(
         return {}
     column = table.columns[0]
     metric, score = column.key, column.title
+    own = scores.frame(metric)
     groups = {
-        "Grades of hearing loss": ("grade of hearing loss", content.by_grade(scores, metric)),
-        "Ears": ("ear", content.by_ear(scores, metric)),
-        "Genres": ("genre", content.by_genre(scores, metric)),
+        "Grades of hearing loss": ("grade of hearing loss", content.by_grade(own, metric)),
+        "Ears": ("ear", content.by_ear(own, metric)),
+        "Genres": ("genre", content.by_genre(own, metric)),
     }
-    by_listener = content.by_listener(scores, metric)
+    by_listener = content.by_listener(own, metric)
+    times = scores.frame(TIME_METRIC, PROFILE_METRIC)
+    applied = scores.frame(GAINS_METRIC)
     shown = {
         "Overview": figures.overview(table, systems),
         "What each part brought": figures.effects(effects, score),
@@ -174,31 +176,30 @@ def _figures(
             for title, (what, values) in groups.items()
         },
         "Stems": _stems(table, scores, systems),
-        "Time": figures.times(content.stage_times(scores), systems),
+        "Time": figures.times(content.stage_times(times), systems),
     }
     for title, beyond in (("Gains", False), ("Gains beyond the request", True)):
-        values = content.learned_gains(scores, table.rows, beyond=beyond)
+        values = content.learned_gains(applied, table.rows, beyond=beyond)
         shown[title] = figures.gains(values, systems, beyond=beyond)
     return {title: drawn for title, drawn in shown.items() if drawn is not None}
 
 
 def _forest(
-    board: Board, table: Leaderboard, systems: Sequence[content.System]
+    table: Leaderboard, scores: PairScores, systems: Sequence[content.System]
 ) -> dict[str, Drawn]:
     """The page's first figure: differences to the baseline."""
-    pairs = PairScores(board, [system.run_id for system in systems])
-    found = content.differences_by_song(table, systems, pairs)
+    found = content.differences_by_song(table, systems, scores)
     drawn = figures.forest(found, table.columns[0], clean(table.baseline)) if found else None
     return {"Better than the baseline?": drawn} if drawn is not None else {}
 
 
 def _stems(
-    table: Leaderboard, scores: pd.DataFrame, systems: Sequence[content.System]
+    table: Leaderboard, scores: PairScores, systems: Sequence[content.System]
 ) -> Drawn | None:
     column = content.stem_metric(table)
     if column is None:
         return None
-    return figures.stems(content.by_stem(scores, column.key), systems, column)
+    return figures.stems(content.by_stem(scores.frame(column.key), column.key), systems, column)
 
 
 def _sort_value(row: Row, column: Column) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from bench.board.pairs import PairScores
 from bench.board.store import Board
 from bench.leaderboard.table import leaderboard
 from bench.report import content
@@ -78,3 +79,27 @@ def test_each_cause_of_a_failure_is_listed_once(board: Board) -> None:
     assert label.startswith("<script>alert(1)")
     assert "\x1b" not in label
     assert (failure.pairs, failure.metrics, failure.whole) == (1, ("haaqi", "sdr"), True)
+
+
+def test_numbers_kept_by_pair_give_the_same_as_the_long_form(board: Board) -> None:
+    table = leaderboard(board, "demo", "valid", "challenge")
+    ids = [str(row.run["run_id"]) for row in table.rows]
+    long, kept = board.scores(ids), PairScores(board, ids)
+    for give in (content.by_listener, content.by_grade, content.by_ear, content.by_genre):
+        expected, found = give(long, "haaqi"), give(kept.frame("haaqi"), "haaqi")
+        assert len(expected)
+        columns = [name for name in expected if name != "value"]
+        one, two = (
+            frame.astype(dict.fromkeys(columns, str)).sort_values([*columns, "value"])
+            for frame in (expected, found)
+        )
+        assert one[columns].to_numpy().tolist() == two[columns].to_numpy().tolist()
+        assert one.value.to_numpy() == pytest.approx(two.value.to_numpy(), rel=1e-12)
+    times = content.stage_times(kept.frame("time", "seconds"))
+    expected = content.stage_times(long).loc[list(times.index)]
+    pd.testing.assert_frame_equal(times[list(expected)], expected, check_names=False)
+    for beyond in (False, True):
+        one = content.learned_gains(long, table.rows, beyond=beyond)
+        two = content.learned_gains(kept.frame("gains"), table.rows, beyond=beyond)
+        assert sorted(one.value) == sorted(two.value)
+        assert len(one)
