@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.ablation.design import Ablation
+    from bench.ablation.studies import list_studies
     from bench.board.store import Board
     from bench.commands.boards import (
         compare,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         read_listener,
         score,
     )
+    from bench.commands.studies import plan_study, run_study
     from bench.commands.submissions import score_folder, submit
     from bench.errors import BenchError
     from bench.hearing.audiograms import parse_audiogram
@@ -74,6 +76,7 @@ _HOMES = {
     "list_boards": "bench.commands.shared_boards",
     "list_plugins": "bench.commands.plugins",
     "list_runs": "bench.commands.inventory",
+    "list_studies": "bench.ablation.studies",
     "list_suites": "bench.commands.inventory",
     "listen": "bench.commands.listening",
     "main_effects": "bench.leaderboard.effects",
@@ -85,6 +88,7 @@ _HOMES = {
     "parse_audiogram": "bench.hearing.audiograms",
     "plan": "bench.commands.runs",
     "plan_ablation": "bench.commands.runs",
+    "plan_study": "bench.commands.studies",
     "power": "bench.commands.boards",
     "prepare_data": "bench.commands.data",
     "read_leaderboard": "bench.commands.boards",
@@ -92,6 +96,7 @@ _HOMES = {
     "remove_run": "bench.commands.shared_boards",
     "render": "bench.leaderboard.export",
     "run": "bench.commands.runs",
+    "run_study": "bench.commands.studies",
     "score": "bench.commands.songs",
     "score_folder": "bench.commands.submissions",
     "show_board": "bench.commands.shared_boards",
@@ -127,6 +132,7 @@ __all__ = [
     "list_boards",
     "list_plugins",
     "list_runs",
+    "list_studies",
     "list_suites",
     "listen",
     "main_effects",
@@ -138,6 +144,7 @@ __all__ = [
     "parse_audiogram",
     "plan",
     "plan_ablation",
+    "plan_study",
     "power",
     "prepare_data",
     "read_leaderboard",
@@ -145,6 +152,7 @@ __all__ = [
     "remove_run",
     "render",
     "run",
+    "run_study",
     "score",
     "score_folder",
     "show_board",

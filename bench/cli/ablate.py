@@ -9,6 +9,7 @@ import click
 
 from bench.cli.options import (
     FILE,
+    FOLDER,
     baselines_option,
     debugging,
     executor_options,
@@ -20,6 +21,7 @@ from bench.cli.options import (
     time_limit_option,
     workers_option,
 )
+from bench.errors import BenchError
 
 _VARIED = {
     "separator": "Separators, as hdemucs,hdemucs-ft.",
@@ -33,7 +35,10 @@ _VARIED = {
 
 
 @click.command()
-@click.argument("file", type=FILE, required=False)
+@click.argument("file", metavar="[FILE|NAME]", type=FILE, required=False)
+@click.option("--list", "listed", is_flag=True, help="List the shipped ablations.")
+@click.option("--root", type=FOLDER, default=None, help="Of a shipped one: a Cadenza dataset.")
+@click.option("--scale", default=None, help="Of a shipped one: how much is done.  [default: small]")
 @group(*(click.option(f"--{name}", default=None, help=text) for name, text in _VARIED.items()))
 @click.option(
     "--grid",
@@ -56,6 +61,9 @@ _VARIED = {
 @format_option
 def command(
     file: Path | None,
+    listed: bool,
+    root: Path | None,
+    scale: str | None,
     baselines: bool,
     only_plan: bool,
     calibrate: bool,
@@ -71,17 +79,30 @@ def command(
     Lists are written a,b,c. FILE, in TOML, may say what the options say; options come first.
     Combinations that make no sense are skipped, with the reason. What the board has already is
     not done again, an interrupted ablation goes on where it stopped, and a run that fails stops
-    no other.
+    no other. NAME is a shipped ablation, which is scored under both reference protocols.
 
     \b
+    bench ablate seed-paper
     bench ablate --separator hdemucs,hdemucs-ft --gains fixed,cnn,cnn-residual \\
         --loss "mse + {alpha}*haaqi-light" --grid alpha=0,1,10 --seeds 3
     """
+    from bench.ablation.studies import study_names
     from bench.cli.printing import print_ablation, print_outcome, print_skipped, warn_of_plugins
     from bench.commands.runs import ablate, plan_ablation
 
-    how: dict[str, Any] = {"out": out, "baselines": baselines, "workers": workers}
+    if listed:
+        return _list(format)
     values = values_of(given)
+    if file is not None and str(file) in study_names():
+        chosen = {"root": root, "out": out, "workers": workers, **_given(values)}
+        chosen |= {"scale": scale} if scale else {}
+        if only_plan or calibrate:
+            return _plan_study(str(file), {**chosen, "calibrate": calibrate})
+        return _run_study(str(file), {**chosen, "time_limit": time_limit}, format)
+    if root is not None or scale is not None:
+        hint = f"Name one: {', '.join(study_names())}. A dataset: -o dataset.root=..."
+        raise BenchError("--root and --scale are of a shipped ablation", hint=hint)
+    how: dict[str, Any] = {"out": out, "baselines": baselines, "workers": workers}
     if only_plan or calibrate:
         print_ablation(plan_ablation(file, calibrate=calibrate, **how, **values))
         return 0
@@ -95,6 +116,41 @@ def command(
     result = ablate(file, time_limit=time_limit, **how, **values)
     print_skipped(result.skipped)
     show(result.leaderboard, format, [] if format == "csv" else [effects_section(result.effects)])
+    print_outcome(result)
+    return 0 if result.outcome.ok else 1
+
+
+def _list(format: str) -> int:
+    from bench.ablation.studies import list_studies
+    from bench.cli.printing import print_tables
+
+    print_tables({"Shipped ablations": list_studies()}, format)
+    return 0
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """The values that are not empty."""
+    return {name: value for name, value in values.items() if value not in ({}, None)}
+
+
+def _plan_study(name: str, chosen: dict[str, Any]) -> int:
+    from bench.cli.printing import print_ablation
+    from bench.commands.studies import plan_study
+
+    for plan in plan_study(name, **chosen):
+        print_ablation(plan)
+    return 0
+
+
+def _run_study(name: str, chosen: dict[str, Any], format: str) -> int:
+    from bench.cli.printing import print_outcome, warn_of_plugins
+    from bench.commands.studies import run_study
+    from bench.runtime.console import ConsoleProgress
+    from bench.tables.sections import render_sections
+
+    warn_of_plugins()
+    result = run_study(name, strict=debugging(), progress=ConsoleProgress(), **chosen)
+    click.echo(render_sections("", result.tables, format), nl=False)
     print_outcome(result)
     return 0 if result.outcome.ok else 1
 

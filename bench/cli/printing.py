@@ -11,6 +11,7 @@ import click
 if TYPE_CHECKING:
     from bench.ablation.matrix import Skipped
     from bench.commands.runs import Plan, RunResult
+    from bench.commands.studies import StudyResult
     from bench.runs.cost import Cost
     from bench.runs.plan import PlannedRun
 
@@ -44,7 +45,7 @@ def print_tables(tables: Mapping[str, Rows], format: str, *, err: bool = False) 
     click.echo(render_sections("", sections, format), nl=False, err=err)
 
 
-def print_outcome(result: RunResult) -> None:
+def print_outcome(result: RunResult | StudyResult) -> None:
     """Name cautions, what failed, the report and the board, on standard error."""
     print_cautions(result.runs)
     for run in result.runs:
@@ -55,7 +56,7 @@ def print_outcome(result: RunResult) -> None:
     sys.stdout.flush()
 
 
-def _print_failure(run: PlannedRun, result: RunResult) -> None:
+def _print_failure(run: PlannedRun, result: RunResult | StudyResult) -> None:
     """Say why a run stopped, or why pairs of it failed, and where the traceback is."""
     from bench.board.failures import failure_words
 

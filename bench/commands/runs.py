@@ -200,7 +200,7 @@ def plan(
     plugins, suite, spec = resolve(**choices)
     dataset = open_dataset(spec, plugins)
     runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
-    return _plan(runs, board_folder(out, suite.name), plugins, dataset, workers, calibrate)
+    return plan_of(runs, board_folder(out, suite.name), plugins, dataset, workers, calibrate)
 
 
 def ablate(
@@ -286,7 +286,7 @@ def plan_ablation(
     """
     plugins, suite, matrix, dataset, runs = _matrix(ablation, values, baselines)
     folder = board_folder(out, suite.name)
-    return _plan(runs, folder, plugins, dataset, workers, calibrate, matrix.skipped)
+    return plan_of(runs, folder, plugins, dataset, workers, calibrate, matrix.skipped)
 
 
 def _matrix(
@@ -327,7 +327,7 @@ def _with_objects(plugins: Plugins, values: Mapping[str, Any]) -> tuple[Plugins,
     return plugins, named
 
 
-def _plan(
+def plan_of(
     runs: Sequence[PlannedRun],
     board: Path,
     plugins: Plugins,
@@ -336,6 +336,7 @@ def _plan(
     calibrate: bool,
     skipped: Sequence[Skipped] = (),
 ) -> Plan:
+    """The plan of runs of one suite, split and protocol."""
     from bench.data.song_names import songs_of
     from bench.runs.cost import calibrate_runs, cost_of
     from bench.runs.plan import with_progress

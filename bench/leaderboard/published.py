@@ -58,6 +58,16 @@ def published_training() -> list[Record]:
     ]
 
 
+def published_table(number: int) -> Record:
+    """A table of the seed paper: ``title``, ``columns``, those ``missing`` here, what is ``known``.
+
+    Example:
+        >>> published_table(3)["missing"]
+        ['left', 'right', 'LUFS difference']
+    """
+    return next(table for table in _content()["tables"] if table["number"] == number)
+
+
 def published_sections() -> list[Section]:
     """All of it as tables: by metric, then the training curves."""
     results = published_results()

@@ -68,9 +68,9 @@ def _prediction_and_ratio(log: pd.DataFrame, names: Validation, name: str) -> Dr
         return None
     with drawing(rows=len(shown), height=1.7) as (figure, panels):
         for number, (axes, (title, values)) in enumerate(zip(panels, shown.items(), strict=True)):
-            _curve(axes, values, number)
+            draw_curve(axes, values, number)
             axes.set_title(title)
-            _epochs(axes, last=number == len(shown) - 1)
+            label_epochs(axes, last=number == len(shown) - 1)
         titles = " and ".join(title.partition(",")[0] for title in shown)
         svg = to_svg(figure, f"{name}-prediction", f"{titles} in {source} by epoch")
     return Drawn((svg,), f"{titles} in {source}, by epoch.")
@@ -116,9 +116,9 @@ def _losses(log: pd.DataFrame, name: str) -> Drawn | None:
     for number, loss in enumerate(losses):
         title = "whole objective" if loss == "loss" else loss.removeprefix("loss/")
         with drawing(height=1.9) as (figure, [axes]):
-            _curve(axes, log[loss], number)
+            draw_curve(axes, log[loss], number)
             axes.set_title(title)
-            _epochs(axes)
+            label_epochs(axes)
             panels.append(to_svg(figure, f"{name}-loss-{number}", f"Loss {title} by epoch"))
     return Drawn(tuple(panels), "The losses, each unweighted, by epoch.")
 
@@ -140,17 +140,18 @@ def _together(
 ) -> Markup:
     with drawing(height=2.6) as (figure, [axes]):
         for number, (label, values) in enumerate(curves.items()):
-            _curve(axes, values, number, label)
+            draw_curve(axes, values, number, label)
         kept = kept_epoch(log, names.truth)
         if kept is not None:
             axes.axvline(kept, color=MUTED, linewidth=0.8, linestyle=":")
         axes.set_ylabel(names.metric)
-        _epochs(axes)
+        label_epochs(axes)
         figure.legend(loc="outside upper left", ncols=3, frameon=False, labelcolor=INK)
         return to_svg(figure, name, title)
 
 
-def _curve(axes: Axes, values: pd.Series, number: int, label: str = "") -> None:
+def draw_curve(axes: Axes, values: pd.Series, number: int, label: str = "") -> None:
+    """Draw values by epoch with mark `number`."""
     present = values.dropna()
     axes.plot(
         present.index.to_numpy(),
@@ -161,7 +162,8 @@ def _curve(axes: Axes, values: pd.Series, number: int, label: str = "") -> None:
     )
 
 
-def _epochs(axes: Axes, *, last: bool = True) -> None:
+def label_epochs(axes: Axes, *, last: bool = True) -> None:
+    """Whole epochs below the axes, named on the `last` of several."""
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     if last:
         axes.set_xlabel("epoch")

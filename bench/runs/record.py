@@ -26,6 +26,9 @@ def unranked_reason(spec: RunSpec, dataset: Dataset) -> str:
         for split in (spec.training.split, spec.split)
     )
     shared = len(learned & scored)
+    chooses = spec.training.keep == "best" or spec.training.patience or spec.training.guard_stops
+    if spec.training.validation_split == spec.split and chooses:
+        return "its epoch was chosen on the split that it is scored on"
     return f"it is trained on {shared} of the songs that it is scored on" if shared else ""
 
 

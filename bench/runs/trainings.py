@@ -14,6 +14,7 @@ from bench.errors import BenchError
 from bench.plugins import LocalPlugin, Plugins
 from bench.plugins.local import pickled
 from bench.runs.plan import PlannedRun
+from bench.runs.reuse import reuse_training
 from bench.runtime.executors import executor, is_local, run_jobs
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.run import RunSpec
@@ -80,12 +81,17 @@ def train_job(job: TrainingJob) -> Path:
 def train_here(
     run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset, progress: Progress
 ) -> Path:
-    """Train a run in this process, and return the file of its weights."""
+    """Train a run in this process, and return the file of its weights.
+
+    A training that the board has of a run that is only scored otherwise is taken as it is.
+    """
     from bench.runtime.machine import device
     from bench.system.system import build_system
     from bench.training.loss import losses_of
     from bench.training.trainer import Trainer
 
+    identity = run.spec.identity(plugins, run.spec.fingerprints(dataset))
+    reuse_training(run.run_id, identity, board)
     trainer = Trainer(
         run_id=run.run_id,
         spec=run.spec,

@@ -139,6 +139,11 @@ class RunSpec:
         return "" if self.music in self.trained_on else self.weights_caution
 
     @property
+    def training_protocol(self) -> str:
+        """The reference protocol of the loss and of the validation."""
+        return self.training.protocol or self.protocol
+
+    @property
     def headline(self) -> str:
         """The metric that ranks, the first of the suite's, by its plain name."""
         return self.metrics[0].name.rpartition("/")[2]
@@ -215,7 +220,8 @@ class RunSpec:
 
     def splits(self) -> tuple[str, ...]:
         """The splits that the run reads."""
-        return (self.split, self.training.split) if self.trains else (self.split,)
+        training = (self.training.split, self.training.validation_split) if self.trains else ()
+        return tuple(dict.fromkeys((self.split, *filter(None, training))))
 
     def fingerprints(self, dataset: Dataset) -> dict[str, str]:
         """The fingerprints of the splits that the run reads."""

@@ -24,6 +24,10 @@ PROTOCOLS: Final = ("challenge", "shared-gains")
 system's own gains (the seed paper's). A board never mixes them."""
 
 
+KEPT: Final = ("best", "last")
+"""The epochs of a training whose weights may be kept."""
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """The settings of a training. The defaults are the seed paper's."""
@@ -48,6 +52,13 @@ class TrainingSettings:
     """Length of the excerpt that is scored, from the middle of the scene."""
     patience: int = 0
     """Stop after so many epochs without a better true HAAQI; 0 for never."""
+    protocol: str = ""
+    """Reference protocol of the loss and of the validation; empty for that of the scores."""
+    validation_split: str = ""
+    """Validate on this split, all songs of the training split being trained on; empty for songs
+    held out of the training split."""
+    keep: str = "best"
+    """The weights that are kept: of the "best" epoch in validation, or of the "last"."""
     guard_stops: bool = False
     """Stop once the proxy or the training loss got better while true HAAQI fell by more than chance
     (:mod:`bench.training.guard`); otherwise that is only said."""
@@ -278,4 +289,9 @@ def parse_training(
     for name in ("epochs", "clip_norm", "validation_songs", "validation_pairs", "patience"):
         if getattr(settings, name) < 0:
             raise BenchError(f"training setting '{name}' must not be negative", where=where)
+    if settings.protocol:
+        check_protocol(settings.protocol, where=f"{where}, training setting 'protocol'")
+    if settings.keep not in KEPT:
+        hint = suggest(settings.keep, KEPT)
+        raise BenchError(f"training keeps no '{settings.keep}' epoch", where=where, hint=hint)
     return settings

@@ -72,7 +72,7 @@ class Trainer:
     progress: Progress = NO_PROGRESS
 
     def train(self) -> Path:
-        """Train to the last epoch and return the weights of the best one by true HAAQI.
+        """Train to the last epoch and return the weights of the one to be kept.
 
         Raises:
             TrainingStopped: the loss is not finite; the message names the batch.
@@ -87,12 +87,16 @@ class Trainer:
         settings = self.spec.training
         scenes = self.dataset.scenes(settings.split)
         self._listeners = self.dataset.listeners(settings.split)
-        self._scenes, held = hold_out(scenes, settings.validation_songs, self.spec.seed)
+        if settings.validation_split:
+            self._scenes, held = scenes, self.dataset.scenes(settings.validation_split)
+        else:
+            self._scenes, held = hold_out(scenes, settings.validation_songs, self.spec.seed)
         self.system.to(self.device)
         self._parameters = self.system.trainable()
         self._told, self._led = False, ""
         optimizer = self._optimizer()
-        validation = Validation(held, self._listeners, self.spec, self.plugins)
+        heard_by = self.dataset.listeners(settings.validation_split or settings.split)
+        validation = Validation(held, heard_by, self.spec, self.plugins)
         self._truth = validation.truth
         state = load_checkpoint(self._last)
         if state is None:
@@ -178,7 +182,7 @@ class Trainer:
         self, epoch: int, step: int, batch: Batch, optimizer: torch.optim.Optimizer
     ) -> dict[str, float]:
         optimizer.zero_grad(set_to_none=True)
-        inputs = loss_inputs(self.system, batch, self.spec.protocol, self.loss.places)
+        inputs = loss_inputs(self.system, batch, self.spec.training_protocol, self.loss.places)
         weighted, terms = self.loss.weighted(inputs)
         total = total_of(weighted)
         where = f"epoch {epoch}, step {step}: {'; '.join(batch.names)}"
@@ -231,8 +235,10 @@ class Trainer:
         score = float(row.get(self._truth, float("-inf")))
         best_epoch, best_score = state.best_epoch, state.best_score
         # Without a validation score the last epoch is as good a choice as there is.
-        if score > best_score or self._truth not in row:
+        better = score > best_score or self._truth not in row
+        if better:
             best_epoch, best_score = epoch, score
+        if better or self.spec.training.keep == "last":
             save_weights(self._best, current)
         kept = Checkpoint(epoch, current, optimizer.state_dict(), best_epoch, best_score)
         save_checkpoint(self._last, kept)

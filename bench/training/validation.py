@@ -1,4 +1,4 @@
-"""Validation during training: the same scores as an evaluation, on held-out training songs."""
+"""Validation during training: the scores of an evaluation, on songs held out or a split."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Validation:
-    """Scores a system on a fixed sample of (scene, listener) pairs of held-out songs."""
+    """Scores a system on a fixed sample of (scene, listener) pairs of the songs that validate."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Validation:
             scene, name = pairs[index]
             by_scene.setdefault(scene.id, (scene, []))[1].append(name)
         self._listeners = listeners
-        self._protocol = spec.protocol
+        self._protocol = spec.training_protocol
         self._scorer = Scorer(spec.metrics, plugins)
         self._excerpts: list[tuple[Excerpt, list[str]]] = []
         for scene, names in by_scene.values():

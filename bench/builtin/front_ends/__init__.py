@@ -1,4 +1,4 @@
-"""The built-in predictor of HAAQI, registered through the public hook."""
+"""The built-in predictors of HAAQI, registered through the public hook."""
 
 from __future__ import annotations
 
@@ -14,9 +14,19 @@ class HaaqiLightOptions:
     weights: str = option("bundled", "'bundled', or a path to what `bench proxy train` wrote")
 
 
+@dataclass(frozen=True)
+class SpectralOptions:
+    """Options of ``spectral``."""
+
+    weights: str = option(
+        "bundled",
+        "'bundled', or a path to what `python -m bench.pretraining.predictors.train_head` wrote",
+    )
+
+
 @hookimpl
 def register_front_ends() -> list[FrontEndSpec]:
-    """The built-in predictor."""
+    """The built-in predictors."""
     return [
         FrontEndSpec(
             name="haaqi-light",
@@ -26,5 +36,14 @@ def register_front_ends() -> list[FrontEndSpec]:
             trained_on=("bench-synth",),
             files="bench.builtin.front_ends.haaqi_light:files",
             formerly=(FormerName("light"),),
-        )
+        ),
+        FrontEndSpec(
+            name="spectral",
+            target="bench.builtin.front_ends.spectral:spectral",
+            summary="HAAQI-Net's published head on mel bands: hears the processed signal alone",
+            options=SpectralOptions,
+            trained_on=("bench-synth",),
+            citation="Wisnu et al. (2024), HAAQI-Net, arXiv 2401.01145",
+            files="bench.builtin.front_ends.spectral:files",
+        ),
     ]

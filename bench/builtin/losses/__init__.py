@@ -42,7 +42,9 @@ class HaaqiNetLossOptions:
     """Options of ``haaqi-net``."""
 
     front_end: str = option(
-        "haaqi-light", "'beats': the published model, a plugin; 'haaqi-light': the proxy"
+        "spectral",
+        "'spectral': the published head on mel bands, bundled; 'beats': the published model, a "
+        "plugin; 'haaqi-light': the proxy",
     )
     weights: str = option("bundled", "the predictor's weights: 'bundled' or a path")
     variant: str = option("per-ear", _VARIANT)

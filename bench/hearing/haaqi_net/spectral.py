@@ -24,6 +24,7 @@ from torch.nn import functional
 from bench.errors import BenchError
 from bench.hearing.haaqi_net.published import SAMPLE_RATE, FrontEnd, HaaqiNet
 
+BUNDLED_FILE: Final = Path(__file__).parent / "weights" / "haaqi_net_spectral.safetensors"
 BANDS: Final = 128
 _WINDOW: Final = 400
 _HOP: Final = 160

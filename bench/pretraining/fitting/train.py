@@ -107,10 +107,10 @@ class Example:
 def draw_example(pool: Pool, rng: np.random.Generator, plan: Plan) -> Example:
     """Draw an example: music, level, tilt and audiogram."""
     while True:
-        mixture, _ = pool.draw(rng, round(plan.seconds * SAMPLE_RATE))
+        mixture, _ = pool.draw(rng, 1, round(plan.seconds * SAMPLE_RATE))
         tilt = torch.linspace(-1, 1, 10, dtype=torch.float64) * rng.uniform(-0.5, 0.5)
         gains = plan.spread * (tilt + rng.uniform(-1, 1))
-        ear = torch.from_numpy(mixture[int(rng.integers(2))])
+        ear = mixture[0, int(rng.integers(2))]
         ear = equalise(ear, filters(gains, SAMPLE_RATE))
         levels = draw_audiogram(rng, unseen=bool(rng.random() < 0.2))
         audiogram = Audiogram(levels=levels, frequencies=np.array(AUDIOGRAM_FREQUENCIES))

@@ -14,7 +14,7 @@ from bench.cli import group
 from bench.spec.choices import Choices
 
 FUNCTIONS = {
-    "ablate": ("ablate", "plan_ablation"),
+    "ablate": ("ablate", "plan_ablation", "run_study", "plan_study", "list_studies"),
     "board list": ("list_boards",),
     "board merge": ("merge_boards",),
     "board remove": ("remove_run",),
@@ -63,6 +63,7 @@ PRINTED = {
     "scheduler",
     "failures of show",
     "format",
+    "listed",
     "only_plan",
     "scenes of compare",
     "seeds of leaderboard",

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from bench.api import LossInput
-from bench.builtin.losses.predictor import haaqi_light
+from bench.builtin.losses import HaaqiNetLossOptions
+from bench.builtin.losses.predictor import haaqi_light, haaqi_net
 from bench.errors import BenchError
 from bench.hearing.haaqi_light.model import load_haaqi_light
 from tests.helpers.chords import RATE, SLOPING, chords, row
@@ -46,6 +47,23 @@ def test_the_papers_variant_averages_channels_and_audiograms() -> None:
     )
     value = loss(data(heard, stems, audiograms, "stems"))
     assert float(value) == pytest.approx(1 - float(expected.mean()), abs=1e-5)
+
+
+@pytest.mark.parametrize("place", ["stems", "output"])
+def test_haaqi_net_needs_no_weights_and_hears_the_estimate_alone(place: str) -> None:
+    variant = "paper" if place == "stems" else "per-ear"
+    loss = haaqi_net(HaaqiNetLossOptions(variant=variant))
+    shape = (1, 4, 2, -1) if place == "stems" else (1, 2, -1)
+    signals = [row(chords(1.0, s))[0] for s in range(8 if place == "stems" else 2)]
+    estimate = torch.stack(signals).reshape(shape).requires_grad_()
+    audiograms = torch.tensor([[SLOPING, (10.0,) * 8]])
+    value = loss(data(estimate, torch.zeros_like(estimate), audiograms, place))
+    other = loss(data(estimate, estimate.detach().flip(-1), audiograms, place))
+    assert float(value.detach()) == float(other.detach())
+    assert 0 < float(value.detach()) < 1
+    torch.autograd.backward(value)
+    assert estimate.grad is not None
+    assert bool((estimate.grad.flatten(0, -2).abs().amax(-1) > 0).all())
 
 
 def test_an_unknown_variant_is_an_error() -> None:
