@@ -69,9 +69,15 @@ def read_table(path: Path, table: str, schema: pa.Schema) -> tuple[pa.Table, int
     Raises:
         UnusableError: it is no file of a board, of a newer version, or lacks a required column.
     """
-    encoded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    with pq.ParquetFile(path, read_dictionary=encoded) as file:
-        there = file.schema_arrow
+    footer = pq.read_metadata(path)
+    there = footer.schema.to_arrow_schema()
+    # Of an older bench, or another program, it may lack some.
+    encoded = [
+        field.name
+        for field in schema
+        if pa.types.is_dictionary(field.type) and field.name in there.names
+    ]
+    with pq.ParquetFile(path, metadata=footer, read_dictionary=encoded) as file:
         version = (there.metadata or {}).get(VERSION_KEY)
         if version is None:
             raise UnusableError("not a file of a bench board")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from bench.board import pairs
@@ -151,3 +152,13 @@ def test_the_least_recently_used_give_way(
     monkeypatch.setattr(pairs, "_LIMIT", int(1.5 * one.stat().st_size))
     PairScores(board, ["rb"])
     assert one not in set(cache.iterdir())
+
+
+def test_a_file_that_lacks_columns_which_came_later_is_read(board: Board) -> None:
+    board.append_scores("rold", "scene 0-0", pair_rows(0, "L1", {("haaqi", "mean"): None}))
+    [file] = board.score_files("rold")
+    pq.write_table(pq.read_table(file).drop_columns(["traceback", "genre", "seconds"]), file)
+    scores = PairScores(board, ["ra", "rold"])
+    assert scores.failures("rold")[0].words == "it broke: 1 pair of haaqi"
+    assert scores.n_failed("rold") == 1
+    assert board.damaged == {}
