@@ -41,6 +41,7 @@ _HEADER = "ear    vocals   drums    bass   other"
     show_default=True,
     help="Sample rate of the output, Hz; 32000 is what the challenge takes.",
 )
+@click.option("--overwrite", is_flag=True, help="Replace the output where it is there already.")
 @system_options
 def command(
     song: Path,
@@ -51,13 +52,15 @@ def command(
     output: Path,
     request: str,
     rate: str,
+    overwrite: bool,
     run: str,
     **choices: Any,
 ) -> None:
     """Separate SONG, change its gains, remix and amplify it for one listener.
 
     SONG is any audio file that soundfile reads, stereo or mono, of any sample rate and length. The
-    system is that of a trained run (--run), or the one that the other options name.
+    system is that of a trained run (--run), or the one that the other options name; without
+    --prescription it amplifies by nalr-headroom, which leaves room for NAL-R's gain.
     """
     parts = ("separator", "gains", "prescription")
     check_run_or_parts(run, {name: choices[name] for name in parts})
@@ -74,6 +77,7 @@ def command(
         run=run,
         requested=requested,
         sample_rate=int(rate),
+        overwrite=overwrite,
         progress=ConsoleProgress(),
         **choices,
     )

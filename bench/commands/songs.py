@@ -11,7 +11,7 @@ from bench.commands.boards import board_of_run
 from bench.errors import BenchError, suggest
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import Choices, options_by_section, resolve
-from bench.spec.defaults import DEFAULT_SUITE, READY_SEPARATOR
+from bench.spec.defaults import DEFAULT_SUITE, LISTENING_PRESCRIPTION, READY_SEPARATOR
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
@@ -119,6 +119,7 @@ def enhance(
     out: Path | str | None = None,
     requested: Mapping[str, float] | None = None,
     sample_rate: int = 44_100,
+    overwrite: bool = False,
     progress: Progress = NO_PROGRESS,
     **choices: Unpack[Choices],
 ) -> Enhanced:
@@ -133,15 +134,20 @@ def enhance(
         out: folder of the board that has the run, ``leaderboards/SUITE`` by default.
         requested: gains asked for in dB by stem, as ``{"vocals": 6}``; 0 dB for the others.
         sample_rate: of the output, Hz.
+        overwrite: whether a file that is there already is replaced.
         progress: notified of how far it is.
-        **choices: see :class:`Choices`; the separator is ``"hdemucs"`` by default. With a run,
-            only `suite` and `options` count.
+        **choices: see :class:`Choices`; the separator is ``"hdemucs"`` by default, the prescription
+            ``"nalr-headroom"``, which leaves room for the amplification. With a run, only `suite`
+            and `options` count.
 
     Raises:
-        BenchError: the song, the run or a choice is wrong.
+        BenchError: the song, the run or a choice is wrong, or the output is there already.
     """
     from bench.system.song import enhance_file
 
+    if Path(output).exists() and not overwrite:
+        hint = "Give another -O, or --overwrite."
+        raise BenchError("the file is there already", where=str(output), hint=hint)
     wanted = requested_gains(requested or {})
     system, notes = _system(run, out, choices, wanted)
     done = enhance_file(
@@ -225,6 +231,7 @@ def _system(
         caution = stored.caution(installed())
     else:
         choices["separator"] = choices.get("separator") or READY_SEPARATOR
+        choices["prescription"] = choices.get("prescription") or LISTENING_PRESCRIPTION
         plugins, _, spec = resolve(**choices)
         system, caution = build_system(spec, plugins), spec.weights_caution
         system.train(False)

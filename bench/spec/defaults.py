@@ -12,6 +12,8 @@ CLEAN_SEPARATOR: Final = "oracle"
 DEFAULT_GAINS: Final = "fixed"
 DEFAULT_PRESCRIPTION: Final = "nalr"
 """Of a suite that names none, and of its reference: the recipe amplifies the reference by NAL-R."""
+LISTENING_PRESCRIPTION: Final = "nalr-headroom"
+"""Of what is made to be listened to: NAL-R raises by up to 30 dB, so that loud music clips."""
 DEFAULT_LOSS: Final = "joint"
 """Of a suite that names none."""
 DEFAULT_POWER: Final = 0.8

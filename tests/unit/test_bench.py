@@ -60,7 +60,14 @@ def test_from_a_run_to_a_song(suite: Path, small_set: Path, tmp_path: Path) -> N
 
     def enhance(**more: object) -> torch.Tensor:
         out = tmp_path / "song.flac"
-        enhanced = bench.enhance(song, out, listener, requested={"vocals": 3}, **more)  # type: ignore[arg-type]
+        enhanced = bench.enhance(
+            song,
+            out,
+            listener,
+            requested={"vocals": 3},
+            overwrite=True,
+            **more,  # type: ignore[arg-type]
+        )
         assert soundfile.info(out).frames == soundfile.info(song).frames + 220
         return enhanced.gains
 

@@ -32,7 +32,31 @@ def test_the_command_says_what_it_did(
     share = 100 * np.mean((samples == 32767) | (samples <= -32767))
     assert f"clipped: {share:.2f} %" in said.out
     assert "5.0 s, 44100 Hz" in said.out
-    assert "mixture + cnn is used as training would start from it" in said.err
+    assert "mixture + cnn (nalr-headroom) is used as training would start from it" in said.err
+
+
+def test_a_file_that_is_there_is_not_overwritten_in_silence(
+    bench: Bench, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.wav"
+    out.write_bytes(b"mine")
+    arguments = ("enhance", song, "-O", out, "--audiogram", "N3", "--separator", "mixture")
+    assert bench(*arguments) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert out.read_bytes() == b"mine"
+    assert bench(*arguments, "--overwrite") == 0
+    assert len(read(out))
+
+
+def test_what_is_listened_to_has_headroom(bench: Bench, tmp_path: Path) -> None:
+    song = tmp_path / "loud.wav"
+    soundfile.write(song, 0.9 * noise(5.0) / np.abs(noise(5.0)).max(), RATE, subtype="FLOAT")
+    shares = {}
+    for name, more in (("default", ()), ("nalr", ("--prescription", "nalr"))):
+        out = tmp_path / f"{name}.wav"
+        assert bench("enhance", song, "-O", out, "--audiogram", "N3", *more) == 0
+        shares[name] = np.mean(np.abs(read(out)) >= 32767)
+    assert shares["default"] < 0.02 < shares["nalr"]
 
 
 @pytest.mark.parametrize(
