@@ -134,6 +134,8 @@ def paired(ours: pd.Series, theirs: pd.Series) -> pd.DataFrame:
 
 def paired_differences(ours: pd.Series, theirs: pd.Series) -> pd.Series:
     """``ours - theirs`` of the pairs that both have; both are indexed by PAIR."""
+    if ours.index is theirs.index:  # of one board: nothing needs to be matched
+        return (ours - theirs).dropna()
     both = paired(ours, theirs)
     return both["ours"] - both["theirs"]
 
