@@ -28,6 +28,7 @@ class Validation:
         proxy: a prediction of it; empty where the log has none.
         ears: of the headline, by ear.
         metric: title of the headline, such as "HAAQI".
+        keeps_last: whether the last epoch was kept, whatever validation says.
         predictor: title of the metric that predicts it, such as "Proxy".
     """
 
@@ -36,6 +37,7 @@ class Validation:
     ears: Mapping[str, str]
     metric: str
     predictor: str
+    keeps_last: bool = False
 
 
 def metrics_of(run: Mapping[str, Any]) -> tuple[str, ...]:
@@ -131,7 +133,15 @@ def validation_of(run: Mapping[str, Any], names: Iterable[str]) -> Validation:
         ears={ear: f"valid/{headline}/{ear}" for ear in EARS if f"valid/{headline}/{ear}" in there},
         metric=column_of(headline).title if headline else "",
         predictor=column_of(predictors[0]).title if predictors else "",
+        keeps_last=_keeps_last(run),
     )
+
+
+def _keeps_last(run: Mapping[str, Any]) -> bool:
+    try:
+        return bool(json.loads(run["spec_json"] or "{}")["training"]["keep"] == "last")
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return False
 
 
 def _first(by_metric: Mapping[str, list[str]], metric: str) -> str:

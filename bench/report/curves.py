@@ -34,8 +34,10 @@ def training_curves(log: pd.DataFrame, names: Validation, trained: str) -> list[
     return [drawn for drawn in figures if drawn is not None]
 
 
-def kept_epoch(log: pd.DataFrame, truth: str) -> int | None:
-    """The epoch whose weights were kept: the first with the highest true score in validation."""
+def kept_epoch(log: pd.DataFrame, truth: str, *, last: bool = False) -> int | None:
+    """The epoch whose weights were kept: the first with the best true score, or the `last`."""
+    if last and len(log):
+        return int(log.index.max())
     if truth not in log or log[truth].isna().all():
         return None
     return int(log.index[int(log[truth].to_numpy(float, na_value=-np.inf).argmax())])
@@ -141,7 +143,7 @@ def _together(
     with drawing(height=2.6) as (figure, [axes]):
         for number, (label, values) in enumerate(curves.items()):
             draw_curve(axes, values, number, label)
-        kept = kept_epoch(log, names.truth)
+        kept = kept_epoch(log, names.truth, last=names.keeps_last)
         if kept is not None:
             axes.axvline(kept, color=MUTED, linewidth=0.8, linestyle=":")
         axes.set_ylabel(names.metric)

@@ -25,6 +25,7 @@ def test_where_the_proxy_and_the_truth_part() -> None:
     proxy = [0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.9]
     log = log_of(truth=truth, proxy=proxy)
     assert curves.kept_epoch(log, TRUTH) == 1
+    assert curves.kept_epoch(log, TRUTH, last=True) == log.index.max()
     # It falls in a straight line from epoch 1 to 5.
     assert curves.parted_epochs(log, TRUTH, PROXY) == [5]
     assert curves.parted_epochs(log_of(truth=truth, proxy=proxy[::-1]), TRUTH, PROXY) == []
@@ -52,7 +53,7 @@ def test_the_guard_and_the_report_agree() -> None:
 def test_losses_are_turned_into_what_they_stand_for(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = {}
     monkeypatch.setattr(
-        curves, "_curve", lambda axes, values, number, label="": seen.update({number: values})
+        curves, "draw_curve", lambda axes, values, number, label="": seen.update({number: values})
     )
     log = pd.DataFrame({"loss/haaqi-light@output": [0.4, 0.3], "loss/sdr": [-4.0, -5.0]})
     drawn = curves._prediction_and_ratio(log, NAMES, "t")
