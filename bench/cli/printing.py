@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bench.ablation.matrix import Skipped
     from bench.commands.runs import Plan, RunResult
     from bench.commands.studies import StudyResult
+    from bench.leaderboard.model import Leaderboard
     from bench.runs.cost import Cost
     from bench.runs.plan import PlannedRun
 
@@ -45,11 +46,40 @@ def print_tables(tables: Mapping[str, Rows], format: str, *, err: bool = False) 
     click.echo(render_sections("", sections, format), nl=False, err=err)
 
 
+def print_protocols(result: RunResult, format: str) -> None:
+    """Show each system's headline score under both protocols, side by side."""
+    assert result.beside is not None
+    tables = {one.leaderboard.protocol: one.leaderboard for one in (result, result.beside)}
+    print_tables({"Under both protocols": protocol_rows(tables)}, format)
+    for protocol, table in tables.items():
+        click.echo(f"{protocol}: {table.protocol_words}", err=True)
+    click.echo("Scores of two protocols have different references: none is the better.", err=True)
+
+
+def protocol_rows(tables: Mapping[str, Leaderboard]) -> Rows:
+    """A row a system: the mean and interval of the first score by protocol."""
+    found: dict[str, dict[str, Any]] = {}
+    columns = [f"{protocol}{end}" for protocol in tables for end in ("", " low", " high", " n")]
+    for protocol, table in tables.items():
+        key = table.columns[0].key if table.columns else ""
+        for row in table.systems:
+            values = found.setdefault(row.label, {"system": row.label} | dict.fromkeys(columns))
+            if key in row.values:
+                value = row.values[key]
+                ends = (value.mean, value.low, value.high, value.n)
+                names = [f"{protocol}{end}" for end in ("", " low", " high", " n")]
+                values |= dict(zip(names, ends, strict=True))
+    return list(found.values())
+
+
 def print_outcome(result: RunResult | StudyResult) -> None:
     """Name cautions, what failed, the report and the board, on standard error."""
     print_cautions(result.runs)
     for run in result.runs:
         _print_failure(run, result)
+    beside = getattr(result, "beside", None)
+    for run in beside.runs if beside is not None else ():
+        _print_failure(run, beside)
     if result.report is not None:
         click.echo(f"Report: {result.report}", err=True)
     click.echo(f"Board:  {result.board.path}", err=True)

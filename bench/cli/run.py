@@ -22,6 +22,11 @@ from bench.cli.options import (
 @format_option
 @workers_option
 @executor_options
+@click.option(
+    "--both-protocols",
+    is_flag=True,
+    help="Score it under challenge and shared-gains, trained once, and show both side by side.",
+)
 @click.option("--fresh", is_flag=True, help="Do it anew, whatever the board has of it.")
 @click.option("--profile", is_flag=True, help="Keep and show the seconds of each stage of scoring.")
 @time_limit_option
@@ -31,15 +36,23 @@ def command(format: str, profile: bool, **choices: Any) -> int:
 
     What the board has already is not done again; an interrupted run goes on where it stopped.
     """
-    from bench.cli.printing import print_outcome, print_profile, warn_of_plugins
+    from bench.cli.printing import (
+        print_outcome,
+        print_profile,
+        print_protocols,
+        warn_of_plugins,
+    )
     from bench.commands.runs import run
     from bench.leaderboard.export import show
     from bench.runtime.console import ConsoleProgress
 
     warn_of_plugins()
     result = run(profile=profile, strict=debugging(), progress=ConsoleProgress(), **choices)
-    show(result.leaderboard, format)
+    if result.beside is None:
+        show(result.leaderboard, format)
+    else:
+        print_protocols(result, format)
     if profile:
         print_profile(result)
     print_outcome(result)
-    return 0 if result.outcome.ok else 1
+    return 0 if result.ok else 1

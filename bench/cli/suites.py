@@ -21,7 +21,9 @@ def command(format: str) -> None:
             "split": suite.split,
             "protocol": suite.protocol,
             "metrics": ", ".join(suite.metrics),
-            "baselines": "; ".join(" + ".join(parts) for parts in suite.baselines),
+            "baselines": "; ".join(
+                " + ".join(parts) for parts in suite.baselines_under(suite.protocol)
+            ),
         }
         for suite in list_suites()
     ]

@@ -44,6 +44,7 @@ class RunResult(Shown):
         effects: of an ablation: what each part brought.
         skipped: of an ablation: combinations that are no runs of their own.
         report: the page of the report, where one was written.
+        beside: where both protocols were asked for, the same systems under the other one.
     """
 
     board: Board
@@ -53,6 +54,12 @@ class RunResult(Shown):
     effects: Sequence[Effect] = ()
     skipped: Sequence[Skipped] = ()
     report: Path | None = None
+    beside: RunResult | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed, under any protocol."""
+        return self.outcome.ok and (self.beside is None or self.beside.ok)
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,6 +121,7 @@ def run(
     *,
     out: Path | str | None = None,
     baselines: bool = True,
+    both_protocols: bool = False,
     workers: int = 0,
     fresh: bool = False,
     profile: bool = False,
@@ -131,6 +139,7 @@ def run(
     Args:
         out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside it.
+        both_protocols: score it under the other protocol too, with the same training: `beside`.
         workers: scoring processes; 0 for one a core.
         fresh: forget what the board has of these runs.
         profile: keep the seconds of each stage of scoring.
@@ -150,28 +159,37 @@ def run(
     from bench.board.store import Board
     from bench.runs.execute import execute
     from bench.runs.plan import plan_runs
+    from bench.runs.protocols import trained_as, under_other
     from bench.spec.resolve import open_dataset
 
     plugins, suite, spec = resolve(**choices)
     dataset = open_dataset(spec, plugins)
     board = Board(board_folder(out, suite.name))
+    how: dict[str, Any] = {
+        "workers": workers,
+        "fresh": fresh,
+        "profile": profile,
+        "strict": strict,
+        "time_limit": time_limit,
+        "progress": progress,
+    }
     runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
     with executing(executor):
-        outcome = execute(
-            runs,
-            board,
-            plugins,
-            dataset,
-            workers=workers,
-            fresh=fresh,
-            profile=profile,
-            strict=strict,
-            time_limit=time_limit,
-            progress=progress,
-        )
+        outcome = execute(runs, board, plugins, dataset, **how)
+        beside = None
+        if both_protocols:
+            other = plan_runs(under_other(spec), suite, plugins, dataset, baselines=baselines)
+            for one in other if fresh else ():
+                board.forget(one.run_id)
+            trained = trained_as(board, runs[-1], other[-1])
+            how |= {"trained": trained, "fresh": False}
+            also = execute(other, board, plugins, dataset, **how)
+            protocol = other[-1].spec.protocol
+            against = suite_leaderboard(board, suite, spec.split, protocol)
+            beside = RunResult(board, other, also, against)
     table = suite_leaderboard(board, suite, spec.split, spec.protocol)
     page = _report(board, suite, table) if report else None
-    return RunResult(board, runs, outcome, table, report=page)
+    return RunResult(board, runs, outcome, table, report=page, beside=beside)
 
 
 def plan(

@@ -116,7 +116,7 @@ def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpe
         for key, value in dataclasses.asdict(metric.options).items()
     }
     found = []
-    for separator, gains in suite.baselines:
+    for separator, gains in suite.baselines_under(spec.protocol):
         cls = plugins.get(SeparatorSpec, separator).spec.options
         # The fair baseline of a fine-tuned separator is the one that it started from: one that
         # takes the same options. To any other, the names of these weights mean nothing.

@@ -88,6 +88,8 @@ class RunSpec:
     """What is to be said of the run before it is done; empty where nothing."""
     music: str = ""
     """The training data that the dataset's songs are of, where that is known."""
+    trained_under: str = ""
+    """The protocol of its training, where it is scored under another; empty where they are one."""
     rules: str = ""
     """What the suite fixes for statistics, as a board keeps it: no score depends on it."""
     limit: int = 0
@@ -170,6 +172,8 @@ class RunSpec:
             form["losses"] = [choice.canonical() for choice in self.losses]
             form["training"] = dataclasses.asdict(self.training)
             form["seed"] = self.seed
+            if self.trained_under:
+                form["trained_under"] = self.trained_under
         if self.limit:
             form["limit"] = self.limit
         return form

@@ -82,6 +82,8 @@ class Suite:
     loss: str
     baselines: tuple[tuple[str, str], ...]
     """(separator, gains) of the rows that every board carries."""
+    baseline_protocols: Mapping[tuple[str, str], str]
+    """Protocols of those that only boards of one protocol carry."""
     baseline: str
     """The label of the row that others are compared with."""
     excluded: tuple[str, ...]
@@ -99,6 +101,11 @@ class Suite:
     hearing_loss_below: float | None = None
     """dB HL of the better ear from which a pair counts in no statistic; None where all count."""
     training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def baselines_under(self, protocol: str) -> tuple[tuple[str, str], ...]:
+        """(separator, gains) of the rows that a board of a protocol carries."""
+        only = self.baseline_protocols
+        return tuple(one for one in self.baselines if only.get(one, protocol) == protocol)
 
     @property
     def rules(self) -> Rules:
@@ -205,6 +212,11 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
             ),
             loss=str(defaults.get("loss", DEFAULT_LOSS)),
             baselines=tuple((b["separator"], b["gains"]) for b in data.get("baselines", [])),
+            baseline_protocols={
+                (b["separator"], b["gains"]): str(b["protocol"])
+                for b in data.get("baselines", [])
+                if b.get("protocol")
+            },
             baseline=str(ranking.get("baseline", "")),
             baseline_options=_of_baselines(data, "options"),
             published=_of_baselines(data, "published"),
@@ -216,7 +228,8 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
         )
     except KeyError as error:
         raise BenchError(f"{error} is missing", where=where) from None
-    check_protocol(suite.protocol, where=where)
+    for protocol in (suite.protocol, *suite.baseline_protocols.values()):
+        check_protocol(protocol, where=where)
     return suite
 
 
