@@ -78,8 +78,9 @@ def print_outcome(result: RunResult | StudyResult) -> None:
     for run in result.runs:
         _print_failure(run, result)
     beside = getattr(result, "beside", None)
-    for run in beside.runs if beside is not None else ():
-        _print_failure(run, beside)
+    if beside is not None:
+        for run in beside.runs:
+            _print_failure(run, beside)
     if result.report is not None:
         click.echo(f"Report: {result.report}", err=True)
     click.echo(f"Board:  {result.board.path}", err=True)
