@@ -35,6 +35,8 @@ OLDEST_API_VERSION: Final = 1
 ``BENCH_API_VERSION = 1``; one that says nothing counts as built for version 1."""
 STEMS: Final = ("vocals", "drums", "bass", "other")
 """The stems, in the order of every tensor and every list of gains."""
+MOST_GAIN: Final = 40.0
+"""dB; no gain that is asked for raises or lowers a stem by more."""
 SAMPLE_RATE: Final = 44_100
 """Hz; the rate of scenes in the Cadenza layout."""
 
@@ -44,8 +46,25 @@ hookimpl = pluggy.HookimplMarker("bench")
 T = TypeVar("T")
 
 
-def option(default: T, help: str, *, unit: str = "", weights: bool = False) -> T:
+def option(
+    default: T,
+    help: str,
+    *,
+    unit: str = "",
+    weights: bool = False,
+    path: bool = False,
+    names: Sequence[str] = (),
+    plugin: str = "",
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    one_of: Sequence[str] = (),
+) -> T:
     """A documented field of an options dataclass.
+
+    Numbers are always finite. A number outside its bounds, and a text that is none of `one_of`, are
+    refused before the plugin is made, by whatever way they come in.
 
     Args:
         default: its value where it is not given.
@@ -53,6 +72,18 @@ def option(default: T, help: str, *, unit: str = "", weights: bool = False) -> T
         unit: of its value.
         weights: whether it says which weights are used, or what they were trained on: a baseline
             whose separator has the same options takes it over from the run that it stands beside.
+        path: whether it is the path of a file or folder: a run's id then knows its content, and
+            not where it lies. Of further files that are read for the options (a file beside it, or
+            what a name stands for) the options class tells by a property ``reads``, a sequence of
+            paths.
+        names: values of a path that are no paths but names, as ``"bundled"``.
+        plugin: the kind of plugin that it names, as ``"front-end"``: it is part of the run, with
+            those of these options that it has too.
+        least: the least number, itself allowed.
+        most: the greatest number, itself allowed.
+        above: a number that it must be above.
+        below: a number that it must be below.
+        one_of: the only texts that are allowed.
 
     Example:
         >>> @dataclass(frozen=True)
@@ -61,7 +92,12 @@ def option(default: T, help: str, *, unit: str = "", weights: bool = False) -> T
         >>> MyOptions().overlap
         0.1
     """
-    result: T = field(default=default, metadata={"help": help, "unit": unit, "weights": weights})
+    told = {
+        "help": help, "unit": unit, "weights": weights, "path": path, "names": tuple(names),
+        "plugin": plugin, "least": least, "most": most, "above": above, "below": below,
+        "one_of": tuple(one_of),
+    }  # fmt: skip
+    result: T = field(default=default, metadata=told)
     return result
 
 
@@ -110,7 +146,8 @@ class PluginSpec:
         summary: one line for ``bench plugins list``.
         options: a frozen dataclass whose fields are made by :func:`option`; defined in a module
             that imports nothing heavy. It may have a property ``weights_trained_on`` that
-            overrides the spec's `trained_on`, where that depends on an option.
+            overrides the spec's `trained_on`, where that depends on an option, and ``reads``, the
+            paths of files that are read for its options besides those that they name.
         needs: what must be there to use it: ``"weights"``, ``"gpu"`` or an extra's name.
         trained_on: names of the data that its weights were trained on, such as
             ``"musdb18-train"``, ``"musdb18-test"`` or ``"private"``; decides whether a row is

@@ -1,15 +1,84 @@
-"""Typed options: how they are written, what types they have, and near matches of their names."""
+"""Typed options: how they are written, what types and bounds they have, near matches of names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any, Final
 
 from bench.errors import BenchError, suggest
 
 
+@dataclass(frozen=True)
+class Rule:
+    """What the values of an option may be, besides their type; None where nothing is said.
+
+    Attributes:
+        least: the least number, itself allowed.
+        most: the greatest number, itself allowed.
+        above: all numbers above it are allowed.
+        below: all numbers below it are allowed.
+        one_of: the only texts that are allowed.
+    """
+
+    least: float | None = None
+    most: float | None = None
+    above: float | None = None
+    below: float | None = None
+    one_of: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, metadata: Mapping[str, Any]) -> Rule:
+        """The rule in a field's metadata, as :func:`bench.api.option` writes it."""
+        return cls(**{f.name: metadata[f.name] for f in fields(cls) if f.name in metadata})
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it bounds numbers at all."""
+        return any(x is not None for x in (self.least, self.most, self.above, self.below))
+
+    def __str__(self) -> str:
+        parts = [
+            *([f"at least {self.least:g}"] if self.least is not None else []),
+            *([f"above {self.above:g}"] if self.above is not None else []),
+            *([f"at most {self.most:g}"] if self.most is not None else []),
+            *([f"below {self.below:g}"] if self.below is not None else []),
+        ]
+        return " and ".join(parts) or " or ".join(self.one_of)
+
+    def checked(self, value: Any, *, where: str) -> Any:
+        """The value.
+
+        Raises:
+            BenchError: it breaks the rule.
+
+        Example:
+            >>> Rule(least=0, below=1).checked(0.5, where="overlap")
+            0.5
+        """
+        if self.one_of and value not in self.one_of:
+            hint = suggest(str(value), list(self.one_of))
+            raise BenchError(
+                f"'{value}' is none of {', '.join(self.one_of)}", where=where, hint=hint
+            )
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return value
+        broken = (
+            (self.least is not None and value < self.least)
+            or (self.most is not None and value > self.most)
+            or (self.above is not None and value <= self.above)
+            or (self.below is not None and value >= self.below)
+        )
+        if broken:
+            raise BenchError(f"{value} is not allowed, it must be {self}", where=where)
+        return value
+
+
 def convert(value: Any, wanted: Any, *, where: str) -> Any:
-    """A value, or its text from a command line, as the type `wanted`.
+    """A value, or its text from a command line, as the type `wanted`; numbers are finite.
 
     Raises:
         BenchError: it is no such thing.
@@ -22,17 +91,66 @@ def convert(value: Any, wanted: Any, *, where: str) -> Any:
         if wanted is bool:
             if isinstance(value, bool):
                 return value
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
-                str(value).lower()
-            ]
+            return _TRUTHS[str(value).lower()]
         if wanted in (int, float, str):
-            if isinstance(value, bool):
-                raise ValueError
-            return wanted(value)
-    except (ValueError, KeyError, TypeError):
-        message = f"'{value}' is not a valid {wanted.__name__}"
+            return _PLAIN[wanted](value)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        message = f"'{_short(value)}' is not a valid {wanted.__name__}"
         raise BenchError(message, where=where) from None
     return value
+
+
+_TRUTHS: Final = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | Integral):
+        raise ValueError
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | Real):
+        raise ValueError
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError
+    # Minus zero is another text in a run's id.
+    return number + 0.0
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | Real | PathLike):
+        raise ValueError
+    text = str(value)
+    if "\0" in text:
+        raise ValueError
+    # Not every text that a command line gives can be written down.
+    text.encode("utf-8")
+    return text
+
+
+_PLAIN: Final[Mapping[Any, Any]] = {int: _whole, float: _number, str: _text}
+
+
+def _short(value: Any) -> str:
+    text = str(value).encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def whole_number(value: Any, name: str, *, least: int = 0, most: int = 2**63 - 1) -> int:
+    """A whole number that a caller gives, or its text.
+
+    Raises:
+        BenchError: it is none, or out of bounds.
+
+    Example:
+        >>> whole_number("3", "seed")
+        3
+    """
+    found: int = convert(value, int, where=name)
+    Rule(least=least, most=most).checked(found, where=name)
+    return found
 
 
 SECTIONS = (
@@ -60,9 +178,10 @@ def parse_options(texts: Iterable[str]) -> dict[str, dict[str, str]]:
         section, dot, name = key.strip().partition(".")
         if not (equals and dot and name):
             hint = "Write it as section.name=value, such as separator.weights=bundled"
-            raise BenchError(f"'{text}' is not an option", where="-o", hint=hint)
+            raise BenchError(f"'{_short(text)}' is not an option", where="-o", hint=hint)
         if section not in found:
             hint = suggest(section, list(SECTIONS))
-            raise BenchError(f"unknown section '{section}' in '{text}'", where="-o", hint=hint)
+            what = f"unknown section '{section}' in '{_short(text)}'"
+            raise BenchError(what, where="-o", hint=hint)
         found[section][name] = value.strip()
     return found

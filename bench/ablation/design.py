@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from bench.errors import BenchError, suggest
+from bench.options import whole_number
+from bench.runtime.documents import read_toml
 from bench.spec.defaults import DEFAULT_GAINS, DEFAULT_SEPARATOR, DEFAULT_SUITE
 
 _LISTS: Final = ("separator", "gains", "prescription", "loss")
@@ -100,13 +101,7 @@ def read_ablation(path: Path) -> Ablation:
     Raises:
         BenchError: it cannot be read, or is wrong.
     """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BenchError(f"cannot be read: {error}", where=str(path)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise BenchError(f"malformed TOML: {error}", where=str(path)) from None
-    return parse_ablation(values, where=str(path))
+    return parse_ablation(read_toml(path), where=str(path))
 
 
 def parse_assignments(texts: Iterable[str], where: str) -> dict[str, str]:
@@ -150,12 +145,10 @@ def _one(value: Any, key: str, where: str) -> str:
 
 def _number(value: Any, key: str, least: int, where: str) -> int:
     try:
-        number = int(value)
-    except (TypeError, ValueError):
-        number = least - 1
-    if number < least or isinstance(value, bool | float):
-        raise BenchError(f"'{key}' must be a whole number, {least} or more", where=where)
-    return number
+        return whole_number(value, key, least=least, most=10**9)
+    except BenchError:
+        what = f"'{key}' must be a whole number, {least} or more"
+        raise BenchError(what, where=where) from None
 
 
 def _flat(table: Any, key: str, where: str) -> Iterator[tuple[str, Any]]:

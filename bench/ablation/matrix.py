@@ -21,7 +21,12 @@ from bench.plugins import KINDS, Plugins
 from bench.runs.plan import PlannedRun
 from bench.spec.former_names import parse_loss
 from bench.spec.loss import EmptyObjectiveError
-from bench.spec.resolve import UnreachedPrescriptionError, baseline_specs, make_run_spec
+from bench.spec.resolve import (
+    UnreachedPrescriptionError,
+    baseline_specs,
+    fitted,
+    make_run_spec,
+)
 from bench.spec.run import RunSpec
 from bench.spec.suite import Suite
 
@@ -104,9 +109,10 @@ def plan_matrix(
 ) -> list[PlannedRun]:
     """The runs with their ids, and the baselines that their board carries, each once."""
     planned: dict[str, PlannedRun] = {}
-    own = {json.dumps(spec.canonical(), sort_keys=True): spec for spec in matrix.specs}
+    specs = [fitted(spec, dataset) for spec in matrix.specs]
+    own = {json.dumps(spec.canonical(), sort_keys=True): spec for spec in specs}
     beside: dict[str, RunSpec] = {}
-    for spec in matrix.specs if baselines else ():
+    for spec in specs if baselines else ():
         for other in baseline_specs(plugins, suite, spec):
             beside.setdefault(json.dumps(other.canonical(), sort_keys=True), other)
     for key, spec in {**beside, **own}.items():

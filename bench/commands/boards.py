@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.commands.checks import checked
 from bench.errors import BenchError
 from bench.spec.defaults import DEFAULT_LISTENERS, DEFAULT_POWER, DEFAULT_SUITE
 
@@ -266,6 +267,7 @@ def compare_boards(a: Path | str, b: Path | str) -> BoardDifference:
     return difference_of(Board(find_board(Path(a))), Board(find_board(Path(b))))
 
 
+@checked
 def power(
     out: Path | str | None = None,
     *,

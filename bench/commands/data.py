@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.commands.checks import checked
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import OptionValue, options_by_section
 from bench.spec.defaults import DEFAULT_SUITE
@@ -57,6 +58,7 @@ class DatasetInfo:
     splits: Sequence[SplitInfo]
 
 
+@checked
 def make_demo(
     folder: Path | str,
     *,
@@ -100,6 +102,7 @@ def make_demo(
     return Path(folder)
 
 
+@checked
 def prepare_data(
     out: Path | str,
     *,
@@ -144,6 +147,7 @@ def prepare_data(
     return PreparedSet(samples, plan.done, plan.files, plan.size, notes, failed)
 
 
+@checked
 def validate_data(
     root: Path | str,
     *,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from bench.board.layout import listening_folder
 from bench.commands.boards import board_folder, existing_board
+from bench.commands.checks import checked
 from bench.errors import BenchError
 from bench.listening import ANCHORS
 from bench.runtime.progress import NO_PROGRESS, Progress
@@ -32,6 +33,7 @@ class ListeningTest:
     key: Path
 
 
+@checked
 def listen(
     out: Path | str | None = None,
     *,
@@ -79,6 +81,7 @@ def listen(
     return write_pages(board, Path(to or listening_folder(board.path)), chosen, heard)
 
 
+@checked
 def make_listening_test(
     to: Path | str,
     out: Path | str | None = None,

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.commands.checks import checked
 from bench.plugins.front_ends import BUNDLED, HAAQI_LIGHT
 from bench.runtime.progress import NO_PROGRESS, Progress
 
 Sections = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
+@checked
 def train_proxy(
     out: Path | str,
     *,
@@ -71,6 +73,7 @@ def train_proxy(
         return fit(model, tables["train"], tables["valid"], settings, Path(out), told)
 
 
+@checked
 def evaluate_proxy(
     *,
     weights: str = BUNDLED,

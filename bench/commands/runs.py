@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from bench.board.layout import report_folder
 from bench.commands.boards import board_folder, suite_leaderboard
+from bench.commands.checks import checked
 from bench.commands.cluster import executing
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import Choices, named_parts, resolve
@@ -117,6 +118,7 @@ def _(plan: Plan) -> Presented:
     return Presented(line, records, [Section("", tuple(records))])
 
 
+@checked
 def run(
     *,
     out: Path | str | None = None,
@@ -141,7 +143,7 @@ def run(
         baselines: whether the suite's baselines are scored beside it.
         both_protocols: score it under the other protocol too, with the same training: `beside`.
         workers: scoring processes; 0 for one a core.
-        fresh: forget what the board has of these runs.
+        fresh: forget what the board has of these runs, and use no stems that were kept.
         profile: keep the seconds of each stage of scoring.
         time_limit: seconds that a plugin may take for a scene, 0 for any time; by default 10
             minutes, and 50 times what ``bench plan --calibrate`` measured where that is more.
@@ -192,6 +194,7 @@ def run(
     return RunResult(board, runs, outcome, table, report=page, beside=beside)
 
 
+@checked
 def plan(
     *,
     out: Path | str | None = None,
@@ -221,6 +224,7 @@ def plan(
     return plan_of(runs, board_folder(out, suite.name), plugins, dataset, workers, calibrate)
 
 
+@checked
 def ablate(
     ablation: Ablation | Path | str | None = None,
     *,
@@ -280,6 +284,7 @@ def ablate(
     return RunResult(board, runs, outcome, table, effects, matrix.skipped, page)
 
 
+@checked
 def plan_ablation(
     ablation: Ablation | Path | str | None = None,
     *,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from bench.commands.boards import board_of_run
+from bench.commands.checks import checked
 from bench.errors import BenchError, suggest
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import Choices, options_by_section, resolve
@@ -110,6 +112,7 @@ def draw_listener(listener: Listener, path: Path | str) -> Path:
     return Path(path)
 
 
+@checked
 def enhance(
     song: Path | str,
     output: Path | str,
@@ -196,18 +199,28 @@ def requested_gains(by_stem: Mapping[str, float]) -> tuple[float, ...]:
     """Gains in dB in the order of STEMS.
 
     Raises:
-        BenchError: there is no such stem.
+        BenchError: there is no such stem, or a gain is no number of at most 40 dB up or down.
 
     Example:
         >>> requested_gains({"drums": -3})
         (0.0, -3.0, 0.0, 0.0)
     """
-    from bench.api import STEMS
+    from bench.api import MOST_GAIN, STEMS
 
+    if not isinstance(by_stem, Mapping):
+        hint = 'Write it as {"vocals": 6.0}'
+        raise BenchError(f"{by_stem!r} is no table", where="requested gains", hint=hint)
     for stem in by_stem:
         if stem not in STEMS:
             hint = suggest(stem, STEMS)
             raise BenchError(f"there is no stem '{stem}'", where="requested gains", hint=hint)
+        value = by_stem[stem]
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise BenchError(f"{value!r} is no number of dB", where=f"requested gain of {stem}")
+        # NaN is no less than anything.
+        if not abs(value) <= MOST_GAIN:
+            what = f"{value} dB is not allowed, at most {MOST_GAIN:g} dB up or down"
+            raise BenchError(what, where=f"requested gain of {stem}")
     return tuple(float(by_stem.get(stem, 0.0)) for stem in STEMS)
 
 

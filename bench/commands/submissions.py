@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from bench.commands.boards import board_folder, board_of_run, suite_leaderboard
+from bench.commands.checks import checked
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import Choices, options_by_section, resolve
 from bench.spec.defaults import CLEAN_SEPARATOR, READY_SEPARATOR
@@ -55,6 +56,7 @@ class ScoredSubmission:
     leaderboard: Leaderboard
 
 
+@checked
 def submit(
     folder: Path | str,
     *,
@@ -92,6 +94,7 @@ def submit(
     )
 
 
+@checked
 def score_folder(
     folder: Path | str,
     *,

@@ -14,7 +14,7 @@ from bench.api import option
 class CadenzaOptions:
     """Options of a dataset in the Cadenza layout."""
 
-    root: str = option("", "folder that holds metadata/ and audio/")
+    root: str = option("", "folder that holds metadata/ and audio/", path=True)
     song: str = option(
         "",
         "regular expression whose first group is the song in the name of an excerpt's music; by "

@@ -22,6 +22,7 @@ from bench.data.names import composed, file_at, folder_at, relative_path
 from bench.data.scene_files import PARTS, SceneFiles
 from bench.data.song_names import RECORD, Songs, find_songs
 from bench.errors import BenchError, suggest
+from bench.runtime.digests import digests_of
 
 if TYPE_CHECKING:
     from clarity.utils.audiogram import Listener
@@ -33,7 +34,6 @@ _EVALUATION: Final = ("eval", "test", "evaluation")
 HEAD_FILES: Final = ("head_loudspeaker_positions.json", "head_positions.json")
 HEAD_KEYS: Final = ("head_loudspeaker_positions", "head_positions", "head_position")
 """Names of the file of head positions, and of a scene's key for its own."""
-_PROBE_BYTES: Final = 8192
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,8 @@ class CadenzaDataset:
     def fingerprint(self, split: str) -> str:
         """A hash that changes whenever a score on this split could, the same for every copy.
 
-        Of the audio it takes in each file's size and its first, middle and last 8 KiB: enough to
-        tell another recording, head or mix, in a time that does not grow with the songs' length.
-        A missing file counts as such.
+        It takes in the whole of each audio file, read once: what was read is kept by path, size,
+        times and inode (:mod:`bench.runtime.digests`). A missing file counts as such.
         """
         if split not in self._fingerprints:
             self._fingerprints[split] = self._hash(self._split(split))
@@ -136,9 +135,10 @@ class CadenzaDataset:
             if name in used
         }
         digest = hashlib.sha256(json.dumps([scenes, listeners], sort_keys=True).encode())
-        for folder in folders:
-            for part in PARTS:
-                digest.update(probe(file_at(folder, f"{part}.wav")))
+        files = [file_at(folder, f"{part}.wav") for folder in folders for part in PARTS]
+        found = digests_of(files, of=self.root)
+        for file in files:
+            digest.update(found[file].encode())
         return digest.hexdigest()
 
     def _name(self, folder: Path) -> str:
@@ -178,6 +178,7 @@ class _SplitReader:
 
     def read(self, report: Callable[[BenchError], None] | None = None) -> _Split:
         """The checked content; with `report`, a wrong scene is reported there and left out."""
+        self.scenes.check_ids()
         listeners = read_audiograms(self.listeners)
         gains = dict(self._read_gains())
         genres = dict(self._read_genres())
@@ -311,17 +312,3 @@ def _checked_root(text: str) -> Path:
 def _folder(scene: Scene) -> Path:
     assert isinstance(scene.audio, SceneFiles)
     return scene.audio.folder
-
-
-def probe(path: Path) -> bytes:
-    """A hash of a file's size and its first, middle and last 8 KiB; "missing" where it is not."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            digest = hashlib.sha256(str(size).encode())
-            for start in (0, (size - _PROBE_BYTES) // 2, size - _PROBE_BYTES):
-                file.seek(max(0, start))
-                digest.update(file.read(_PROBE_BYTES))
-    except OSError:
-        return b"missing"
-    return digest.digest()

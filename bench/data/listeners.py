@@ -29,6 +29,7 @@ def read_audiograms(file: MetadataFile) -> dict[str, Audiograms]:
     Raises:
         BenchError: a record is malformed, or its frequencies and levels do not fit.
     """
+    file.check_ids()
     return {name: _audiograms(file, name, value) for name, value in file.table().items()}
 
 

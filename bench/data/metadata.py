@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bench.errors import BenchError
+from bench.runtime.documents import read_json
+from bench.runtime.files import fault_of
 
 
 class MetadataFile:
@@ -20,23 +21,7 @@ class MetadataFile:
 
     def __init__(self, path: Path, *, hint: str = "") -> None:
         self.path = path
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except FileNotFoundError:
-            raise BenchError("the metadata file is missing", where=str(path), hint=hint) from None
-        except UnicodeDecodeError:
-            raise BenchError("not a text file in UTF-8", where=str(path)) from None
-        except OSError as error:
-            raise BenchError(f"cannot be read: {error.strerror}", where=str(path)) from None
-        try:
-            self.content: Any = json.loads(text, object_pairs_hook=self._unique)
-        except json.JSONDecodeError as error:
-            raise BenchError(
-                f"malformed JSON: {error.msg}",
-                where=f"{path}, line {error.lineno}, column {error.colno}",
-            ) from None
-        except RecursionError:
-            raise BenchError("malformed JSON: nested too deeply", where=str(path)) from None
+        self.content: Any = read_json(path, missing="the metadata file is missing", hint=hint)
 
     @classmethod
     def made(cls, path: Path, content: Any) -> MetadataFile:
@@ -44,14 +29,6 @@ class MetadataFile:
         file = cls.__new__(cls)
         file.path, file.content = path, content
         return file
-
-    def _unique(self, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in found:
-                self.fail(f"'{key}' is there twice", hint="Ids must be unique: remove one of them.")
-            found[key] = value
-        return found
 
     def fail(self, what: str, *, at: str = "", hint: str = "") -> NoReturn:
         """Raise a BenchError about this file; `at` names the entry."""
@@ -66,6 +43,16 @@ class MetadataFile:
         if "" in self.content:
             self.fail("an id is empty")
         return self.content
+
+    def check_ids(self) -> None:
+        """Refuse ids that cannot be part of a file's name: those of scenes and listeners become it.
+
+        Raises:
+            BenchError: an id holds a slash, a control character or too much.
+        """
+        for name in self.table():
+            if fault := fault_of(name):
+                self.fail(f"{ascii(name)[:80]} is no id: {fault}")
 
     def entry(self, value: Any, at: str) -> Mapping[str, Any]:
         """`value`, which must be an object."""

@@ -70,6 +70,7 @@ def evaluate_runs(
     profile: bool = False,
     strict: bool = False,
     time_limit: float | None = None,
+    fresh: bool = False,
     progress: Progress = NO_PROGRESS,
 ) -> dict[str, str]:
     """Score what `todo` says and write each scene's rows as soon as they are there.
@@ -86,6 +87,7 @@ def evaluate_runs(
         profile: whether rows tell the seconds of each stage.
         strict: whether the first failure is raised, in place of failed rows.
         time_limit: as of :class:`bench.evaluation.worker.Evaluator`.
+        fresh: as there.
         progress: notified of each scene, in pairs.
 
     Returns:
@@ -96,6 +98,7 @@ def evaluate_runs(
     left = {scene: dict(by_run) for scene, by_run in todo.items()}
     first = _FirstScenes()
     how: dict[str, Any] = {"profile": profile, "strict": strict, "time_limit": time_limit}
+    how["fresh"] = fresh
     title = "scoring" if is_local() else f"scoring on {workers} workers"
     with progress.stage(title, _pairs_in(left)) as step:
         while left:

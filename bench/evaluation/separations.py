@@ -30,9 +30,13 @@ class Separations:
     Args:
         folder: where; by default in the cache.
         limit: bytes that may be kept.
+        fresh: whether nothing that was kept before is used.
     """
 
-    def __init__(self, folder: Path | None = None, limit: int | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, limit: int | None = None, *, fresh: bool = False
+    ) -> None:
+        self.fresh = fresh
         self.limit = limit_from_environment() if limit is None else limit
         self.folder = folder or cache_folder() / "separations"
         self._files = KeptFiles(self.folder, self.limit)
@@ -52,7 +56,7 @@ class Separations:
     def get(self, key: str, frames: int) -> Tensor | None:
         """The stems, float32 ``(4, 2, frames)``, or None where there are none that are whole."""
         path = self._path(key)
-        if not self.limit:
+        if not self.limit or self.fresh:
             return None
         try:
             stems = empty((len(STEMS), 2, frames), torch.float32)

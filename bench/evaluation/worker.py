@@ -81,6 +81,7 @@ class Evaluator:
         strict: whether the first failure is raised, in place of failed rows.
         time_limit: seconds that one call of a plugin may take; 0 for any time, None for what suits
             the scene (:func:`bench.evaluation.estimate.time_limit`).
+        fresh: whether no stems are used that were kept before.
 
     Raises:
         BenchError: a system or a metric cannot be made.
@@ -94,6 +95,7 @@ class Evaluator:
         profile: bool = False,
         strict: bool = False,
         time_limit: float | None = None,
+        fresh: bool = False,
     ) -> None:
         self.plugins = plugins or installed()
         self.strict = strict
@@ -110,7 +112,7 @@ class Evaluator:
             r.run_id: Scorer(r.spec.metrics, self.plugins, strict=strict) for r in runs
         }
         self._systems = {run.run_id: self._system(run) for run in runs}
-        self._separations = Separations()
+        self._separations = Separations(fresh=fresh)
         self._worth_keeping: dict[str, bool] = {}
         self._kept_as = {run.run_id: self._separator_identity(run.spec) for run in runs}
 
@@ -277,7 +279,7 @@ class Evaluator:
         if registered.spec.trainable or registered.spec.reads_stems:
             return ""
         about = [
-            spec.separator.canonical(), registered.distribution, registered.version, code_hash(),
+            spec.separator.canonical(), registered.version, registered.source, code_hash(),
             torch.__version__, torch.backends.cpu.get_cpu_capability(), str(device()),
         ]  # fmt: skip
         return json.dumps(about, sort_keys=True)
@@ -291,6 +293,7 @@ def start(
     profile: bool = False,
     strict: bool = False,
     time_limit: float | None = None,
+    fresh: bool = False,
     local: bytes = b"",
     data: Mapping[str, str] | None = None,
 ) -> None:
@@ -316,7 +319,9 @@ def start(
             what = f"the data of split {', '.join(other)} are others than those of who asks"
             where = f"worker on {platform.node()}"
             raise BenchError(what, where=where, hint=f"Point ${DATA_ROOT} there at the same set.")
-    _evaluator = Evaluator(runs, plugins, profile=profile, strict=strict, time_limit=time_limit)
+    _evaluator = Evaluator(
+        runs, plugins, profile=profile, strict=strict, time_limit=time_limit, fresh=fresh
+    )
 
 
 def evaluate(job: SceneJob) -> dict[str, list[Row]]:

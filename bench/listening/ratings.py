@@ -18,6 +18,7 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.listening.mushra import KEY_FORMAT
+from bench.runtime.documents import read_json
 from bench.runtime.files import replacing
 
 if TYPE_CHECKING:
@@ -153,10 +154,7 @@ def read_ratings(path: Path, answers: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path, form: str) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BenchError(f"cannot be read: {error}", where=str(path)) from None
+    found = read_json(path)
     if not isinstance(found, dict) or found.get("format") != form:
         raise BenchError(f"this is no file of the format {form}", where=str(path))
     if found.get("version") != 1:

@@ -92,6 +92,16 @@ class Plugins:
             hint += f" ({len(self.failures)} plugins failed to load: bench plugins list)"
         raise BenchError(f"there is no {kind} '{name}'", hint=hint)
 
+    def short_name(self, spec: type[S], name: str) -> str:
+        """The name by which a plugin is known: its own, or ``distribution/name`` where two have it.
+
+        Raises:
+            BenchError: there is none, or two distributions offer that name.
+        """
+        item = self.get(spec, name)
+        alone = len(self._by_kind[spec.kind][item.spec.name]) == 1 and not item.is_local
+        return item.spec.name if alone else item.full_name
+
     def names(self, spec: type[S]) -> list[str]:
         """The names that a kind's plugins have and had, without distributions."""
         own = [item.spec for item in self.all(spec)]

@@ -13,7 +13,8 @@ import re
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, ClassVar, Final
 
 from bench.api import GainsSpec, PluginSpec, PrescriptionSpec, SeparatorSpec
 from bench.errors import BenchError
@@ -35,7 +36,13 @@ _SAID: Final = ("trained_on", "trainable", "reads_stems", "separates")
 class LocalPlugin(Registered[S_co]):
     """An object, or a class to be made without arguments, as a plugin."""
 
+    is_local: ClassVar[bool] = True
     thing: Any = None
+
+    @cached_property
+    def source(self) -> str:
+        """Empty: its version tells the source of its class."""
+        return ""
 
     def target(self) -> Any:
         """What makes the object."""

@@ -7,13 +7,16 @@ import importlib
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
 
 from bench.api import PluginFile, PluginSpec
 from bench.errors import BenchError, suggest
-from bench.options import convert
+from bench.options import Rule, convert
 from bench.plugins.guard import guarded
 from bench.plugins.remedies import missing_extras
+from bench.plugins.source import source_digest
+from bench.version import DISTRIBUTION
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ S_co = TypeVar("S_co", bound=PluginSpec, covariant=True)
 class Registered(Generic[S_co]):
     """A spec, and the distribution and the entry point's module that it came from."""
 
+    is_local: ClassVar[bool] = False
+    """Whether it is the caller's own code, and always named with its distribution."""
     spec: S_co
     distribution: str
     version: str
@@ -93,6 +98,17 @@ class Registered(Generic[S_co]):
         """
         return f"{self.spec.kind} '{self.spec.name}'"
 
+    @cached_property
+    def source(self) -> str:
+        """A digest of its code as it was when first asked for; empty for bench's own.
+
+        The code of bench counts by itself (:func:`bench.spec.identity.code_hash`).
+        """
+        if self.distribution == DISTRIBUTION:
+            return ""
+        modules = (self.module, self.spec.target.partition(":")[0])
+        return source_digest(self.distribution, modules)
+
     def options(self, values: Mapping[str, Any]) -> Any:
         """The options instance for `values` (texts are converted), or None where it has none.
 
@@ -106,13 +122,14 @@ class Registered(Generic[S_co]):
                 raise BenchError(f"it has no options, got '{next(iter(values))}'", where=where)
             return None
         types = typing.get_type_hints(cls)
-        known = [f.name for f in dataclasses.fields(cls)]
+        known = {f.name: Rule.of(f.metadata) for f in dataclasses.fields(cls)}
         converted = {}
         for key, value in values.items():
             if key not in known:
-                hint = f"{suggest(key, known)} See: bench plugins show {self.spec.name}"
+                hint = f"{suggest(key, list(known))} See: bench plugins show {self.spec.name}"
                 raise BenchError(f"unknown option '{key}'", where=where, hint=hint)
-            converted[key] = convert(value, types[key], where=f"{where}, option '{key}'")
+            at = f"{where}, option '{key}'"
+            converted[key] = known[key].checked(convert(value, types[key], where=at), where=at)
         with guarded(where):
             return cls(**converted)
 

@@ -74,7 +74,7 @@ def execute(
         plugins: the installed plugins.
         dataset: from :func:`bench.spec.resolve.open_dataset`.
         workers: scoring processes; 0 for one a core.
-        fresh: forget what the board has of these runs.
+        fresh: forget what the board has of these runs, and use no stems that were kept.
         profile: keep the seconds of each stage of scoring too.
         strict: raise the first failure, in place of a failed row.
         time_limit: seconds that a plugin may take for a scene; 0 for any time, None for a generous
@@ -128,6 +128,7 @@ def execute(
         profile=profile,
         strict=strict,
         time_limit=time_limit,
+        fresh=fresh,
         progress=progress,
     )
     failures: dict[str, Sequence[Failure]] = {}

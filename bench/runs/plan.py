@@ -8,7 +8,7 @@ from pathlib import Path
 from bench.api import Dataset
 from bench.board.layout import epochs_done, is_scored, scenes_scored
 from bench.plugins import Plugins
-from bench.spec.resolve import baseline_specs
+from bench.spec.resolve import baseline_specs, fitted
 from bench.spec.run import RunSpec
 from bench.spec.suite import Suite
 
@@ -39,6 +39,7 @@ def plan_runs(
 ) -> list[PlannedRun]:
     """The run and its baselines, each once, with their ids. Runs nothing, imports no torch."""
     planned: dict[str, PlannedRun] = {}
+    spec = fitted(spec, dataset)
     if baselines:
         for other in baseline_specs(plugins, suite, spec):
             run_id = other.run_id(plugins, other.fingerprints(dataset))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.api import SeparatorSpec
 from bench.board.layout import BEST, checkpoint_folder
 from bench.errors import BenchError, suggest
+from bench.spec.identity import FILE_MARK
 from bench.spec.resolve import make_run_spec
 from bench.spec.run import RunSpec
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from bench.plugins import Plugins
     from bench.spec.suite import Suite
     from bench.system.system import System
-
-FILE_MARK = "sha256:"
-"""What a file that was given as an option is kept as: the hash of its content."""
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 
 @contextmanager
@@ -62,6 +63,29 @@ def content_problem(path: Path) -> str:
         return "it is nothing that torch.save wrote"
     elif start[:2] == b"PK" and not zipfile.is_zipfile(path):
         return "it was cut short"
+    return ""
+
+
+LONGEST_NAME: Final = 200
+"""Bytes of a name that may become part of a file's."""
+
+
+def fault_of(name: str) -> str:
+    """Why a name cannot be part of a file's name, in words; empty where it can.
+
+    Example:
+        >>> fault_of("scene_1"), fault_of("../x")
+        ('', "it holds '/'")
+    """
+    for sign in "/\\":
+        if sign in name:
+            return f"it holds '{sign}'"
+    if ".." in name or name == ".":
+        return "it holds '..'" if ".." in name else "it is '.'"
+    if any(unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") for letter in name):
+        return "it holds a control character"
+    if len(name.encode("utf-8")) > LONGEST_NAME:
+        return f"it has more than {LONGEST_NAME} bytes"
     return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -77,6 +78,16 @@ def cache_folder() -> Path:
     if not folder.is_absolute():  # of $XDG_CACHE_HOME, where it does not count
         folder = Path(os.path.expanduser("~/.cache")) / "bench"
     return folder if folder.is_absolute() else Path(tempfile.gettempdir()) / f"bench-{os.getuid()}"
+
+
+def hub_folder() -> Path:
+    """The folder of ``torch.hub``, without importing torch."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        return Path(torch.hub.get_dir())
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("TORCH_HOME") or os.path.join(cache, "torch")
+    return Path(home).expanduser() / "hub"
 
 
 def environment() -> dict[str, str]:

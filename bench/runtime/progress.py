@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import Final, Protocol
 
 Step = Callable[[str, int], None]
@@ -26,3 +27,20 @@ class NoProgress:
 
 
 NO_PROGRESS: Final = NoProgress()
+
+_current: ContextVar[Progress] = ContextVar("progress", default=NO_PROGRESS)
+
+
+def current_progress() -> Progress:
+    """What shows the work of the moment, for what is too deep to be told."""
+    return _current.get()
+
+
+@contextmanager
+def reporting(progress: Progress) -> Iterator[None]:
+    """Inside the block :func:`current_progress` is `progress`."""
+    token = _current.set(progress)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack, cast
 
+from bench.errors import BenchError, suggest
+from bench.options import convert, parse_options, whole_number
 from bench.spec.defaults import DEFAULT_GAINS, DEFAULT_SEPARATOR, DEFAULT_SUITE
 
 if TYPE_CHECKING:
@@ -49,18 +53,61 @@ class Choices(TypedDict, total=False):
     options: Mapping[str, OptionValue]
 
 
+def check_choices(choices: Mapping[str, Any]) -> Choices:
+    """The choices, each of its type; a number may be given as text, as on a command line.
+
+    Raises:
+        BenchError: a name that is no choice, or a value that makes no sense.
+
+    Example:
+        >>> check_choices({"seed": "3", "limit": 2})
+        {'seed': 3, 'limit': 2}
+    """
+    found: dict[str, Any] = {}
+    for name, value in choices.items():
+        if name not in Choices.__annotations__:
+            hint = suggest(name, sorted(Choices.__annotations__))
+            raise BenchError(f"there is no option '{name}'", hint=hint)
+        if name == "options":
+            options_by_section(value or {})
+            found[name] = value
+        elif name in _NUMBERS:
+            given = value is not None or name != "epochs"
+            found[name] = whole_number(value, name, least=_NUMBERS[name]) if given else None
+        elif isinstance(value, str) or (name == "suite" and isinstance(value, PathLike)):
+            found[name] = convert(value, str, where=name)
+        elif value is None:
+            # What is not chosen, as an empty text.
+            found[name] = ""
+        elif name in _PARTS and not isinstance(value, Real | bytes | Sequence | Mapping):
+            # An object of the caller's own code: whether it is such a part is seen later.
+            found[name] = value
+        else:
+            raise BenchError(f"{value!r} is no name", where=name)
+    return cast(Choices, found)
+
+
+_PARTS: Final = ("separator", "gains", "prescription")
+_NUMBERS: Final = {"epochs": 0, "seed": -(2**63), "limit": 0}
+"""Whole numbers, with the least that each may be."""
+
+
 def options_by_section(options: Mapping[str, OptionValue]) -> dict[str, dict[str, Any]]:
     """Options by section and name.
 
     Raises:
-        BenchError: there is no such section.
+        BenchError: there is no such section, or a value is neither text, number nor path.
 
     Example:
         >>> options_by_section({"separator.weights": "musdb"})["separator"]
         {'weights': 'musdb'}
     """
-    from bench.options import parse_options
-
+    if not isinstance(options, Mapping):
+        hint = 'Write it as options={"separator.weights": "musdb"}'
+        raise BenchError(f"{options!r} is no table of options", where="options", hint=hint)
+    for key, value in options.items():
+        if not isinstance(key, str) or not isinstance(value, str | Real | PathLike):
+            raise BenchError(f"{value!r} is no value of an option", where=f"options, {key}")
     return dict(parse_options(f"{key}={value}" for key, value in options.items()))
 
 
@@ -93,6 +140,7 @@ def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
     from bench.spec.resolve import make_run_spec
     from bench.spec.suite import load_suite
 
+    choices = check_choices(choices)
     sections = options_by_section(choices.get("options") or {})
     plugins, names = named_parts(installed(), choices)
     suite = load_suite(str(choices.get("suite") or DEFAULT_SUITE))

@@ -23,12 +23,14 @@ def parse_loss(text: str, plugins: Plugins, options: Options) -> tuple[LossExpre
     Raises:
         BenchError: the expression is wrong, or an option of a term that is renamed.
     """
+    options = {_by_short_name(key, plugins): value for key, value in options.items()}
     expression, changed = _present_expression(text, plugins, options)
     return expression, _renamed(options, changed, expression.names, plugins)
 
 
 def default_loss(text: str, plugins: Plugins, options: Options) -> LossExpression:
     """The expression of a suite's loss, as :func:`parse_loss` reads it."""
+    options = {_by_short_name(key, plugins): value for key, value in options.items()}
     return _present_expression(text, plugins, options)[0]
 
 
@@ -47,13 +49,36 @@ def _present_expression(
 ) -> tuple[LossExpression, Mapping[str, str]]:
     """The expression by the names of now, and these by the names in `text`, where they differ."""
     known = plugins.names(LossSpec)
-    expression = LossExpression.parse(text, known)
+    expression = _plain(LossExpression.parse(text, known), plugins)
     present = {name: _present(name, plugins, options) for name in expression.names}
     changed = {name: new for name, new in present.items() if new != name}
     if changed:
         terms = (dataclasses.replace(term, name=present[term.name]) for term in expression.terms)
         expression = LossExpression.parse(str(LossExpression(tuple(terms))), known)
+        expression = _plain(expression, plugins)
     return expression, changed
+
+
+def _plain(expression: LossExpression, plugins: Plugins) -> LossExpression:
+    """The expression by short names, without places that are a loss's own."""
+    terms = []
+    for term in expression.terms:
+        spec = plugins.get(LossSpec, term.name).spec
+        name = plugins.short_name(LossSpec, term.name)
+        # A former name is dealt with by what its options say.
+        if term.name.rpartition("/")[2] != spec.name:
+            name = term.name
+        place = None if term.place == spec.default_place else term.place
+        terms.append(dataclasses.replace(term, name=name, place=place))
+    return LossExpression.parse(str(LossExpression(tuple(terms))), plugins.names(LossSpec))
+
+
+def _by_short_name(key: str, plugins: Plugins) -> str:
+    """An option's key, ``name.option``, by the loss's short name where there is such a loss."""
+    name, _, option = key.rpartition(".")
+    if "/" not in name or plugins.spec_of(LossSpec, name) is None:
+        return key
+    return f"{plugins.short_name(LossSpec, name)}.{option}"
 
 
 def _present(name: str, plugins: Plugins, options: Options) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any, Final
+
+from bench.runtime.digests import digest_of, tree_digest
 
 WITHOUT_SCORES: Final = (
     *("ablation", "cli", "commands", "leaderboard", "listening", "pretraining", "report"),
@@ -16,12 +19,41 @@ plugins, weights and sets (a set that changes has another fingerprint). It is a 
 not count, so that a new package changes ids needlessly rather than not at all."""
 
 
-def by_content(value: Any) -> Any:
-    """The value, or the hash of the file that it names."""
-    if isinstance(value, str) and value and len(value) < 4096 and Path(value).is_file():
-        path = Path(value).resolve()
-        return "sha256:" + _file_hash(str(path), path.stat().st_size, path.stat().st_mtime_ns)
-    return value
+FILE_MARK: Final = "sha256:"
+"""What a file that was given as an option is kept as: the hash of its content."""
+
+
+def by_content(options: Any) -> dict[str, Any]:
+    """The values of an options instance; a path by the content of what it names.
+
+    Args:
+        options: an instance of a plugin's options class, or None.
+    """
+    if options is None:
+        return {}
+    found: dict[str, Any] = {}
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if field.metadata.get("path") and value not in ("", *field.metadata.get("names", ())):
+            value = content_of(Path(value).expanduser()) or value
+        found[field.name] = value
+    return found
+
+
+def read_besides(options: Any) -> dict[str, str]:
+    """The further files that are read for options, by name, each by its content."""
+    paths = [Path(path) for path in getattr(options, "reads", ())]
+    return {path.name: content for path in paths if (content := content_of(path))}
+
+
+def content_of(path: Path) -> str:
+    """The hash of a file, or of all that is in a folder; empty where there is neither."""
+    try:
+        if path.is_file():
+            return FILE_MARK + digest_of(path.resolve())
+        return FILE_MARK + tree_digest(path.resolve()) if path.is_dir() else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def counts(source: PurePath) -> bool:
@@ -50,9 +82,3 @@ def code_hash() -> str:
         if counts(name):
             digest.update(name.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
-
-
-@lru_cache(maxsize=32)
-def _file_hash(path: str, size: int, mtime: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

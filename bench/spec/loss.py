@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from bench.errors import BenchError, suggest
@@ -87,6 +87,12 @@ class LossExpression:
     def names(self) -> tuple[str, ...]:
         """The losses in it, each once."""
         return tuple(dict.fromkeys(term.name for term in self.terms))
+
+    def renamed(self, names: Mapping[str, str]) -> LossExpression:
+        """The same by other names of the losses."""
+        return LossExpression(
+            tuple(replace(term, name=names.get(term.name, term.name)) for term in self.terms)
+        )
 
     def __str__(self) -> str:
         return " + ".join(_weight_text(term.weight) + term.label for term in self.terms)

@@ -72,12 +72,12 @@ def make_run_spec(
         suite=suite.name,
         split=split or suite.split,
         protocol=protocol,
-        dataset=Choice(suite.dataset, data.options(data_options)),
-        separator=Choice(separator, sep_options),
-        gains=Choice(gains, gain_options),
-        prescription=Choice(pres.spec.name, pres_options),
-        reference_prescription=Choice(of_reference.spec.name, of_reference.options({})),
-        default_prescription=Choice(default_pres.spec.name, default_pres.options({})),
+        dataset=_choice(plugins, data, data.options(data_options)),
+        separator=_choice(plugins, sep, sep_options),
+        gains=_choice(plugins, gain, gain_options),
+        prescription=_choice(plugins, pres, pres_options),
+        reference_prescription=_choice(plugins, of_reference, of_reference.options({})),
+        default_prescription=_choice(plugins, default_pres, default_pres.options({})),
         metrics=_named(
             plugins, "metric", present_metrics(suite.metrics, plugins), options.get("metric", {})
         ),
@@ -235,15 +235,33 @@ def _named(
     plugins: Plugins, kind: str, names: Iterable[str], options: Mapping[str, Any]
 ) -> tuple[Choice, ...]:
     """Choices of a kind of which a run has several; option keys are ``plugin.option``."""
-    wanted = list(dict.fromkeys(names))
+    spec = KINDS[kind].spec
+    found = {plugins.short_name(spec, name): plugins.get(spec, name) for name in names}
+    wanted = list(found)
     by_name: dict[str, dict[str, Any]] = {name: {} for name in wanted}
     for key, value in options.items():
         name, _, option = key.rpartition(".")
+        if "/" in name and plugins.spec_of(spec, name) is not None:
+            name = plugins.short_name(spec, name)
         if name not in by_name:
             hint = suggest(name, wanted) if name else f"Write it as {kind}.NAME.OPTION=value"
             raise BenchError(f"this run has no {kind} '{name}'", where="-o", hint=hint)
         by_name[name][option] = value
-    return tuple(Choice(n, plugins.get(KINDS[kind].spec, n).options(by_name[n])) for n in wanted)
+    return tuple(
+        _choice(plugins, item, item.options(by_name[name])) for name, item in found.items()
+    )
+
+
+def _choice(plugins: Plugins, item: Registered[Any], options: Any) -> Choice:
+    """A plugin by the name by which it is known, with its options."""
+    name = plugins.short_name(type(item.spec), item.full_name)
+    return Choice(name, options, item.distribution)
+
+
+def fitted(spec: RunSpec, dataset: Dataset) -> RunSpec:
+    """The same run without a limit that leaves nothing out."""
+    pairs = sum(len(scene.listeners) for scene in dataset.scenes(spec.split))
+    return dataclasses.replace(spec, limit=0) if spec.limit >= pairs else spec
 
 
 def _unranked_reason(

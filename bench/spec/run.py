@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,11 @@ from bench.api import (
     RunInfo,
     SeparatorSpec,
 )
-from bench.plugins import Plugins, Registered
-from bench.spec.identity import by_content, code_hash
+from bench.plugins import KINDS, Plugins, Registered
+from bench.spec.identity import by_content, code_hash, read_besides
 from bench.spec.loss import LossExpression
 from bench.spec.suite import TrainingSettings
-from bench.version import __version__
+from bench.version import DISTRIBUTION, __version__
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,14 @@ class Choice:
 
     name: str
     options: Any = None
+    distribution: str = DISTRIBUTION
+    """That the plugin is from."""
+
+    @property
+    def full_name(self) -> str:
+        """The name; with the distribution unless that is bench's own. It is never ambiguous."""
+        bare = self.name.rpartition("/")[2]
+        return bare if self.distribution == DISTRIBUTION else f"{self.distribution}/{bare}"
 
     @property
     def label(self) -> str:
@@ -54,8 +62,13 @@ class Choice:
 
     def canonical(self) -> dict[str, Any]:
         """The form that enters the run's id: a file counts by its content, not by its path."""
-        values = dataclasses.asdict(self.options) if self.options is not None else {}
-        return {"name": self.name, "options": {k: by_content(v) for k, v in values.items()}}
+        form: dict[str, Any] = {"name": self.full_name, "options": by_content(self.options)}
+        besides = read_besides(self.options)
+        return {**form, "reads": besides} if besides else form
+
+
+def _name_of(form: Mapping[str, Any]) -> str:
+    return str(form["name"])
 
 
 @dataclass(frozen=True)
@@ -158,17 +171,21 @@ class RunSpec:
         """
         form: dict[str, Any] = {
             "suite": self.suite,
-            "dataset": self.dataset.name,
+            "dataset": self.dataset.full_name,
             "split": self.split,
             "protocol": self.protocol,
             "separator": self.separator.canonical(),
             "gains": self.gains.canonical(),
             "prescription": self.prescription.canonical(),
             "reference_prescription": self.reference_prescription.canonical(),
-            "metrics": [metric.canonical() for metric in self.metrics],
+            # Each is computed by itself: their order changes no score.
+            "metrics": sorted((m.canonical() for m in self.metrics), key=_name_of),
         }
         if self.trains:
-            form["loss"] = str(self.loss)
+            # The headline chooses the best epoch.
+            form["headline"] = self.metrics[0].full_name
+            names = {choice.name: choice.full_name for choice in self.losses}
+            form["loss"] = str(self.loss.renamed(names))
             form["losses"] = [choice.canonical() for choice in self.losses]
             form["training"] = dataclasses.asdict(self.training)
             form["seed"] = self.seed
@@ -186,6 +203,8 @@ class RunSpec:
             "bench": __version__,
             "code": code_hash(),
             "plugins": {item.distribution: item.version for item in used},
+            "sources": {f"{i.spec.kind} {i.full_name}": i.source for i in used if i.source},
+            "named": [choice.canonical() for choice in self.named(plugins)],
             "data": dict(fingerprints),
         }
 
@@ -199,7 +218,26 @@ class RunSpec:
             plugins.get(DatasetSpec, self.dataset.name),
             *(plugins.get(MetricSpec, metric.name) for metric in self.metrics),
             *(plugins.get(LossSpec, loss.name) for loss in self.losses if self.trains),
+            *(item for item, _ in self._named(plugins)),
         ]
+
+    def named(self, plugins: Plugins) -> list[Choice]:
+        """The plugins that options name, such as a loss's front end, with their options."""
+        return [
+            Choice(item.spec.name, options, item.distribution)
+            for item, options in self._named(plugins)
+        ]
+
+    def _named(self, plugins: Plugins) -> Iterator[tuple[Registered[Any], Any]]:
+        parts = (self.separator, self.gains, self.prescription, self.reference_prescription)
+        for choice in (*parts, *self.metrics, *(self.losses if self.trains else ())):
+            for field in dataclasses.fields(choice.options) if choice.options is not None else ():
+                if kind := field.metadata.get("plugin"):
+                    item = plugins.get(KINDS[kind].spec, getattr(choice.options, field.name))
+                    own = item.spec.options
+                    shared = {f.name for f in dataclasses.fields(own)} if own is not None else set()
+                    given = dataclasses.asdict(choice.options)
+                    yield item, item.options({k: v for k, v in given.items() if k in shared})
 
     def run_id(self, plugins: Plugins, fingerprints: Mapping[str, str]) -> str:
         """``r`` (so that nothing takes it for a number) and 12 hexadecimal digits."""

@@ -6,7 +6,6 @@ A suite is a TOML file; those in ``suites/`` are known by name, any other by its
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
@@ -15,6 +14,9 @@ from typing import Any, Final
 
 from bench.board.rules import Rules
 from bench.errors import BenchError, suggest
+from bench.options import Rule, convert
+from bench.runtime.documents import parse_toml, read_toml
+from bench.runtime.files import fault_of
 from bench.spec.defaults import DEFAULT_LOSS, DEFAULT_PRESCRIPTION
 
 _SHIPPED: Final = resources.files("bench.spec") / "suites"
@@ -62,6 +64,23 @@ class TrainingSettings:
     guard_stops: bool = False
     """Stop once the proxy or the training loss got better while true HAAQI fell by more than chance
     (:mod:`bench.training.guard`); otherwise that is only said."""
+
+
+TRAINING_RULES: Final[Mapping[str, Rule]] = {
+    "epochs": Rule(least=0, most=1e6),
+    "segments": Rule(least=1, most=1e7),
+    "batch": Rule(least=1, most=1e5),
+    "segment_seconds": Rule(least=0.1, most=3600),
+    "learning_rate": Rule(above=0, most=100),
+    "gains_learning_rate": Rule(above=0, most=100),
+    "prescription_learning_rate": Rule(above=0, most=100),
+    "clip_norm": Rule(least=0, most=1e9),
+    "validation_songs": Rule(least=0, most=1e6),
+    "validation_pairs": Rule(least=0, most=1e6),
+    "validation_seconds": Rule(least=0.4, most=3600),
+    "patience": Rule(least=0, most=1e6),
+}
+"""The bounds of the numbers among them: no loudness is of less than 0.4 s."""
 
 
 @dataclass(frozen=True)
@@ -156,18 +175,11 @@ def load_suite(name: str) -> Suite:
     """
     if name in suite_names():
         text = _SHIPPED.joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    elif name.endswith(".toml"):
-        try:
-            text = Path(name).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BenchError(f"cannot be read: {error}", where=name) from None
-    else:
-        hint = suggest(name, suite_names())
-        raise BenchError(f"there is no suite '{name}'", hint=f"{hint} Or give a .toml file.")
-    try:
-        return parse_suite(tomllib.loads(text), where=name)
-    except tomllib.TOMLDecodeError as error:
-        raise BenchError(f"malformed TOML: {error}", where=name) from None
+        return parse_suite(parse_toml(text, where=name), where=name)
+    if name.endswith(".toml"):
+        return parse_suite(read_toml(Path(name).expanduser()), where=name)
+    hint = suggest(name, suite_names())
+    raise BenchError(f"there is no suite '{name}'", hint=f"{hint} Or give a .toml file.")
 
 
 def unknown_suite(name: str) -> Suite:
@@ -182,60 +194,120 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
     Raises:
         BenchError: a part is missing, unknown or of the wrong type.
     """
-
-    def table(key: str) -> Mapping[str, Any]:
-        value = data.get(key, {})
-        if not isinstance(value, Mapping):
-            raise BenchError(f"[{key}] must be a table", where=where)
-        return value
-
-    unknown = set(data) - {
+    top = _Table(data, "", where)
+    top.knows(
         *("name", "summary", "dataset", "evaluation", "defaults"),
         *("baselines", "ranking", "contrasts", "training"),
-    }
-    if unknown:
-        raise BenchError(f"unknown key '{sorted(unknown)[0]}'", where=where)
-    evaluation, defaults, ranking = table("evaluation"), table("defaults"), table("ranking")
-    dataset = dict(table("dataset"))
-    try:
-        suite = Suite(
-            name=str(data["name"]),
-            summary=str(data.get("summary", "")),
-            dataset=str(dataset.pop("name")),
-            dataset_options=dataset,
-            split=str(evaluation["split"]),
-            protocol=str(evaluation.get("protocol", "challenge")),
-            metrics=tuple(evaluation["metrics"]),
-            prescription=str(defaults.get("prescription", DEFAULT_PRESCRIPTION)),
-            reference_prescription=str(
-                evaluation.get("reference_prescription", DEFAULT_PRESCRIPTION)
-            ),
-            loss=str(defaults.get("loss", DEFAULT_LOSS)),
-            baselines=tuple((b["separator"], b["gains"]) for b in data.get("baselines", [])),
-            baseline_protocols={
-                (b["separator"], b["gains"]): str(b["protocol"])
-                for b in data.get("baselines", [])
-                if b.get("protocol")
-            },
-            baseline=str(ranking.get("baseline", "")),
-            baseline_options=_of_baselines(data, "options"),
-            published=_of_baselines(data, "published"),
-            excluded=tuple(ranking.get("excluded", ())),
-            corpora={split: tuple(own) for split, own in ranking.get("corpora", {}).items()},
-            contrasts=_contrasts(table("contrasts"), where),
-            hearing_loss_below=_hearing_loss(ranking, where),
-            training=parse_training(table("training"), TrainingSettings(), where=where),
-        )
-    except KeyError as error:
-        raise BenchError(f"{error} is missing", where=where) from None
+    )
+    evaluation, defaults, ranking = map(top.table, ("evaluation", "defaults", "ranking"))
+    evaluation.knows("split", "protocol", "reference_prescription", "metrics")
+    defaults.knows("prescription", "loss")
+    ranking.knows("baseline", "excluded", "corpora", "hearing_loss_below")
+    corpora, baselines = ranking.table("corpora"), top.tables("baselines")
+    dataset = dict(top.table("dataset").values)
+    suite = Suite(
+        name=_file_name(top.text("name"), where),
+        summary=top.text("summary", ""),
+        dataset=top.table("dataset").text("name"),
+        dataset_options={key: value for key, value in dataset.items() if key != "name"},
+        split=evaluation.text("split"),
+        protocol=evaluation.text("protocol", "challenge"),
+        metrics=evaluation.texts("metrics"),
+        prescription=defaults.text("prescription", DEFAULT_PRESCRIPTION),
+        reference_prescription=evaluation.text("reference_prescription", DEFAULT_PRESCRIPTION),
+        loss=defaults.text("loss", DEFAULT_LOSS),
+        baselines=tuple((one.text("separator"), one.text("gains")) for one in baselines),
+        baseline_protocols={
+            (one.text("separator"), one.text("gains")): one.text("protocol")
+            for one in baselines
+            if "protocol" in one.values
+        },
+        baseline=ranking.text("baseline", ""),
+        baseline_options={
+            one.text("separator"): dict(one.table("options").values)
+            for one in baselines
+            if one.table("options").values
+        },
+        published={
+            one.text("separator"): one.text("published")
+            for one in baselines
+            if "published" in one.values
+        },
+        excluded=ranking.texts("excluded", ()),
+        corpora={split: corpora.texts(split) for split in corpora.values},
+        contrasts=_contrasts(top.table("contrasts").values, where),
+        hearing_loss_below=_hearing_loss(ranking.values, where),
+        training=parse_training(top.table("training").values, TrainingSettings(), where=where),
+    )
     for protocol in (suite.protocol, *suite.baseline_protocols.values()):
         check_protocol(protocol, where=where)
     return suite
 
 
-def _of_baselines(data: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """What the baselines say under a key, by separator."""
-    return {one["separator"]: one[key] for one in data.get("baselines", []) if one.get(key)}
+@dataclass(frozen=True)
+class _Table:
+    """A table of a suite's file, whose values are looked up with checks of presence and type."""
+
+    values: Mapping[str, Any]
+    name: str
+    where: str
+
+    def knows(self, *keys: str) -> None:
+        """Refuse any other key."""
+        for key in self.values:
+            if key not in keys:
+                place = f"[{self.name}] has the" if self.name else "it has the"
+                what = f"{place} unknown key '{key}'"
+                raise BenchError(what, where=self.where, hint=suggest(key, keys))
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A text; `default` where it is not there."""
+        value = self._value(key, default)
+        if not isinstance(value, str):
+            raise self._wrong(key, "a text", value)
+        return value
+
+    def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        """A list of texts."""
+        value = self._value(key, default)
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+            raise self._wrong(key, 'a list of texts, as ["a", "b"]', value)
+        return tuple(value)
+
+    def table(self, key: str) -> _Table:
+        """A table; an empty one where it is not there."""
+        value = self.values.get(key, {})
+        if not isinstance(value, Mapping):
+            raise self._wrong(key, "a table", value)
+        return _Table(value, f"{self.name}.{key}".lstrip("."), self.where)
+
+    def tables(self, key: str) -> list[_Table]:
+        """A list of tables of a separator and a gain strategy."""
+        value = self.values.get(key, [])
+        if not isinstance(value, list | tuple) or not all(isinstance(v, Mapping) for v in value):
+            raise self._wrong(key, "tables: [[baselines]] with separator and gains", value)
+        found = [_Table(one, key, self.where) for one in value]
+        for one in found:
+            one.knows("separator", "gains", "protocol", "options", "published")
+        return found
+
+    def _value(self, key: str, default: Any) -> Any:
+        if key not in self.values and default is None:
+            place = f" in [{self.name}]" if self.name else ""
+            raise BenchError(f"'{key}' is missing{place}", where=self.where)
+        return self.values.get(key, default)
+
+    def _wrong(self, key: str, wanted: str, value: Any) -> BenchError:
+        place = f"{self.name}.{key}".lstrip(".")
+        return BenchError(f"'{place}' must be {wanted}, got {value!r}", where=self.where)
+
+
+def _file_name(name: str, where: str) -> str:
+    """The name of a suite, which is that of its board's folder."""
+    fault = "it is empty" if not name else fault_of(name)
+    if fault:
+        raise BenchError(f"the name {name!r} names no folder: {fault}", where=where)
+    return name
 
 
 def _contrasts(table: Mapping[str, Any], where: str) -> tuple[tuple[str, str], ...]:
@@ -246,7 +318,10 @@ def _contrasts(table: Mapping[str, Any], where: str) -> tuple[tuple[str, str], .
                 f"[contrasts] has no '{key}'", where=where, hint=suggest(key, ["pairs"])
             )
     found = []
-    for pair in table.get("pairs", ()):
+    pairs = table.get("pairs", ())
+    if not isinstance(pairs, list | tuple):
+        raise BenchError("'contrasts.pairs' must be a list", where=where)
+    for pair in pairs:
         if not (
             isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
         ):
@@ -282,26 +357,16 @@ def parse_training(
     Raises:
         BenchError: an unknown setting, or a value that makes no sense.
     """
-    from bench.options import convert
-
     kinds = {f.name: type(getattr(base, f.name)) for f in fields(base)}
     changed: dict[str, Any] = {}
     for key, value in values.items():
         if key not in kinds:
             hint = suggest(key, list(kinds))
             raise BenchError(f"unknown training setting '{key}'", where=where, hint=hint)
-        changed[key] = convert(value, kinds[key], where=f"{where}, training setting '{key}'")
+        at = f"{where}, training setting '{key}'"
+        rule = TRAINING_RULES.get(key, Rule())
+        changed[key] = rule.checked(convert(value, kinds[key], where=at), where=at)
     settings = replace(base, **changed)
-    positive = (
-        *("segments", "batch", "segment_seconds", "validation_seconds"),
-        *("learning_rate", "gains_learning_rate", "prescription_learning_rate"),
-    )
-    for name in positive:
-        if not getattr(settings, name) > 0:
-            raise BenchError(f"training setting '{name}' must be above 0", where=where)
-    for name in ("epochs", "clip_norm", "validation_songs", "validation_pairs", "patience"):
-        if getattr(settings, name) < 0:
-            raise BenchError(f"training setting '{name}' must not be negative", where=where)
     if settings.protocol:
         check_protocol(settings.protocol, where=f"{where}, training setting 'protocol'")
     if settings.keep not in KEPT:

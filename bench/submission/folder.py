@@ -123,14 +123,14 @@ def _identity(
     plugins: Plugins,
     dataset: Dataset,
 ) -> dict[str, Any]:
-    """All that the scores depend on. A FLAC file's first bytes hold the MD5 of all its samples."""
-    from bench.data.cadenza import probe
+    """All that the scores depend on."""
+    from bench.runtime.digests import digests_of
 
-    digest = hashlib.sha256()
-    for file in names:
-        digest.update(
-            file.encode() + probe(files / file) + probe((files / file).with_suffix(".txt"))
-        )
+    paths = [files / name for name in names]
+    paths += [path.with_suffix(".txt") for path in paths]
+    found = digests_of(paths, of=files)
+    told = sorted((path.name, content) for path, content in found.items())
+    digest = hashlib.sha256(json.dumps(told).encode())
     reference = spec.identity(plugins, spec.fingerprints(dataset))
     own = {"name": KIND, "options": {"name": name}}
     canonical = {**reference["spec"], "separator": own, "gains": own}

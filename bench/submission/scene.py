@@ -26,7 +26,7 @@ from bench.evaluation.scoring import Row, Scorer, Stopwatch, score_output, secon
 from bench.plugins import installed
 from bench.runs.restore import StoredRun
 from bench.runtime.causes import cause_of
-from bench.runtime.files import replacing
+from bench.runtime.files import fault_of, replacing
 from bench.runtime.machine import device, one_thread
 from bench.spec.resolve import open_dataset
 from bench.spec.run import Choice, RunSpec
@@ -48,7 +48,16 @@ before, 20 times 5 ms in the evaluation set.
 
 
 def file_name(scene_id: str, listener_id: str) -> str:
-    """The name of one pair's file."""
+    """The name of one pair's file.
+
+    Raises:
+        BenchError: an id cannot be part of it: a dataset may come from a stranger.
+    """
+    for name in (scene_id, listener_id):
+        if fault := fault_of(name):
+            raise BenchError(
+                f"{ascii(name)[:80]} names no file: {fault}", where="the dataset's ids"
+            )
     return f"{scene_id}_{listener_id}_remix.flac"
 
 

@@ -84,7 +84,8 @@ class System:
         if not isinstance(self.prescription, AdaptivePrescription):
             return self
         heard = [copy.deepcopy(listener) for listener in listeners]
-        own = self.prescription.fit(signal, heard, self.sample_rate)
+        with guarded(self._title("prescription"), signal=signal):
+            own = self.prescription.fit(signal, heard, self.sample_rate)
         return replace(self, prescription=own)
 
     def amplify_reference(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
@@ -171,7 +172,7 @@ def build_system(spec: RunSpec, plugins: Plugins) -> System:
     own, others = (plugins.get(PrescriptionSpec, choice.name) for choice in choices)
 
     def made(part: Registered[Any], choice: Choice, seed: int = spec.seed) -> Any:
-        with seeded(derive(seed, "init", part.spec.kind, choice.name)):
+        with seeded(derive(seed, "init", part.spec.kind, part.spec.name)):
             return part.build(choice.options)
 
     # The reference is that of every run, so its prescription moves with no seed and no training.

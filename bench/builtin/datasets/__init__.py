@@ -12,7 +12,9 @@ from bench.data import CadenzaOptions
 class DemoOptions:
     """Options of the demo dataset."""
 
-    root: str = option("", "folder made by `bench data demo DIR`; empty for the user's cache")
+    root: str = option(
+        "", "folder made by `bench data demo DIR`; empty for the user's cache", path=True
+    )
 
 
 @hookimpl

@@ -11,7 +11,12 @@ from bench.api import FormerName, FrontEndSpec, hookimpl, option
 class HaaqiLightOptions:
     """Options of ``haaqi-light``."""
 
-    weights: str = option("bundled", "'bundled', or a path to what `bench proxy train` wrote")
+    weights: str = option(
+        "bundled",
+        "'bundled', or a path to what `bench proxy train` wrote",
+        path=True,
+        names=("bundled",),
+    )
 
 
 @dataclass(frozen=True)

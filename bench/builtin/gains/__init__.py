@@ -11,14 +11,14 @@ from bench.api import GainsSpec, hookimpl, option
 class TableOptions:
     """Options of ``table``."""
 
-    path: str = option("", "JSON or TOML file: gains in dB by listener id or 'default'")
+    path: str = option("", "JSON or TOML file: gains in dB by listener id or 'default'", path=True)
 
 
 @dataclass(frozen=True)
 class CnnEmbeddingOptions:
     """Options of ``cnn-embedding``."""
 
-    size: int = option(8, "length of a listener's vector")
+    size: int = option(8, "length of a listener's vector", least=1, most=4096)
 
 
 @hookimpl

@@ -14,9 +14,7 @@ in dB for every stem, or one such table for each ear::
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,9 +22,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bench.api import EARS, STEMS, GainQuery
+from bench.api import EARS, MOST_GAIN, STEMS, GainQuery
 from bench.builtin.gains import TableOptions
 from bench.errors import BenchError, suggest
+from bench.runtime.documents import read_json, read_toml
 
 DEFAULT = "default"
 
@@ -39,7 +38,7 @@ class Table:
             raise BenchError(
                 "it needs a file", where="gains 'table'", hint="Name it: -o gains.path=gains.json"
             )
-        self._path = Path(options.path)
+        self._path = Path(options.path).expanduser()
         self._gains = {
             listener: _ear_gains(entry, f"{self._path}, '{listener}'")
             for listener, entry in _read(self._path).items()
@@ -67,13 +66,7 @@ class Table:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text) if path.suffix.lower() == ".toml" else json.loads(text)
-    except OSError as error:
-        raise BenchError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except ValueError as error:
-        raise BenchError(f"is not valid JSON or TOML: {error}", where=str(path)) from error
+    table = read_toml(path) if path.suffix.lower() == ".toml" else read_json(path)
     if not isinstance(table, dict) or not table:
         raise BenchError("should map listener ids to gains", where=str(path))
     return table
@@ -97,6 +90,9 @@ def _stem_gains(entry: Any, where: str) -> list[float]:
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not math.isfinite(value):
             raise BenchError(f"the gain of {stem} is no number of dB: {value!r}", where=where)
+        if abs(value) > MOST_GAIN:
+            what = f"the gain of {stem} is {value:g} dB, at most {MOST_GAIN:g} dB up or down"
+            raise BenchError(what, where=where)
     return [float(entry[stem]) for stem in STEMS]
 
 

@@ -33,8 +33,13 @@ _VARIANT: Final = (
 class HaaqiLightLossOptions:
     """Options of ``haaqi-light``."""
 
-    weights: str = option("bundled", "'bundled', or a path to what `bench proxy train` wrote")
-    variant: str = option("per-ear", _VARIANT)
+    weights: str = option(
+        "bundled",
+        "'bundled', or a path to what `bench proxy train` wrote",
+        path=True,
+        names=("bundled",),
+    )
+    variant: str = option("per-ear", _VARIANT, one_of=("per-ear", "paper"))
 
 
 @dataclass(frozen=True)
@@ -45,9 +50,12 @@ class HaaqiNetLossOptions:
         "spectral",
         "'spectral': the published head on mel bands, bundled; 'beats': the published model, a "
         "plugin; 'haaqi-light': the proxy",
+        plugin="front-end",
     )
-    weights: str = option("bundled", "the predictor's weights: 'bundled' or a path")
-    variant: str = option("per-ear", _VARIANT)
+    weights: str = option(
+        "bundled", "the predictor's weights: 'bundled' or a path", path=True, names=("bundled",)
+    )
+    variant: str = option("per-ear", _VARIANT, one_of=("per-ear", "paper"))
 
 
 @hookimpl

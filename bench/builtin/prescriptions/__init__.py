@@ -18,61 +18,87 @@ _SECONDS = "time of a longer signal, in four excerpts, that is looked at"
 class NalrCompressorOptions:
     """Options of ``nalr-compressor``; the defaults are the official recipe's."""
 
-    threshold: float = option(0.35, "RMS level above which it compresses", unit="full scale")
-    attenuation: float = option(0.1, "part of the RMS level above the threshold that is kept")
-    attack: float = option(50.0, "time to go down", unit="ms")
-    release: float = option(1000.0, "time to come back", unit="ms")
-    rms_buffer: float = option(0.064, "window over which the RMS level is taken", unit="s")
+    threshold: float = option(
+        0.35, "RMS level above which it compresses", unit="full scale", least=0, most=1000
+    )
+    attenuation: float = option(
+        0.1, "part of the RMS level above the threshold that is kept", least=0, most=1
+    )
+    attack: float = option(50.0, "time to go down", unit="ms", least=0.1, most=1e6)
+    release: float = option(1000.0, "time to come back", unit="ms", least=0.1, most=1e6)
+    rms_buffer: float = option(
+        0.064, "window over which the RMS level is taken", unit="s", least=1e-4, most=60
+    )
 
 
 @dataclass(frozen=True)
 class NalrHeadroomOptions:
     """Options of ``nalr-headroom``."""
 
-    clipped: float = option(0.01, "share of an ear's samples that may be clipped, 0 to 1")
-    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU")
-    seconds: float = option(12.0, f"{_SECONDS} for the loudness", unit="s")
+    clipped: float = option(
+        0.01, "share of an ear's samples that may be clipped, 0 to 1", least=0, below=1
+    )
+    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU", least=0, most=200)
+    seconds: float = option(12.0, f"{_SECONDS} for the loudness", unit="s", least=0.4, most=3600)
 
 
 @dataclass(frozen=True)
 class NalrLimiterOptions:
     """Options of ``nalr-limiter`` and ``nalr-limiter-ft``, which starts from them."""
 
-    threshold: float = option(-3.0, "peak of a band above which it is lowered", unit="dB FS")
-    attack: float = option(3.0, "time to go down", unit="ms")
-    release: float = option(50.0, "time to come back", unit="ms")
-    look_ahead: float = option(6.0, "how long before a peak it begins", unit="ms")
-    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU")
-    seconds: float = option(12.0, f"{_SECONDS} for the loudness", unit="s")
+    threshold: float = option(
+        -3.0, "peak of a band above which it is lowered", unit="dB FS", least=-100, most=20
+    )
+    attack: float = option(3.0, "time to go down", unit="ms", least=0.01, most=1e6)
+    release: float = option(50.0, "time to come back", unit="ms", least=0.01, most=1e6)
+    look_ahead: float = option(
+        6.0, "how long before a peak it begins", unit="ms", least=0, most=1000
+    )
+    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU", least=0, most=200)
+    seconds: float = option(12.0, f"{_SECONDS} for the loudness", unit="s", least=0.4, most=3600)
 
 
 @dataclass(frozen=True)
 class NalrTunedOptions:
     """Options of ``nalr-tuned``."""
 
-    steps: int = option(20, "steps of the search; its time is proportional to them")
-    bands: int = option(10, "bands of the equaliser, from 125 Hz to 16 kHz")
+    steps: int = option(
+        20, "steps of the search; its time is proportional to them", least=0, most=10_000
+    )
+    bands: int = option(10, "bands of the equaliser, from 125 Hz to 16 kHz", least=2, most=64)
     limiter: bool = option(True, "whether a limiter follows, whose thresholds are found, too")
-    rate: float = option(0.7, "size of the first steps", unit="dB")
-    start: float = option(-1.0, "gain of all bands that the search starts from", unit="dB")
-    threshold: float = option(-3.0, "of the limiter that it starts from", unit="dB FS")
-    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU")
-    seconds: float = option(12.0, f"{_SECONDS}; memory and time grow with it", unit="s")
+    rate: float = option(0.7, "size of the first steps", unit="dB", above=0, most=100)
+    start: float = option(
+        -1.0, "gain of all bands that the search starts from", unit="dB", least=-100, most=40
+    )
+    threshold: float = option(
+        -3.0, "of the limiter that it starts from", unit="dB FS", least=-100, most=20
+    )
+    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU", least=0, most=200)
+    seconds: float = option(
+        12.0, f"{_SECONDS}; memory and time grow with it", unit="s", least=0.4, most=3600
+    )
 
 
 @dataclass(frozen=True)
 class NalrFitOptions:
     """Options of ``nalr-fit`` and ``nalr-fit-ft``, which starts from them."""
 
-    weights: str = option("bundled", "'bundled', 'none' (which is NAL-R) or a path", weights=True)
+    weights: str = option(
+        "bundled",
+        "'bundled', 'none' (which is NAL-R) or a path",
+        weights=True,
+        path=True,
+        names=("bundled", "none"),
+    )
     trained_on: str = option(
         "",
         "what the weights at a path were trained on, separated by commas; where it is not said, "
         "the row is not ranked",
         weights=True,
     )
-    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU")
-    seconds: float = option(12.0, _SECONDS, unit="s")
+    max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU", least=0, most=200)
+    seconds: float = option(12.0, _SECONDS, unit="s", least=0.4, most=3600)
 
     @property
     def weights_trained_on(self) -> tuple[str, ...]:

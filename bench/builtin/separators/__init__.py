@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bench.api import SeparatorSpec, hookimpl, option
+from bench.runtime.machine import hub_folder
+from bench.separation.chunks import check_chunks
 
+BUNDLES: Final = {
+    "musdb": "hdemucs_high_musdbhq_only.pt",
+    "musdb-plus": "hdemucs_high_trained.pt",
+}
+"""Files of torchaudio's by the names that options have for them."""
 _TRAINED_ON = {
     "bundled": ("bench-synth",),
     "musdb": ("musdb18-train",),
@@ -17,18 +23,11 @@ _TRAINED_ON = {
 
 
 URL: Final = "https://download.pytorch.org/torchaudio/models/"
-BUNDLES: Final = {
-    "musdb": "hdemucs_high_musdbhq_only.pt",
-    "musdb-plus": "hdemucs_high_trained.pt",
-}
-"""Files of torchaudio's weights, by the names that an option has for them."""
 
 
 def bundle_folder() -> Path:
-    """Where torch keeps torchaudio's weights, as ``torch.hub.get_dir`` says, without torch."""
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    home = os.environ.get("TORCH_HOME") or os.path.join(cache, "torch")
-    return Path(home).expanduser() / "hub" / "torchaudio" / "models"
+    """Where torchaudio keeps its bundles."""
+    return hub_folder() / "torchaudio" / "models"
 
 
 @dataclass(frozen=True)
@@ -41,15 +40,23 @@ class HDemucsOptions:
         '"musdb-plus" (torchaudio\'s, 335 MB, downloaded on first use), or a path to a '
         ".safetensors, .pt or .th state dict",
         weights=True,
+        path=True,
+        names=tuple(_TRAINED_ON),
     )
     segment: float = option(
         0.0,
         "length of a chunk, before it is lengthened by overlap; 0 for what suits the weights: "
         "2.7 s for bundled, else 10 s, the official recipe's",
         unit="s",
+        least=0,
+        most=600,
     )
     overlap: float = option(
-        0.1, "cross-fade of two chunks, and by how much of its length a chunk is longer", unit="s"
+        0.1,
+        "cross-fade of two chunks, and by how much of its length a chunk is longer",
+        unit="s",
+        least=0,
+        below=1,
     )
 
     trained_on: str = option(
@@ -58,6 +65,9 @@ class HDemucsOptions:
         "where it is not said, the row is not ranked",
         weights=True,
     )
+
+    def __post_init__(self) -> None:
+        check_chunks(self.segment, self.overlap)
 
     @property
     def weights_trained_on(self) -> tuple[str, ...]:
@@ -72,6 +82,15 @@ class HDemucsOptions:
         if file is None or (bundle_folder() / file).is_file():
             return ""
         return f"get them (335 MB): curl -L --create-dirs -o {bundle_folder() / file} {URL}{file}"
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The file of a bundle, or the settings beside a path."""
+        if self.weights in BUNDLES:
+            return (bundle_folder() / BUNDLES[self.weights],)
+        if self.weights in _TRAINED_ON:
+            return ()
+        return (Path(self.weights).expanduser().with_suffix(".json"),)
 
     @property
     def caution(self) -> str:

@@ -8,6 +8,7 @@ from torch import Tensor
 from bench.api import SAMPLE_RATE, STEMS
 from bench.builtin.separators import HDemucsOptions
 from bench.builtin.separators.weights import load_model
+from bench.separation.chunks import RECIPE_OVERLAP, check_chunks, window
 from bench.separation.masks import WINDOW, mask_mixture
 
 
@@ -28,6 +29,8 @@ class HDemucsSeparator(torch.nn.Module):
         self.model.requires_grad_(False)
         self._order = [self.model.sources.index(stem) for stem in STEMS]
         segment = options.segment or config.segment
+        check_chunks(segment, options.overlap)
+        self._lone_fades = options.overlap == RECIPE_OVERLAP
         self._chunk = int(SAMPLE_RATE * segment * (1 + options.overlap))
         self._fade = int(SAMPLE_RATE * options.overlap)
 
@@ -50,8 +53,9 @@ class HDemucsSeparator(torch.nn.Module):
 
         The stems have the standard deviation of the mixture, and no mean yet. The arithmetic is
         that of pyclarity's separate_sources, with its habits: chunks after the first are longer by
-        the fade, and one that is alone fades out at its end like any other first. Only what is
-        shorter than a fade is spared, where the original would give zeros.
+        the fade, and with the recipe's overlap of 0.1 s one that is alone fades out at its end like
+        any other first. Only what is shorter than a fade is spared, where the original would give
+        zeros.
         """
         batch, channels, length = mixture.shape
         stems = mixture.new_zeros(batch, len(self._order), channels, length)
@@ -59,10 +63,8 @@ class HDemucsSeparator(torch.nn.Module):
             first = max(0, start - self._fade)
             end = min(start + self._chunk, length)
             estimate = self._run((mixture[..., first:end] - mean) / std)[:, self._order]
-            fade_in = self._fade if start else 0
-            fade_out = self._fade if length > self._fade and (not start or end < length) else 0
-            window = _ramps(end - first, fade_in, fade_out).to(mixture)
-            stems[..., first:end] += estimate * (std[:, None] * window)
+            shape = window(start, end, length, self._fade, lone_fades=self._lone_fades)
+            stems[..., first:end] += estimate * (std[:, None] * shape.to(mixture))
         return stems
 
     def _run(self, chunk: Tensor) -> Tensor:
@@ -83,11 +85,3 @@ class FineTunedHDemucs(HDemucsSeparator):
         super().__init__(options)
         self.model.freq_decoder.requires_grad_(True)
         self.model.time_decoder.requires_grad_(True)
-
-
-def _ramps(length: int, fade_in: int, fade_out: int) -> Tensor:
-    """A window of ones, ``(length,)``, with straight lines at its ends."""
-    window = torch.ones(length)
-    window[:fade_in] *= torch.linspace(0, 1, fade_in)
-    window[length - fade_out :] *= torch.linspace(1, 0, fade_out)
-    return window

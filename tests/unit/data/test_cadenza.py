@@ -473,6 +473,56 @@ def test_changed_audio_changes_the_fingerprint(root: Path, where: int) -> None:
     assert open_set(root).fingerprint("valid") != before
 
 
+@pytest.mark.parametrize("where", [8200, 19_000, 30_100, 41_000])
+def test_a_song_changed_in_place_between_head_middle_and_tail(tmp_path: Path, where: int) -> None:
+    root = write_set(tmp_path)
+    sf.write(sample_file(root, "bass"), signal(3, 20_000), 44_100, subtype="PCM_16")
+    before = open_set(root).fingerprint("valid")
+    with sample_file(root, "bass").open("r+b") as file:
+        file.seek(where)
+        old = file.read(1)
+        file.seek(where)
+        file.write(bytes([old[0] ^ 1]))
+    assert open_set(root).fingerprint("valid") != before
+
+
+OUTSIDE = (
+    "../../../../x",
+    "..",
+    "a/b",
+    "a\\b",
+    "/x",
+    "a\0b",
+    "a\nb",
+    "a\x7fb",
+    "x" * 201,
+    "é" * 101,
+)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("kind", ["scene", "listener"])
+def test_ids_that_name_files_elsewhere_are_refused(tmp_path: Path, kind: str, name: str) -> None:
+    files = copy.deepcopy(metadata())
+    if kind == "scene":
+        for file in ("scenes.valid.json", "scene_listeners.valid.json"):
+            files[file][name] = files[file].pop("scene_1")
+    else:
+        files["listeners.valid.json"][name] = listener(name)
+        files["scene_listeners.valid.json"]["scene_1"] = [name]
+    with pytest.raises(BenchError, match="is no id") as caught:
+        open_set(write_set(tmp_path, files)).scenes("valid")
+    assert len(str(caught.value).splitlines()) <= 2
+    assert "\0" not in str(caught.value)
+
+
+def test_half_of_a_character_is_no_id(tmp_path: Path) -> None:
+    files = copy.deepcopy(metadata())
+    files["listeners.valid.json"]["\ud800"] = listener("\ud800")
+    with pytest.raises(BenchError, match="half of a character"):
+        open_set(write_set(tmp_path, files)).scenes("valid")
+
+
 def test_a_missing_file_counts_in_the_fingerprint(root: Path) -> None:
     before = open_set(root).fingerprint("valid")
     sample_file(root, "bass").unlink()

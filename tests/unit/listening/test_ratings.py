@@ -180,7 +180,7 @@ def test_nothing_is_kept_of_an_import_that_fails(key: Path, tmp_path: Path) -> N
     board = board_of(tmp_path / "board", scenes=SCENES)
     bad = tmp_path / "bad.json"
     bad.write_text("{", encoding="utf-8")
-    with pytest.raises(BenchError, match="cannot be read"):
+    with pytest.raises(BenchError, match="malformed JSON"):
         import_ratings(board, key, [rate(key, tmp_path / "r", "P1"), bad])
     assert not (tmp_path / "board" / "ratings").exists()
     twice = [rate(key, tmp_path / "r", "P1"), rate(key, tmp_path / "s", "P1")]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 import bench
 from bench.cli.options import run_options
+from bench.errors import BenchError
 from bench.spec.choices import Choices, resolve
 
 
@@ -42,3 +46,66 @@ def test_options_count_as_on_the_command_line() -> None:
 def test_wrong_choices_are_named(choices: Choices, message: str) -> None:
     with pytest.raises(bench.BenchError, match=message):
         bench.plan(**choices)
+
+
+@pytest.mark.parametrize(
+    ("choices", "message"),
+    [
+        ({"seperator": "mixture"}, "Did you mean 'separator'"),
+        ({"sed": 3}, "Did you mean 'seed'"),
+        ({"limit": -3}, "at least 0"),
+        *(({"limit": value}, "limit") for value in (True, 2.5, "x", None, float("nan"), [1])),
+        *(({"seed": value}, "seed") for value in (True, 0.5, "", "1e3", 2**70)),
+        *(({"epochs": value}, "epochs") for value in (-1, "many", 1.5, False)),
+        *(({"separator": value}, "is no name") for value in (3, True, ["mixture"], b"mixture")),
+        ({"options": ["separator.weights=x"]}, "no table of options"),
+        ({"options": {"separator.weights": None}}, "no value of an option"),
+        ({"options": {"training.clip_norm": float("nan")}}, "clip_norm"),
+        ({"options": {"training.learning_rate": float("inf")}}, "learning_rate"),
+        ({"options": {"separator.segment": True}}, "segment"),
+        ({"loss": "mse\0"}, "not a valid str"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "plan", "submit", "enhance", "score_folder"])
+def test_python_refuses_what_the_command_line_refuses(
+    command: str, choices: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    arguments = {
+        "submit": (tmp_path / "files",),
+        "score_folder": (tmp_path / "files",),
+        "enhance": (tmp_path / "a.wav", tmp_path / "b.wav", None),
+    }
+    with pytest.raises(BenchError, match=message) as caught:
+        getattr(bench, command)(*arguments.get(command, ()), **choices)
+    assert len(str(caught.value).splitlines()) <= 2
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e9, -41, "6", True, None, [3]])
+def test_a_gain_that_is_asked_for_is_a_number_of_dB(value: Any, tmp_path: Path) -> None:
+    output = tmp_path / "out.wav"
+    output.write_bytes(b"what was there")
+    with pytest.raises(BenchError, match="dB"):
+        bench.enhance(tmp_path / "song.wav", output, None, requested={"vocals": value})
+    assert output.read_bytes() == b"what was there"
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("make_demo", {"seconds": float("nan")}),
+        ("make_demo", {"seconds": float("inf")}),
+        ("make_demo", {"songs": 0}),
+        ("make_demo", {"songs": 2.5}),
+        ("make_demo", {"workers": -1}),
+        ("make_demo", {"listeners": True}),
+    ],
+)
+def test_the_numbers_of_commands_are_checked(
+    command: str, arguments: dict[str, Any], tmp_path: Path
+) -> None:
+    with pytest.raises(BenchError, match=next(iter(arguments))):
+        getattr(bench, command)(tmp_path / "set", **arguments)
+    assert not (tmp_path / "set").exists()
+    with pytest.raises(BenchError, match="time_limit"):
+        bench.run(time_limit=float("nan"))

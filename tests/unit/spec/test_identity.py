@@ -5,14 +5,18 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shutil
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from types import ModuleType
 
 import pytest
 
 import bench
+from bench.api import option
+from bench.builtin.separators import BUNDLES, HDemucsOptions, bundle_folder
 from bench.spec import identity
-from bench.spec.identity import WITHOUT_SCORES, by_content, counts
+from bench.spec.identity import WITHOUT_SCORES, by_content, counts, read_besides
+from bench.spec.run import Choice
 
 PACKAGE = Path(bench.__file__).parent
 
@@ -140,19 +144,82 @@ def test_what_is_no_source_does_not_count(copy: Path) -> None:
     assert code_hash(copy) == before
 
 
-def test_a_value_that_names_a_file_is_its_content(tmp_path: Path) -> None:
+@dataclass(frozen=True)
+class Files:
+    """Options of which one is a path."""
+
+    weights: str = option("bundled", "weights", path=True, names=("bundled", "musdb"))
+    word: str = option("", "a text that may look like a path")
+    share: float = option(0.5, "a number", least=0, most=1)
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        return (Path(self.weights).expanduser().with_suffix(".json"),)
+
+
+def sha(content: bytes) -> str:
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def test_a_path_is_its_content_and_a_text_is_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "weights.pt"
     path.write_bytes(b"some weights")
-    expected = "sha256:" + hashlib.sha256(b"some weights").hexdigest()
-    assert by_content(str(path)) == expected
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for way in (str(path), "weights.pt", "./weights.pt", "~/weights.pt"):
+        found = by_content(Files(way, word=way))
+        assert found == {"weights": sha(b"some weights"), "word": way, "share": 0.5}
     path.write_bytes(b"other weights")
-    assert by_content(str(path)) == "sha256:" + hashlib.sha256(b"other weights").hexdigest()
+    assert by_content(Files(str(path)))["weights"] == sha(b"other weights")
 
 
-@pytest.mark.parametrize("value", ["bundled", "", "x" * 5000, 0.25, 3, None, True, ("a",)])
-def test_any_other_value_is_itself(value: object) -> None:
-    assert by_content(value) is value
+def test_a_name_is_a_name_though_a_file_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("musdb", "bundled"):
+        (tmp_path / name).write_bytes(b"no weights")
+        assert by_content(Files(name))["weights"] == name
+    assert by_content(Files("nowhere.pt"))["weights"] == "nowhere.pt"
 
 
-def test_a_folder_is_a_name_and_no_content(tmp_path: Path) -> None:
-    assert by_content(str(tmp_path)) == str(tmp_path)
+def test_a_folder_is_all_that_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "a.bin").write_bytes(b"1")
+    first = by_content(Files(str(folder)))["weights"]
+    (folder / "deep" / "a.bin").write_bytes(b"2")
+    assert by_content(Files(str(folder)))["weights"] != first
+    assert first.startswith("sha256:")
+
+
+def test_what_is_read_besides_counts(tmp_path: Path) -> None:
+    weights, beside = tmp_path / "w.pt", tmp_path / "w.json"
+    weights.write_bytes(b"w")
+    assert read_besides(Files(str(weights))) == {}
+    beside.write_text("{}")
+    assert read_besides(Files(str(weights))) == {"w.json": sha(b"{}")}
+    assert Choice("x", Files(str(weights))).canonical()["reads"] == {"w.json": sha(b"{}")}
+
+
+def test_the_json_beside_hdemucs_weights_and_a_bundles_file_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("TORCH_HUB", raising=False)
+    weights = tmp_path / "w.pt"
+    weights.write_bytes(b"w")
+    forms = []
+    for beside in (None, "{}", '{"masked": true}'):
+        if beside is not None:
+            weights.with_suffix(".json").write_text(beside)
+        forms.append(str(Choice("hdemucs", HDemucsOptions(weights=str(weights))).canonical()))
+    assert len(set(forms)) == 3
+    bundle = bundle_folder() / BUNDLES["musdb"]
+    bundle.parent.mkdir(parents=True)
+    for content in (b"1", b"2"):
+        bundle.write_bytes(content)
+        forms.append(str(Choice("hdemucs", HDemucsOptions(weights="musdb")).canonical()))
+    assert len(set(forms)) == 5

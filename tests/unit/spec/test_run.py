@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.plugins import installed
+from bench.spec.choices import resolve
+from bench.spec.resolve import fitted, make_run_spec, open_dataset
 from bench.spec.run import RunSpec
 from bench.spec.suite import load_suite
 from tests.helpers.specs import make
@@ -87,3 +89,67 @@ def test_labels_name_what_is_out_of_the_ordinary() -> None:
 def test_spec_is_frozen_data() -> None:
     spec = make()
     assert replace(spec, seed=0) == spec
+
+
+def form(**changes: object) -> dict[str, object]:
+    return make(**changes).canonical()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"separator": "bench-hearing/mixture"}, {"separator": "mixture"}),
+        ({"gains": "bench-hearing/fixed"}, {"gains": "fixed"}),
+        ({"prescription": "bench-hearing/nalr"}, {"prescription": "nalr"}),
+        ({"loss": "mse + 0.3*sdr"}, {"loss": "0.30*sdr+1*mse"}),
+        ({"loss": "bench-hearing/mse + sdr"}, {"loss": "sdr + mse"}),
+        ({"loss": "mse@stems + haaqi@output"}, {"loss": "haaqi + mse"}),
+        (
+            {"options": {"loss": {"bench-hearing/sdr.scale_invariant": "no"}}, "loss": "sdr"},
+            {"options": {"loss": {"sdr.scale_invariant": False}}, "loss": "bench-hearing/sdr"},
+        ),
+        (
+            {"options": {"separator": {"overlap": "-0.0"}}},
+            {"options": {"separator": {"overlap": 0}}},
+        ),
+        ({"options": {"separator": {"overlap": "1e-1"}}}, {}),
+    ],
+)
+def test_one_run_has_one_id_however_it_is_written(
+    one: dict[str, object], other: dict[str, object]
+) -> None:
+    assert form(**one) == form(**other)
+    assert make(**one).label == make(**other).label
+
+
+def test_the_order_of_metrics_changes_no_score() -> None:
+    plugins, suite = installed(), load_suite("demo")
+    for separator, same in (("mixture", True), ("hdemucs-ft", False)):
+        forms = [
+            make_run_spec(
+                plugins, replace(suite, metrics=metrics), separator=separator, gains="fixed"
+            ).canonical()
+            for metrics in (
+                ("haaqi", "sdr", "lufs"),
+                ("lufs", "bench-hearing/haaqi", "sdr", "haaqi"),
+            )
+        ]
+        # The first one chooses the best epoch of a training.
+        assert (forms[0] == forms[1]) == same
+
+
+def test_a_limit_that_leaves_nothing_out_is_none(small_set: Path) -> None:
+    options = {"dataset": {"root": str(small_set)}}
+    spec = make_run_spec(
+        installed(), load_suite("cadenza-icassp-2024"), separator="mixture", gains="fixed",
+        limit=4, options=options,
+    )  # fmt: skip
+    dataset = open_dataset(spec, installed())
+    assert fitted(spec, dataset).limit == 0
+    assert fitted(replace(spec, limit=3), dataset).limit == 3
+    assert fitted(replace(spec, limit=99), dataset) == fitted(spec, dataset)
+
+
+def test_seeds_are_numbers() -> None:
+    spec = [resolve(seed=seed, gains="cnn")[2] for seed in ("3", 3)]  # type: ignore[typeddict-item]
+    assert spec[0] == spec[1]

@@ -20,9 +20,9 @@ class StftOptions:
     )
     hop_sizes: str = option("120,240,50", "hops, as many as FFT sizes", unit="samples")
     win_lengths: str = option("600,1200,240", "window lengths, as many", unit="samples")
-    w_sc: float = option(1.0, "weight of the spectral convergence")
-    w_log_mag: float = option(1.0, "weight of the L1 distance of log magnitudes")
-    w_lin_mag: float = option(0.0, "weight of the L1 distance of magnitudes")
+    w_sc: float = option(1.0, "weight of the spectral convergence", least=0, most=1e6)
+    w_log_mag: float = option(1.0, "weight of the L1 distance of log magnitudes", least=0, most=1e6)
+    w_lin_mag: float = option(0.0, "weight of the L1 distance of magnitudes", least=0, most=1e6)
     perceptual_weighting: bool = option(False, "A-weight both signals first")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.api import FrontEndSpec, hookimpl, option
+
+BEATS_FILE = "BEATs_iter3_plus_AS2M.pt"
 
 
 @dataclass(frozen=True)
@@ -12,8 +15,16 @@ class BeatsOptions:
     """Options of ``beats``."""
 
     weights: str = option(
-        "", "path of the HAAQI-Net checkpoint; the BEATs checkpoint is in the same folder"
+        "",
+        "path of the HAAQI-Net checkpoint; the BEATs checkpoint is in the same folder",
+        path=True,
+        names=("bundled",),
     )
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The BEATs checkpoint."""
+        return (Path(self.weights).expanduser().parent / BEATS_FILE,) if self.weights else ()
 
 
 @hookimpl

@@ -12,9 +12,8 @@ from torch import Tensor
 from bench.errors import BenchError
 from bench.hearing.haaqi_net.published import FrontEnd, HaaqiNet, load_checkpoint, read_checkpoint
 from bench.hearing.predictor import BUNDLED
-from bench_beats import BeatsOptions
+from bench_beats import BEATS_FILE, BeatsOptions
 
-BEATS_FILE = "BEATs_iter3_plus_AS2M.pt"
 _GET_BEATS = (
     f"Get {BEATS_FILE} from github.com/microsoft/unilm (folder beats) and put it beside the "
     "HAAQI-Net checkpoint."

@@ -19,8 +19,12 @@ class DemucsOptions:
         'weights: "htdemucs", or "htdemucs_ft" (four networks, one a stem), downloaded on first '
         "use, or a path: .safetensors as demucs publishes them, or .th as its training exports",
         weights=True,
+        path=True,
+        names=tuple(_TRAINED_ON),
     )
-    overlap: float = option(0.25, "share of a chunk that the next one covers again")
+    overlap: float = option(
+        0.25, "share of a chunk that the next one covers again", least=0, most=0.95
+    )
     trained_on: str = option(
         "",
         "what the weights at a path were trained on, such as musdb18-train, separated by commas; "

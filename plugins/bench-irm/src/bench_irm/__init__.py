@@ -12,9 +12,14 @@ class IrmOptions:
     """Options of ``irm``."""
 
     power: float = option(
-        1.0, "exponent of the magnitudes: 1 shares by magnitude, 2 by power as Wiener's filter does"
+        1.0,
+        "exponent of the magnitudes: 1 shares by magnitude, 2 by power as Wiener's filter does",
+        above=0,
+        most=100,
     )
-    window: int = option(4096, "length of the Hann window, moved by a quarter", unit="samples")
+    window: int = option(
+        4096, "length of the Hann window, moved by a quarter", unit="samples", least=4, most=1 << 20
+    )
 
 
 @hookimpl

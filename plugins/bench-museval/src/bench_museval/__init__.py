@@ -20,8 +20,8 @@ MEASURES = tuple(_MEANINGS)
 class MusevalOptions:
     """Options of the four metrics; the defaults are museval's (BSS Eval v4)."""
 
-    window: float = option(1.0, "length of a frame", unit="s")
-    hop: float = option(1.0, "from one frame to the next", unit="s")
+    window: float = option(1.0, "length of a frame", unit="s", above=0, most=3600)
+    hop: float = option(1.0, "from one frame to the next", unit="s", above=0, most=3600)
 
 
 @hookimpl

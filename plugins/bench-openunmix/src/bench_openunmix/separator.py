@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bench.api import SAMPLE_RATE
-from bench.errors import BenchError
+from bench.separation.chunks import RECIPE_OVERLAP, window
 from bench_openunmix.weights import load_separator
 
 if TYPE_CHECKING:
@@ -24,11 +24,7 @@ class OpenUnmixSeparator(torch.nn.Module):
 
     def __init__(self, options: OpenUnmixOptions) -> None:
         super().__init__()
-        if options.iterations < 0 or options.overlap < 0 or options.segment <= 0:
-            raise BenchError(
-                "iterations and overlap must not be negative, and segment must be above 0",
-                where="separator openunmix",
-            )
+        self._lone_fades = options.overlap == RECIPE_OVERLAP
         self.model = load_separator(options.weights, options.iterations)
         self.model.requires_grad_(False)
         self._chunk = int(SAMPLE_RATE * options.segment * (1 + options.overlap))
@@ -38,20 +34,15 @@ class OpenUnmixSeparator(torch.nn.Module):
         """``(B, 2, N)`` at 44.1 kHz -> stems ``(B, 4, 2, N)`` in the order of STEMS.
 
         Chunks are cut and cross-faded by straight lines as pyclarity's separate_sources does it,
-        its habits included: those after the first are longer by the fade, and one that is alone
-        fades out at its end. What is shorter than a fade is spared that.
+        its habits included: those after the first are longer by the fade, and with its overlap of
+        0.1 s one that is alone fades out at its end. What is shorter than a fade is spared that.
         """
         batch, channels, length = mixture.shape
-        ramp = torch.linspace(0, 1, self._fade, dtype=mixture.dtype, device=mixture.device)
         stems = mixture.new_zeros(batch, 4, channels, length)
         for start in range(0, length, self._chunk):
             first, end = max(0, start - self._fade), min(start + self._chunk, length)
-            window = mixture.new_ones(end - first)
-            if start:
-                window[: self._fade] *= ramp
-            if length > self._fade and (not start or end < length):
-                window[len(window) - self._fade :] *= ramp.flip(0)
-            stems[..., first:end] += self._run(mixture[..., first:end]) * window
+            shape = window(start, end, length, self._fade, lone_fades=self._lone_fades)
+            stems[..., first:end] += self._run(mixture[..., first:end]) * shape.to(mixture)
         return stems
 
     def _run(self, chunk: Tensor) -> Tensor:

@@ -14,19 +14,20 @@ from torch import Tensor
 
 from bench.api import SAMPLE_RATE, STEMS
 from bench.errors import BenchError
+from bench_openunmix import DIGESTS
 
 _WHERE: Final = "separator openunmix"
 _BUNDLES: Final = {
     "umxhq": (
         "https://zenodo.org/records/3370489/files/",
-        {"vocals": "b62c91ce", "drums": "9619578f", "bass": "8d85a5bd", "other": "b52fbbf7"},
+        DIGESTS["umxhq"],
     ),
     "umxl": (
         "https://zenodo.org/records/5069601/files/",
-        {"vocals": "bccbd9aa", "drums": "69e0ebd4", "bass": "2ca1ce51", "other": "c8c5b3e6"},
+        DIGESTS["umxl"],
     ),
 }
-"""Folder and, for each stem, the first digits of its file's SHA-256, which are in its name."""
+"""Folder, and the digests of its files."""
 
 
 def load_separator(weights: str, iterations: int) -> Separator:
