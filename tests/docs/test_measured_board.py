@@ -8,6 +8,7 @@ from bench.ablation.design import read_ablation
 from bench.ablation.matrix import expand
 from bench.board.store import Board
 from bench.leaderboard.effects import main_effects
+from bench.leaderboard.seed_paper import scores_of
 from bench.leaderboard.table import leaderboard
 from bench.plugins import installed
 from bench.spec.suite import load_suite
@@ -52,3 +53,27 @@ def test_it_is_small_and_holds_no_weights() -> None:
     assert {path.suffix for path in files} <= {
         ".parquet", ".md", ".toml", ".html", ".csv", ".json"
     }  # fmt: skip
+
+
+STUDY = FOLDER.parent / "seed-paper"
+
+
+def test_the_studys_tables_are_those_of_its_board() -> None:
+    board = Board(STUDY / "board")
+    runs = board.runs()
+    assert set(runs.status) == {"done"}
+    assert runs.groupby("protocol").size().to_dict() == {"challenge": 10, "shared-gains": 10}
+    page = (STUDY / "tables.md").read_text(encoding="utf-8")
+    [untrained] = [line for line in page.split("\n") if line.startswith("| hdemucs + none (4 p")][
+        :1
+    ]
+    means = {
+        row.protocol: scores_of(board, row.run_id).mean()
+        for row in runs.itertuples()
+        if row.label == "hdemucs + none (4 pairs)"
+    }
+    assert f"| {means['shared-gains']:.3f} " in untrained
+    assert f"| {means['challenge']:.3f} " in untrained
+    assert f"| {means['shared-gains'] - means['challenge']:+.3f} " in untrained
+    files = [path for path in STUDY.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 3_000_000
