@@ -161,7 +161,6 @@ def run(
     from bench.board.store import Board
     from bench.runs.execute import execute
     from bench.runs.plan import plan_runs
-    from bench.runs.protocols import trained_as, under_other
     from bench.spec.resolve import open_dataset
 
     plugins, suite, spec = resolve(**choices)
@@ -180,11 +179,8 @@ def run(
         outcome = execute(runs, board, plugins, dataset, **how)
         beside = None
         if both_protocols:
-            other = plan_runs(under_other(spec), suite, plugins, dataset, baselines=baselines)
-            for one in other if fresh else ():
-                board.forget(one.run_id)
-            trained = trained_as(board, runs[-1], other[-1])
-            how |= {"trained": trained, "fresh": False}
+            twin = spec.under_other_protocol()
+            other = plan_runs(twin, suite, plugins, dataset, baselines=baselines)
             also = execute(other, board, plugins, dataset, **how)
             protocol = other[-1].spec.protocol
             against = suite_leaderboard(board, suite, spec.split, protocol)

@@ -28,7 +28,7 @@ from bench.api import (
 from bench.plugins import KINDS, Plugins, Registered
 from bench.spec.identity import by_content, code_hash, read_besides
 from bench.spec.loss import LossExpression
-from bench.spec.suite import TrainingSettings
+from bench.spec.suite import PROTOCOLS, TrainingSettings
 from bench.version import DISTRIBUTION, __version__
 
 
@@ -101,8 +101,6 @@ class RunSpec:
     """What is to be said of the run before it is done; empty where nothing."""
     music: str = ""
     """The training data that the dataset's songs are of, where that is known."""
-    trained_under: str = ""
-    """The protocol of its training, where it is scored under another; empty where they are one."""
     rules: str = ""
     """What the suite fixes for statistics, as a board keeps it: no score depends on it."""
     limit: int = 0
@@ -153,6 +151,12 @@ class RunSpec:
         """The same, where the dataset's songs are not of the music that the weights know."""
         return "" if self.music in self.trained_on else self.weights_caution
 
+    def under_other_protocol(self) -> RunSpec:
+        """The same system, trained as it is, scored under the other reference protocol."""
+        [other] = (name for name in PROTOCOLS if name != self.protocol)
+        training = dataclasses.replace(self.training, protocol=self.training_protocol)
+        return dataclasses.replace(self, protocol=other, training=training)
+
     @property
     def training_protocol(self) -> str:
         """The reference protocol of the loss and of the validation."""
@@ -189,8 +193,6 @@ class RunSpec:
             form["losses"] = [choice.canonical() for choice in self.losses]
             form["training"] = dataclasses.asdict(self.training)
             form["seed"] = self.seed
-            if self.trained_under:
-                form["trained_under"] = self.trained_under
         if self.limit:
             form["limit"] = self.limit
         return form
