@@ -25,7 +25,7 @@ def test_doctor_says_what_is_wrong_and_how_to_fix_it(
 
     install("raises", BROKEN["raises"][0])
     found = {"plugins": list(_plugins(strangers(load())))}
-    monkeypatch.setattr(doctor, "doctor", lambda: doctor.Diagnosis(found))
+    monkeypatch.setattr(doctor, "doctor", lambda **_: doctor.Diagnosis(found))
     assert bench("doctor", "--format", "json") == 1
     told = json.loads(capsys.readouterr().out)
     assert not told["ok"]
