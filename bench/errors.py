@@ -19,8 +19,9 @@ class BenchError(Exception):
         super().__init__(what, where, hint)
 
     def __str__(self) -> str:
-        first = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{first}\n{self.hint}" if self.hint else first
+        first = printable(f"{self.where}: {self.what}" if self.where else self.what)
+        # A hint may be a list of several lines, which are ours.
+        return "\n".join([first, *map(printable, self.hint.split("\n"))]) if self.hint else first
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.what, self.where, self.hint)
@@ -35,6 +36,16 @@ class NoValueError(Exception):
 
 def _rebuild(cls: type[BenchError], what: str, where: str, hint: str) -> BenchError:
     return cls(what, where=where, hint=hint)
+
+
+def printable(text: str) -> str:
+    r"""A text in one line, whatever a file's name or a user's input brings into it.
+
+    Example:
+        >>> print(printable("gain\nx\x1b[2J"))
+        gain\nx\x1b[2J
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def suggest(name: str, known: list[str] | tuple[str, ...]) -> str:

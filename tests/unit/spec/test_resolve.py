@@ -6,9 +6,10 @@ from dataclasses import field, make_dataclass, replace
 
 import pytest
 
+from bench.api import SeparatorSpec
 from bench.errors import BenchError
 from bench.plugins import installed
-from bench.spec.resolve import baseline_specs, make_run_spec
+from bench.spec.resolve import _trained_on, baseline_specs, make_run_spec
 from bench.spec.run import Choice
 from bench.spec.suite import load_suite
 from tests.helpers.specs import make
@@ -137,3 +138,20 @@ def test_weights_of_gains_and_prescriptions_count_for_the_ranking() -> None:
         options={"prescription": private, "dataset": {"root": "x"}},
     )
     assert spec.unranked_reason == "its weights were trained on private"
+
+
+@pytest.mark.parametrize(
+    ("needs", "trained_on", "expected"),
+    [
+        (("weights",), (), ("unknown",)),
+        (("weights",), ("musdb18-train",), ("musdb18-train",)),
+        ((), (), ()),
+    ],
+)
+def test_weights_that_do_not_say_what_they_were_trained_on(
+    needs: tuple[str, ...], trained_on: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    spec = SeparatorSpec(
+        name="x", target="a:B", summary="A separator.", needs=needs, trained_on=trained_on
+    )
+    assert _trained_on(spec, None) == expected

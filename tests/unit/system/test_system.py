@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from bench.api import GainQuery
 from bench.commands.songs import make_listener
+from bench.plugins import installed
 from bench.spec.choices import resolve
 from bench.spec.resolve import make_run_spec
 from bench.system.system import System, build_system
+from tests.helpers.specs import make
 
 
 class Arrived(Exception):
@@ -136,3 +138,14 @@ def test_the_references_prescription_moves_with_no_training_and_no_seed() -> Non
         assert not any(
             p is q for p in reference.parameters() for q in system.trainable()["prescription"]
         )
+
+
+def test_new_parts_start_from_the_seed() -> None:
+    def weights(seed: int) -> Tensor:
+        spec = make(separator="mixture", gains="cnn", loss="loudness", seed=seed)
+        gains = build_system(spec, installed()).gain_strategy
+        assert isinstance(gains, nn.Module)
+        return torch.cat([p.detach().flatten() for p in gains.parameters()])
+
+    assert torch.equal(weights(1), weights(1))
+    assert not torch.equal(weights(1), weights(2))

@@ -100,3 +100,18 @@ def test_a_small_set_is_not_held_out_whole(caplog: pytest.LogCaptureFixture) -> 
     assert (len(train), len(held)) == (2, 1)
     assert "1 of 3 songs are held out, not 14" in caplog.text
     assert hold_out(scenes(1), 14, seed=0)[1] == []
+
+
+def test_the_songs_that_are_held_out_are_drawn_by_the_seed() -> None:
+    drawn = [{s.song for s in hold_out(scenes(12), 1, seed)[1]} for seed in range(8)]
+    assert drawn == [{s.song for s in hold_out(scenes(12), 1, seed)[1]} for seed in range(8)]
+    assert len(set.union(*drawn)) > 1
+
+
+def test_a_short_loud_sound_is_not_near_silent() -> None:
+    """Both measures must be small: the paper's rule is "and", not "or"."""
+    quiet_but_for_a_click = torch.zeros(2, 10_000)
+    quiet_but_for_a_click[:, :100] = 0.5  # RMS 0.05, 95th percentile 0
+    assert not near_silent(quiet_but_for_a_click)
+    steady = torch.full((2, 10_000), 0.005)
+    assert near_silent(steady)
