@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # Packages of their own, each with its own dependencies and tests.
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
-.PHONY: demo test test-all test-plugins test-pythons plugins benchmark gpu docs lock licences install clean
+.PHONY: demo test test-all test-plugins test-pythons plugins benchmark gpu docs lock licences mutants install clean
 
 $(VENV)/.installed: pyproject.toml $(wildcard locks/*.txt)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bench needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -77,6 +77,12 @@ licences: plugins
 	{ sed '/^|/,$$d' docs/licences.md; $(BIN)/pip-licenses --format=markdown --with-urls --with-system \
 	  --ignore-packages bench-hearing $(notdir $(PLUGINS)) pip uv pip-licenses; } > build-licences.md
 	mv build-licences.md docs/licences.md
+
+# Small faults put into the code, one at a time: N of each group of packages (cosmic-ray).
+N ?= 50
+mutants: install
+	$(PIP) cosmic-ray
+	$(BIN)/python -m tests.mutants $(N)
 
 benchmark: install
 	$(BIN)/python -m pytest -m benchmark --benchmark-columns=min,median,rounds tests/benchmarks

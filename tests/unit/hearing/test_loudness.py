@@ -200,3 +200,10 @@ def test_equals_pyloudnorm_on_real_music() -> None:
         else:
             assert abs(found - expected) < 1e-9
             assert abs(single - expected) < 1e-4
+
+
+def test_silence_counts_as_80_below_full_scale() -> None:
+    """The recipe's floor."""
+    from bench.hearing.loudness import finite_loudness
+
+    assert finite_loudness(np.zeros((2, 48_000)), 48_000) == -80.0

@@ -110,3 +110,14 @@ def test_texts_are_utf_8_and_json_is_indented(tmp_path: Path) -> None:
     text = (tmp_path / "a.json").read_text()
     assert json.loads(text) == content
     assert text.splitlines()[1] == '    "scene": {'
+
+
+def test_who_reads_the_old_file_goes_on_reading_it(tmp_path: Path) -> None:
+    """A file is moved over its target: one that were copied would change under a reader."""
+    target = tmp_path / "x"
+    target.write_bytes(b"old")
+    with target.open("rb") as reader:
+        with replacing(target) as draft:
+            draft.write_bytes(b"new")
+        assert reader.read() == b"old"
+    assert target.read_bytes() == b"new"
