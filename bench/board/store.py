@@ -34,6 +34,9 @@ from bench.errors import BenchError
 
 # A letter first: a reader that infers types from the folders' names must not take one for a number.
 _RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_RUN_FILE = re.compile(r"run_id=[A-Za-z][A-Za-z0-9_-]*\.parquet")
+_SCORES_FILE = re.compile(r"scores\.parquet|[A-Za-z0-9_-]{1,60}\.[0-9a-f]{12}\.parquet")
+_EPOCH_FILE = re.compile(r"epoch-[0-9]{4,}\.parquet")
 
 
 class Board:
@@ -67,7 +70,7 @@ class Board:
 
     def runs(self) -> pd.DataFrame:
         """All runs, oldest first; columns as in ``schema.RUNS``."""
-        frame = self._read("runs", sorted((self.path / "runs").glob("run_id=*.parquet")))
+        frame = self._read("runs", self._own(self.path / "runs", _RUN_FILE))
         return frame.sort_values(["created", "run_id"], ignore_index=True, na_position="first")
 
     def run(self, run_id: str) -> dict[str, Any] | None:
@@ -156,8 +159,7 @@ class Board:
 
     def score_files(self, run_id: str) -> list[Path]:
         """The files of a run's scores that are there now."""
-        folder = self._scores_folder(run_id)
-        return sorted(folder.glob("*.parquet"))
+        return self._own(self._scores_folder(run_id), _SCORES_FILE)
 
     def consolidate(self, run_id: str) -> None:
         """Bring the parts of a finished run into one file.
@@ -166,7 +168,7 @@ class Board:
         of this class counts such rows once, and the next call removes them.
         """
         folder = self._scores_folder(run_id)
-        parts = _parts(folder)
+        parts = self._parts(folder)
         if not parts:
             return
         table = self.scores_table(run_id)
@@ -195,7 +197,7 @@ class Board:
         frames = []
         for name in self._run_ids("training", run_id):
             folder = training_folder(self.path, name)
-            frame = self._read("training", sorted(folder.glob("*.parquet")), name)
+            frame = self._read("training", self._own(folder, _EPOCH_FILE), name)
             frame.insert(0, "run_id", name)
             frames.append(frame)
         return pd.concat(frames, ignore_index=True) if frames else _empty("training")
@@ -217,6 +219,25 @@ class Board:
 
     # --- files ---------------------------------------------------------------------------------
 
+    def _own(self, folder: Path, name: re.Pattern[str]) -> list[Path]:
+        """The files of a folder whose names a board gives; any other is named in `damaged`.
+
+        A cloud drive leaves copies of a file that changed in two places, under names of its own:
+        what is in them is somewhere else, too, or is older.
+        """
+        found = []
+        for path in sorted(folder.glob("*.parquet")):
+            if name.fullmatch(path.name):
+                found.append(path)
+            elif not path.name.startswith("."):
+                self.damaged[path] = (
+                    "not a file of this board, but maybe a cloud drive's copy of one"
+                )
+        return found
+
+    def _parts(self, folder: Path) -> list[Path]:
+        return [path for path in self._own(folder, _SCORES_FILE) if path.name != CONSOLIDATED]
+
     def _scores_folder(self, run_id: str) -> Path:
         return scores_folder(self.path, _checked_id(run_id))
 
@@ -232,7 +253,7 @@ class Board:
             try:
                 kept = sorted(folder.glob(CONSOLIDATED))
                 whole = self._table("scores", kept, run_id, columns, encoded)
-                parts = self._table("scores", _parts(folder), run_id, columns, encoded)
+                parts = self._table("scores", self._parts(folder), run_id, columns, encoded)
                 break
             except FileNotFoundError:  # just consolidated by another process: look again
                 continue
@@ -285,10 +306,6 @@ def _checked_id(run_id: str) -> str:
     if not _RUN_ID.fullmatch(run_id):
         raise ValueError(f"not a run id: {run_id!r}")
     return run_id
-
-
-def _parts(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.glob("*.parquet") if path.name != CONSOLIDATED)
 
 
 def _part_name(scene: str) -> str:

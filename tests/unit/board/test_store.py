@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -316,3 +317,39 @@ def test_plain_duckdb_reads_the_board(filled: Path) -> None:
     assert duckdb.sql(query).fetchall() == [("rabc", 0.5, 3), ("rdef", 0.5, 3)]
     runs = duckdb.sql(f"select run_id from read_parquet('{filled}/runs/*.parquet')").fetchall()
     assert sorted(runs) == [("rabc",), ("rdef",)]
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        "scores (1).parquet",
+        "scores (conflicted copy 2024-05-01).parquet",
+        "scores.sync-conflict-20240501-120000-ABCDEFG.parquet",
+        "scores - Copy.parquet",
+    ],
+)
+def test_a_cloud_drives_copies_are_left_out_and_named(tmp_path: Path, copy: str) -> None:
+    board = Board(tmp_path)
+    row = {"listener": "L1", "metric": "haaqi", "part": "mean", "value": 0.5, "status": "ok"}
+    board.append_scores("ra", "s1", [row])
+    board.consolidate("ra")
+    before = board.scores("ra")
+    folder = tmp_path / "scores" / "run_id=ra"
+    for number in range(3):
+        shutil.copy(folder / "scores.parquet", folder / copy.replace(".", f"{number}.", 1))
+    again = Board(tmp_path)
+    pd.testing.assert_frame_equal(again.scores("ra"), before)
+    assert len(again.damaged) == 3
+    assert all("cloud drive" in why for why in again.damaged.values())
+    again.append_scores("ra", "s2", [row])
+    again.consolidate("ra")
+    assert set(again.scores("ra").scene) == {"s1", "s2"}
+    assert len(list(folder.glob("*.parquet"))) == 4
+
+
+def test_copies_of_a_runs_row_and_of_an_epoch_are_left_out(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    board.append_epoch("ra", {"epoch": 1, "loss": 0.5})
+    (file,) = (tmp_path / "training" / "run_id=ra").iterdir()
+    shutil.copy(file, file.with_name("epoch-0001 (1).parquet"))
+    assert len(board.training("ra")) == 1
