@@ -13,6 +13,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from bench.leaderboard.model import Column, Leaderboard, Row, counted
+from bench.leaderboard.notes import UNREADABLE
 from bench.leaderboard.render import (
     bracket,
     difference_cell,
@@ -89,6 +90,10 @@ def show(
             sys.stdout.write(f"\n{render_sections('', sections, format)}")
     else:
         sys.stdout.write(render(table, format, sections, expand=expand))
+    if format in ("csv", "latex"):  # which have no place for notes
+        for note in table.notes:
+            if note.startswith(UNREADABLE):
+                sys.stderr.write(f"note: {note}\n")
 
 
 def _cells(table: Leaderboard, *, expand: bool) -> tuple[list[str], list[list[str]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bench.api import GainsSpec
 from bench.board.failures import failure_words
@@ -18,6 +18,10 @@ from bench.spec.suite import load_suite, suite_names
 
 if TYPE_CHECKING:
     from bench.leaderboard.model import Leaderboard, Row
+
+
+UNREADABLE: Final = "A file of the board cannot be read"
+"""What the note of a damaged file begins with."""
 
 
 def board_notes(
@@ -47,7 +51,7 @@ def board_notes(
         *_about_rules(table),
         *_about_comparisons(table, baseline),
         *_about_provenance(table, hidden),
-        *(f"A file of the board cannot be read: {path}: {why}." for path, why in damaged.items()),
+        *(f"{UNREADABLE}: {path}: {why}." for path, why in damaged.items()),
     )
 
 
