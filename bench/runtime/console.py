@@ -63,7 +63,7 @@ class ConsoleProgress:
     def _lines(self, title: str, total: int) -> Iterator[Step]:
         started = last = time.monotonic()
         count = 0
-        self._say(f"{title}: {total} steps")
+        self.say(f"{title}: {total} steps")
 
         def step(note: str, done: int) -> None:
             nonlocal last, count
@@ -72,10 +72,11 @@ class ConsoleProgress:
             if count and now - last >= EVERY:
                 last = now
                 left = (now - started) / count * (total - count)
-                self._say(f"{title}: {count}/{total}, {left:.0f} s left ({note})")
+                self.say(f"{title}: {count}/{total}, {left:.0f} s left ({note})")
 
         yield step
-        self._say(f"{title}: done in {time.monotonic() - started:.0f} s")
+        self.say(f"{title}: done in {time.monotonic() - started:.0f} s")
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Print a line, above the bar where there is one."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -17,6 +17,9 @@ class Progress(Protocol):
     def stage(self, title: str, total: int) -> AbstractContextManager[Step]:
         """A stage of `total` steps, for as long as the block lasts."""
 
+    def say(self, text: str) -> None:
+        """Show a line that stays, as the result of an epoch."""
+
 
 class NoProgress:
     """Shows nothing."""
@@ -24,6 +27,9 @@ class NoProgress:
     def stage(self, title: str, total: int) -> AbstractContextManager[Step]:
         """A stage of which nothing is shown."""
         return nullcontext(lambda note, done: None)
+
+    def say(self, text: str) -> None:
+        """Show nothing."""
 
 
 NO_PROGRESS: Final = NoProgress()

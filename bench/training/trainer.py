@@ -113,10 +113,24 @@ class Trainer:
             # The log before the checkpoint: killed in between, the epoch is done and logged again.
             self._report(row)
             state = self._keep(state, row, optimizer)
+            self.progress.say(self._told_of(row, state))
             guard.add(row)
             if guard.warning:
                 log.warning(guard.warning)
         return self._best
+
+    def _told_of(self, row: Mapping[str, Any], state: Checkpoint) -> str:
+        """An epoch in a line: its loss, its true score, which epoch is the best, and its time."""
+        epochs = self.spec.training.epochs
+        parts = [f"loss {row['loss']:.4g}"] if "loss" in row else []
+        if self._truth in row:
+            names = self._truth.split("/")
+            is_best = state.best_epoch == state.epoch
+            best = "the best so far" if is_best else f"best: epoch {state.best_epoch}"
+            parts.append(f"true {names[1]} in validation {row[self._truth]:.4f} ({best})")
+        trained, whole = row["seconds/train"], row["seconds"]
+        parts.append(f"{trained:.0f} s of training, {whole - trained:.0f} s of validation")
+        return f"epoch {row['epoch']}/{epochs}: {', '.join(parts)}"
 
     @property
     def _last(self) -> Path:
@@ -171,6 +185,7 @@ class Trainer:
                 values.setdefault(name, []).append(value)
             step(f"epoch {epoch}/{settings.epochs}{self._led}", 1)
         trained = time.perf_counter() - started
+        step(f"epoch {epoch}/{settings.epochs}: validation", 0)
         row: dict[str, Any] = {"epoch": epoch, **{k: fmean(v) for k, v in values.items()}}
         row["lr"] = settings.learning_rate
         row["seconds/train"] = trained

@@ -120,8 +120,12 @@ def test_measuring_gradients_changes_no_training(
 
 def test_progress_names_the_leading_terms(small_set: Path, tmp_path: Path) -> None:
     notes: list[str] = []
+    lines: list[str] = []
 
     class Heard:
+        def say(self, text: str) -> None:
+            lines.append(text)
+
         def stage(self, title: str, total: int) -> Heard:
             return self
 
@@ -146,3 +150,9 @@ def test_progress_names_the_leading_terms(small_set: Path, tmp_path: Path) -> No
     ).train()
     assert notes[0].startswith("epoch 1/1, gradient: gains ")
     assert notes[0].endswith("% loudness")
+    assert notes[-1] == "epoch 1/1: validation"
+    (line,) = lines
+    assert line.startswith("epoch 1/1: loss ")
+    assert "true haaqi in validation 0." in line
+    assert "best" in line
+    assert line.endswith("s of validation")
