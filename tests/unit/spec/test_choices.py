@@ -86,7 +86,9 @@ def test_a_gain_that_is_asked_for_is_a_number_of_dB(value: Any, tmp_path: Path) 
     output = tmp_path / "out.wav"
     output.write_bytes(b"what was there")
     with pytest.raises(BenchError, match="dB"):
-        bench.enhance(tmp_path / "song.wav", output, None, requested={"vocals": value})
+        bench.enhance(
+            tmp_path / "song.wav", output, None, requested={"vocals": value}, overwrite=True
+        )
     assert output.read_bytes() == b"what was there"
 
 
