@@ -7,6 +7,7 @@ own reference moves with the gains of the system that is judged.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -132,7 +133,7 @@ def taken_apart(
     board: Board, trials: Sequence[Trial], base: str = "hdemucs + fixed"
 ) -> list[Section]:
     """The paper's comparison as a sum of the moved reference and of what the system brings."""
-    floor = next((t for t in trials if t.label.startswith(base) and FIXED in t.runs), None)
+    floor = next((t for t in trials if _plain(t.label).startswith(base) and FIXED in t.runs), None)
     if floor is None:
         return []
     theirs, bounds = scores_of(board, floor.runs[FIXED]), bounds_of("haaqi")
@@ -166,6 +167,16 @@ def taken_apart(
             }
         )
     return [Section(f"The difference to {base} taken apart", tuple(rows), _APART_WORDS)]
+
+
+def _plain(label: str) -> str:
+    """A label without its parts' options.
+
+    Example:
+        >>> _plain("hdemucs[weights=musdb] + fixed (8 pairs)")
+        'hdemucs + fixed (8 pairs)'
+    """
+    return re.sub(r"\[[^\]]*\]", "", label)
 
 
 def first_table(part: str, trained: Sequence[tuple[Trial, pd.DataFrame]]) -> Section:

@@ -11,7 +11,7 @@ import io
 import math
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -77,7 +77,7 @@ def render_sections(
         width: columns of a text; by default those of the terminal, or WIDTH without one.
     """
     filled = [section for section in sections if section.rows]
-    writers = {
+    writers: dict[str, Callable[[str, Sequence[Section], Sequence[str]], str]] = {
         "table": partial(_text, width or terminal_width()),
         "markdown": _markdown,
         "latex": _latex,
