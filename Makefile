@@ -94,5 +94,27 @@ docs: install
 	$(PIP) $(LOCK) -e '.[docs]'
 	BENCH_LOAD_PLUGINS= NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+# The finding on output stages; CADENZA is a set in the challenge's layout with a split "valid".
+CADENZA ?= cadenza
+STAGES := leaderboards/measured/output-stage
+STAGE_RUNS := ablate --suite $(STAGES)/suite.toml -o dataset.root=$(CADENZA) --no-report --out $(STAGES)/board --time-limit 0
+SHIPPED := nalr,nalr-compressor,nalr-headroom,nalr-limiter,nalr-fit,nalr-tuned
+
+output-stage: install
+	$(BIN)/bench $(STAGE_RUNS) --separator mixture,hdemucs,oracle --prescription $(SHIPPED)
+	$(BIN)/bench $(STAGE_RUNS) --separator oracle --gains none --prescription nalr --no-baselines
+	$(BIN)/bench $(STAGE_RUNS) --separator mixture,oracle --no-baselines \
+	  --prescription nalr-headroom,nalr-limiter,nalr-fit --grid prescription.max_loudness_loss=1,3,6
+	$(BIN)/bench $(STAGE_RUNS) --separator mixture,oracle --no-baselines \
+	  --prescription nalr-tuned --grid prescription.max_loudness_loss=3
+	$(BIN)/bench leaderboard --suite $(STAGES)/suite.toml --out $(STAGES)/board --format markdown >$(STAGES)/board.md
+	$(BIN)/python $(STAGES)/summarise.py $(STAGES)/board $(STAGES) docs/assets
+	rm -rf $(STAGES)/board/checkpoints
+
+# HASPI and HASQI beside HAAQI, on four pairs; they are slow.
+output-stage-witnesses: plugins
+	$(BIN)/bench ablate --suite $(STAGES)/witnesses.toml -o dataset.root=$(CADENZA) --separator mixture --limit 4 \
+	  --prescription nalr,nalr-limiter,nalr-tuned --no-baselines --no-report --time-limit 0 --out $(STAGES)/witnesses
+
 clean:
 	rm -rf $(VENV) $(PYTHONS:%=$(VENV)-%) $(DEMO) build dist site
