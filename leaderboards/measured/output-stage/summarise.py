@@ -148,10 +148,14 @@ def main(board: Path, folder: Path, figures: Path) -> None:
         one.mkdir(parents=True, exist_ok=True)
     found = rows(Board(board))
     matplotlib.rcParams["svg.hashsalt"] = "bench"
+    text = table(found)
+    # Means are comparable over the same pairs alone.
+    counts = found.groupby("label").haaqi.transform("count")
+    found = found[counts == counts.max()]
     curve(found, figures / "output-stage-curve.svg")
     split = parts(found, figures / "output-stage-parts.svg")
     ways = "\n".join(f"- {name}: {value:+.3f}" for name, value in split.items())
-    text = f"{table(found)}\n\n{by_grade(found)}\n\n{ways}\n"
+    text = f"{text}\n\n{by_grade(found)}\n\n{ways}\n"
     (folder / "summary.md").write_text(text, encoding="utf-8")
     click.echo(text)
 
