@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, distribution, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, version
 
 import pluggy
 
@@ -93,7 +93,8 @@ def _missing_module(module: str, entry: EntryPoint, owner: str) -> str:
         return _other_api(owner, None)
     if top == entry.module.partition(".")[0]:
         return f"The entry point names a module that is not there: pip install --force {owner}"
-    requirements = (entry.dist.requires or []) if isinstance(entry.dist, Distribution) else []
+    # Of the standard library or of its backport, which puts itself in its place when imported.
+    requirements = (entry.dist.requires if entry.dist else None) or []
     for requirement in requirements:
         if _name(requirement).replace("-", "_") == top.lower():
             extra = _extra(requirement)

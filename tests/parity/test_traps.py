@@ -80,11 +80,15 @@ def copy(small_set: Path, tmp_path: Path) -> Path:
 
 
 def rows_with(
-    root: Path, monkeypatch: pytest.MonkeyPatch, part: Callable[[torch.Tensor], torch.Tensor]
+    root: Path,
+    cache: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    part: Callable[[torch.Tensor], torch.Tensor],
 ) -> list[dict[str, Any]]:
     """Rows of the first scene when the separator does what `part` does."""
     from bench.builtin.separators.mixture import Mixture
 
+    monkeypatch.setenv("BENCH_CACHE", str(cache))  # where no stems are kept
     monkeypatch.setattr(Mixture, "separate", lambda self, mixture: part(mixture))
     evaluator = Evaluator([RunToScore("run", spec_of(root))])
     scene = next(iter(evaluator.scenes.values()))
@@ -233,10 +237,12 @@ def test_a_stem_of_another_length(copy: Path) -> None:
     ids=["length", "mono", "nan"],
 )
 def test_a_separator_that_returns_something_else(
-    small_set: Path, monkeypatch: pytest.MonkeyPatch, part: Any, reason: str
+    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: Any, reason: str
 ) -> None:
     """Caught: every score of the scene is a failed row with the reason, never a zero."""
-    rows = [row for row in rows_with(small_set, monkeypatch, part) if row["metric"] != "time"]
+    rows = [
+        row for row in rows_with(small_set, tmp_path, monkeypatch, part) if row["metric"] != "time"
+    ]
     assert {row["status"] for row in rows} == {"failed"}
     assert all(row["value"] is None and reason in row["reason"] for row in rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,23 +48,31 @@ def test_metrics_of_the_newest_run_come_first_and_only_those_with_scores() -> No
 
 
 def test_columns_are_by_the_metrics_own_specs() -> None:
-    assert column_of("haaqi") == Column("haaqi", "HAAQI", "", 3, 1.0, (0.0, 1.0))
-    assert column_of("sdr") == Column("sdr", "SDR", "dB", 2, 1.0, median=True)
+    def shown(metric: str) -> Column:
+        return replace(column_of(metric), about="", better=1)
+
+    assert shown("haaqi") == Column("haaqi", "HAAQI", "", 3, 1.0, (0.0, 1.0))
+    assert shown("sdr") == Column("sdr", "SDR", "dB", 2, 1.0, median=True)
     # A share is shown in per cent; a unit that the title names is not said again.
-    assert column_of("clipping") == Column("clipping", "Clipped", "%", 1, 100.0, (0.0, 1.0))
-    assert column_of("lufs") == Column("lufs", "LUFS diff.", "", 2, 1.0)
-    assert column_of("mushra") == Column("mushra", "MUSHRA", "", 1, 1.0, (0.0, 100.0))
-    assert column_of("a-strangers") == Column("a-strangers", "a-strangers", "", 3, 1.0)
+    assert shown("clipping") == Column("clipping", "Clipped", "%", 1, 100.0, (0.0, 1.0))
+    assert shown("lufs") == Column("lufs", "LUFS diff.", "", 2, 1.0)
+    assert shown("mushra") == Column("mushra", "MUSHRA", "", 1, 1.0, (0.0, 100.0))
+    assert shown("a-strangers") == Column("a-strangers", "a-strangers", "", 3, 1.0)
+
+
+def test_a_column_says_what_it_is_and_which_way_is_better() -> None:
+    assert "official" in column_of("haaqi").about or "challenge" in column_of("haaqi").about
+    assert (column_of("haaqi").better, column_of("clipping").better) == (1, -1)
 
 
 def test_ears_are_shown_as_their_metric() -> None:
-    assert ear_columns("clipping", ["mean", "right", "left", "left"]) == [
-        Column("clipping/left", "left", "", 1, 100.0, (0.0, 1.0)),
-        Column("clipping/right", "right", "", 1, 100.0, (0.0, 1.0)),
-    ]
-    assert ear_columns("haaqi", ["mean", "right"]) == [
-        Column("haaqi/right", "right", "", 3, 1.0, (0.0, 1.0))
-    ]
+    left, right = ear_columns("clipping", ["mean", "right", "left", "left"])
+    assert replace(left, about="") == Column(
+        "clipping/left", "left", "", 1, 100.0, (0.0, 1.0), better=-1
+    )
+    assert replace(right, key=left.key, title=left.title, about=left.about) == left
+    (only,) = ear_columns("haaqi", ["mean", "right"])
+    assert replace(only, about="") == Column("haaqi/right", "right", "", 3, 1.0, (0.0, 1.0))
     assert ear_columns("sdr", ["mean", "vocals"]) == []
 
 

@@ -43,9 +43,9 @@ def test_kinds_are_called_as_their_specs_in_the_order_of_the_flow() -> None:
     assert list(KINDS)[:3] == ["separator", "gains", "prescription"]
 
 
-def test_sections_of_options_are_the_kinds_that_a_run_chooses_and_its_training() -> None:
+def test_sections_of_options_are_the_chosen_kinds_training_and_baseline() -> None:
     chosen = {name for name, kind in KINDS.items() if kind.chosen}
-    assert set(SECTIONS) == chosen | {"training"}
+    assert set(SECTIONS) == chosen | {"training", "baseline"}
 
 
 def test_a_kind_of_which_a_run_has_several_names_the_plugin_in_its_options() -> None:

@@ -225,10 +225,6 @@ def test_the_json_beside_hdemucs_weights_and_a_bundles_file_count(
     assert len(set(forms)) == 5
 
 
-def test_a_folder_is_a_name_and_no_content(tmp_path: Path) -> None:
-    assert by_content(str(tmp_path)) == str(tmp_path)
-
-
 def test_options_of_the_gains_change_the_canonical_form() -> None:
     from tests.helpers.specs import make
 
