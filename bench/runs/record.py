@@ -51,6 +51,8 @@ def run_row(
         unranked: why it may not be ranked; empty where it may.
         songs: of the split, in words.
     """
+    # The id knows no order of metrics; a board does, since the first one is the headline.
+    in_order = {"metrics": [metric.canonical() for metric in spec.metrics]}
     return {
         "run_id": run_id,
         "suite": spec.suite,
@@ -63,7 +65,7 @@ def run_row(
         "epochs": spec.training.epochs if spec.trains else 0,
         "seed": spec.seed,
         "label": label or spec.label,
-        "spec_json": json.dumps(identity["spec"], sort_keys=True),
+        "spec_json": json.dumps({**identity["spec"], **in_order}, sort_keys=True),
         "bench_version": __version__,
         "code_hash": code_hash(),
         "plugin_versions_json": json.dumps(identity["plugins"], sort_keys=True),

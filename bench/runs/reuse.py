@@ -42,6 +42,8 @@ def training_form(canonical: Mapping[str, Any], data: Mapping[str, str]) -> dict
     read = [training["split"], training.get("validation_split") or ""]
     return {
         **{key: value for key, value in canonical.items() if key not in _OF_SCORES},
+        # A board has them in the suite's order, the canonical form by name.
+        "metrics": sorted(canonical.get("metrics", ()), key=lambda metric: str(metric["name"])),
         "training": training,
         "data": {split: data[split] for split in read if split in data},
     }
