@@ -213,7 +213,9 @@ system_options = group(
         "--gains", default="", help=f"Gain strategy, without --run.  [default: {DEFAULT_GAINS}]"
     ),
     click.option(
-        "--prescription", default="", help="Prescription, without --run.  [default: the suite's]"
+        "--prescription",
+        default="",
+        help="Prescription, without --run.  [default: the suite's; of enhance nalr-headroom]",
     ),
     click.option(
         "--suite", default="", help="Name, or a TOML file.  [default: the run's, or demo]"
