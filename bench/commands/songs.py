@@ -56,7 +56,11 @@ def read_listener(path: Path | str, id: str = "") -> Listener:
         BenchError: the file is wrong, or does not say which listener.
     """
     from bench.data.listeners import read_listeners
+    from bench.hearing.audiograms import standard_audiograms
 
+    if str(path) in standard_audiograms() and not Path(path).exists():
+        hint = f"A standard audiogram is given by --audiogram {path}."
+        raise BenchError("there is no such file", where=str(path), hint=hint)
     listeners = read_listeners(Path(path))
     if id:
         if id not in listeners:
