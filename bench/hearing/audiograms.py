@@ -79,8 +79,9 @@ def audiogram_tensor(listener: Listener) -> Tensor:
 
     Example:
         >>> listener = Listener(parse_audiogram("250:20,1000:40,4000:60"), parse_audiogram("N1"))
-        >>> audiogram_tensor(listener).round().tolist()[0]
-        [20.0, 30.0, 40.0, 50.0, 56.0, 60.0, 60.0, 60.0]
+        >>> left, right = audiogram_tensor(listener).round()
+        >>> tuple(left.tolist())
+        (20.0, 30.0, 40.0, 50.0, 56.0, 60.0, 60.0, 60.0)
     """
     import torch
 

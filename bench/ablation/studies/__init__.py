@@ -93,8 +93,8 @@ def list_studies() -> list[dict[str, str]]:
     """Each shipped ablation: ``name``, ``summary``, ``parts`` and ``scales``.
 
     Example:
-        >>> [study["name"] for study in list_studies()]
-        ['seed-paper']
+        >>> ", ".join(study["name"] for study in list_studies())
+        'seed-paper'
     """
     return [
         {
