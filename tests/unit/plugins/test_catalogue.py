@@ -35,7 +35,9 @@ def test_an_observer_that_fails_costs_no_run(
     install("bad-watch", OBSERVER.format(fails=True))
     install("good-watch", OBSERVER.format(fails=False))
     plugins = load()
-    assert [one.name for one in plugins.observers] == ["bad-watch", "good-watch"]
+    # Beside those that are installed on this machine.
+    ours = [one.name for one in plugins.observers if one.name.endswith("-watch")]
+    assert ours == ["bad-watch", "good-watch"]
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             plugins.notify("scene_scored", run_id="r", scene="s", rows=[])
