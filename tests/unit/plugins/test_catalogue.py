@@ -36,14 +36,14 @@ def test_an_observer_that_fails_costs_no_run(
     install("good-watch", OBSERVER.format(fails=False))
     plugins = load()
     # Beside those that are installed on this machine.
-    ours = [one.name for one in plugins.observers if one.name.endswith("-watch")]
-    assert ours == ["bad-watch", "good-watch"]
+    ours = [one for one in plugins.observers if one.name.endswith("-watch")]
+    assert [one.name for one in ours] == ["bad-watch", "good-watch"]
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             plugins.notify("scene_scored", run_id="r", scene="s", rows=[])
     assert "bad-watch" in caplog.text
     assert caplog.text.count("disk full") == 1
-    assert [len(one.plugin.told) for one in plugins.observers] == [1, 2]
+    assert [len(one.plugin.told) for one in ours] == [1, 2]
     assert plugins.observer("good-watch/good-watch").hooks == ("scene_scored",)
     with pytest.raises(BenchError, match="Did you mean 'good-watch'"):
         plugins.observer("good-wach")
