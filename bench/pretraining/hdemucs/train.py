@@ -47,7 +47,7 @@ class Plan:
 
     Attributes:
         config: of the network, as keywords of torchaudio's HDemucs.
-        songs: how many songs of 10 s the pool has; the last `held_out` are not trained on.
+        songs: how many songs of 10 s the pool has; the first `held_out` are not trained on.
         held_out: songs to watch the progress with.
         frames: samples of an example.
         batch: examples a step.
@@ -239,12 +239,14 @@ def _train(
     held_out, rest = names[: plan.held_out], names[plan.held_out :]
     pool = Pool(songs, rest, device)
     enough = min(len(rest), 4 * plan.batch)
-    while len(pool) < enough or not all((songs / f"{n}.json").exists() for n in held_out):
-        if renderer.poll() is not None and len(pool) < enough:
-            raise BenchError("the songs could not be rendered", where=str(songs))
-        time.sleep(1.0)
-        pool.refresh()
     kept = Pool(songs, held_out, device)
+    while len(pool) < enough or len(kept) < len(held_out):
+        ended = renderer.poll() is not None  # asked before looking: it may end meanwhile
+        pool.refresh()
+        kept.refresh()
+        if ended and (len(pool) < enough or len(kept) < len(held_out)):
+            raise BenchError("the songs could not be rendered", where=str(songs))
+        time.sleep(0.0 if ended else 1.0)
     trainer = Trainer(plan, folder, device)
     weights = folder / "hdemucs.safetensors"
     record: dict[str, Any] = {"plan": json.dumps(asdict(plan))}

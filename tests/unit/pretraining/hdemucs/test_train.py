@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from bench.api import SAMPLE_RATE, STEMS
+from bench.errors import BenchError
 from bench.pretraining.hdemucs.songs import Pool, pool_names
-from bench.pretraining.hdemucs.train import Plan, Trainer, frame_error
+from bench.pretraining.hdemucs.train import Plan, Trainer, frame_error, train
 from bench.separation.hdemucs import Config
 
 TINY = Config(STEMS, channels=4, depth=5, nfft=2048, dconv_attn=5, dconv_lstm=5, norm_starts=1)
@@ -58,3 +62,17 @@ def test_goes_on_after_a_break_as_if_there_was_none(folder: Path, tmp_path: Path
     assert first + [second.advance(pool) for _ in range(2)] == losses
     for ours, theirs in zip(second.average.parameters(), whole.average.parameters(), strict=True):
         assert torch.equal(ours, theirs)
+
+
+def test_songs_that_could_not_be_rendered_end_the_training(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held-out ones too, where there are enough to train on."""
+    (tmp_path / "pool").mkdir()
+    last = pool_names(2)[-1]
+    for suffix in (".json", ".npy"):
+        name = f"{last}{suffix}"
+        (tmp_path / "pool" / name).write_bytes((folder / name).read_bytes())
+    monkeypatch.setattr(sys, "executable", "false")
+    with pytest.raises(BenchError, match="could not be rendered"):
+        train(replace(PLAN, held_out=1), tmp_path)
