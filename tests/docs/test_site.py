@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bench import api, hookspecs
 from bench.cli import COMMANDS
-from tests.helpers.paths import ROOT
+from tests.helpers.site import CAN_BE_BUILT, build_site
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not (importlib.util.find_spec("mkdocs") and importlib.util.find_spec("mkdocstrings")),
-        reason="needs the extra 'docs'",
-    ),
+    pytest.mark.skipif(not CAN_BE_BUILT, reason="needs the extra 'docs'"),
 ]
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(folder)]
-    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "WARNING" not in done.stderr
-    return folder
+    return build_site(tmp_path_factory.mktemp("site"))
 
 
 def test_every_hook_command_and_protocol_has_a_place(site: Path) -> None:
