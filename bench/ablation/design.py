@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.errors import BenchError, suggest
-from bench.options import whole_number
+from bench.options import convert, whole_number
 from bench.runtime.documents import read_toml
+from bench.spec.choices import LOUDNESS_LIMIT
 from bench.spec.defaults import DEFAULT_GAINS, DEFAULT_SEPARATOR, DEFAULT_SUITE
 
 _LISTS: Final = ("separator", "gains", "prescription", "loss")
 _TEXTS: Final = ("suite", "protocol", "split")
 _NUMBERS: Final = {"seeds": 1, "epochs": 0, "limit": 0}
 """Whole numbers with the least that they may be."""
-KEYS: Final = (*_LISTS, *_TEXTS, *_NUMBERS, "grid", "options")
+_SHORT: Final = {"epochs": "training.epochs", LOUDNESS_LIMIT: f"prescription.{LOUDNESS_LIMIT}"}
+"""Keys that are short for an option."""
+KEYS: Final = (*_LISTS, *_TEXTS, *_NUMBERS, LOUDNESS_LIMIT, "grid", "options")
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def parse_ablation(
 
     Args:
         values: KEYS by name; lists as lists or as text with commas. ``epochs`` is the option
-            ``training.epochs``.
+            ``training.epochs``, ``max_loudness_loss`` that of the prescriptions.
         base: what holds where `values` say nothing.
         where: what to name in an error.
 
@@ -81,9 +84,11 @@ def parse_ablation(
     for key, least in _NUMBERS.items():
         if key in values:
             changed[key] = _number(values[key], key, least, where)
-    epochs = changed.pop("epochs", None)
-    if epochs is not None:
-        changed["options"] = {**base.options, "training.epochs": str(epochs)}
+    if LOUDNESS_LIMIT in values:
+        changed[LOUDNESS_LIMIT] = convert(values[LOUDNESS_LIMIT], float, where=LOUDNESS_LIMIT)
+    short = {option: str(changed.pop(key)) for key, option in _SHORT.items() if key in changed}
+    if short:
+        changed["options"] = {**base.options, **short}
     if "grid" in values:
         pairs = _flat(values["grid"], "grid", where)
         grid = {name: _list(value, f"grid.{name}", where) for name, value in pairs}

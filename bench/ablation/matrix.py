@@ -19,6 +19,7 @@ from bench.errors import BenchError, suggest
 from bench.options import parse_options
 from bench.plugins import KINDS, Plugins
 from bench.runs.plan import PlannedRun
+from bench.spec.choices import LOUDNESS_LIMIT, check_loudness_limit
 from bench.spec.former_names import parse_loss
 from bench.spec.loss import EmptyObjectiveError
 from bench.spec.resolve import (
@@ -73,7 +74,7 @@ def expand(ablation: Ablation, plugins: Plugins, suite: Suite) -> Matrix:
             run at all.
     """
     _check_grid(ablation)
-    _check_options(ablation, plugins)
+    _check_options(ablation, plugins, suite)
     specs: dict[str, RunSpec] = {}
     skipped: dict[tuple[str, str], int] = {}
     for one in _combinations(ablation):
@@ -209,11 +210,13 @@ def _check_grid(ablation: Ablation) -> None:
             raise BenchError(f"nothing uses '{name}'", where="the grid", hint=hint)
 
 
-def _check_options(ablation: Ablation, plugins: Plugins) -> None:
+def _check_options(ablation: Ablation, plugins: Plugins, suite: Suite) -> None:
     """Each option of a part is one that at least one of the ablation's parts has."""
+    prescriptions = tuple(name or suite.prescription for name in ablation.prescription)
     parts = {"separator": ablation.separator, "gains": ablation.gains}
-    if ablation.prescription != ("",):
-        parts["prescription"] = ablation.prescription
+    parts["prescription"] = prescriptions
+    if f"prescription.{LOUDNESS_LIMIT}" in ablation.options:
+        check_loudness_limit(plugins, prescriptions)
     for key in (*ablation.options, *(name for name in ablation.grid if "." in name)):
         section, _, name = key.partition(".")
         if section not in parts:

@@ -62,7 +62,7 @@ def command(
     system is that of a trained run (--run), or the one that the other options name; without
     --prescription it amplifies by nalr-headroom, which leaves room for NAL-R's gain.
     """
-    parts = ("separator", "gains", "prescription")
+    parts = ("separator", "gains", "prescription", "max_loudness_loss")
     check_run_or_parts(run, {name: choices[name] for name in parts})
     requested = parse_request(request)
     who = chosen_listener(listener, listener_id, audiogram, audiogram_right)

@@ -185,10 +185,19 @@ _view_options = (
 board_options = group(*_view_options, out_option)
 """Which rows of which board."""
 
+loudness_limit_option = click.option(
+    "--max-loudness-loss",
+    type=float,
+    default=None,
+    metavar="LU",
+    help="How much quieter than NAL-R the prescription may make an ear.  [default: its own]",
+)
+
 run_options = group(
     click.option("--separator", default=DEFAULT_SEPARATOR, show_default=True, help="Separator."),
     click.option("--gains", default=DEFAULT_GAINS, show_default=True, help="Gain strategy."),
     click.option("--prescription", default="", help="Prescription.  [default: the suite's]"),
+    loudness_limit_option,
     click.option("--loss", default="", help="Loss, as 'mse + 0.3*sdr', or 'joint'."),
     suite_option,
     click.option(
@@ -217,6 +226,7 @@ system_options = group(
         default="",
         help="Prescription, without --run.  [default: the suite's; of enhance nalr-headroom]",
     ),
+    loudness_limit_option,
     click.option(
         "--suite", default="", help="Name, or a TOML file.  [default: the run's, or demo]"
     ),
@@ -311,13 +321,14 @@ def chosen_listener(
     return make_listener(audiogram, audiogram_right)
 
 
-def check_run_or_parts(run: str, parts: Mapping[str, str]) -> None:
+def check_run_or_parts(run: str, parts: Mapping[str, object]) -> None:
     """Refuse a run together with parts that it says itself.
 
     Raises:
         BenchError: both are given.
     """
-    given = next((name for name, value in parts.items() if value), "")
+    given = next((name for name, value in parts.items() if value not in ("", None)), "")
     if run and given:
         hint = "A run says that itself: leave one of the two out."
-        raise BenchError(f"--run and --{given} are both given", hint=hint)
+        what = f"--run and --{given.replace('_', '-')} are both given"
+        raise BenchError(what, hint=hint)

@@ -30,7 +30,7 @@ def command(folder: Path, run: str, suite: str, **choices: Any) -> int:
     The system is that of a trained run (--run), or the one that the other options name. An
     interrupted command goes on where it stopped.
     """
-    parts = ("separator", "gains", "prescription", "split")
+    parts = ("separator", "gains", "prescription", "max_loudness_loss", "split")
     check_run_or_parts(run, {name: choices[name] for name in parts})
 
     from bench.commands.submissions import submit

@@ -250,8 +250,8 @@ def ablate(
         progress: notified of how far it is.
         **values: what varies, before what the ablation says: ``separator="a,b"`` or
             ``["a", MySeparator]``, ``gains``, ``prescription``, ``loss``,
-            ``grid={"alpha": [0, 1]}``, ``seeds``, ``epochs``, ``limit``, ``suite``, ``protocol``,
-            ``split``, ``options``.
+            ``grid={"alpha": [0, 1]}``, ``seeds``, ``epochs``, ``limit``, ``max_loudness_loss``,
+            ``suite``, ``protocol``, ``split``, ``options``.
 
     Raises:
         BenchError: something in the ablation, the data or the weights is wrong.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from numbers import Real
 from os import PathLike
 from pathlib import Path
@@ -29,6 +30,9 @@ class Choices(TypedDict, total=False):
             instance or class of :class:`bench.api.Separator`, which is scored as local code.
         gains: name of the gain strategy, ``"fixed"`` by default; or an object, too.
         prescription: its name; the suite's by default; or an object, too.
+        max_loudness_loss: how much quieter than NAL-R's clipped output the prescription may make an
+            ear, LU: the option of that name of ``nalr-headroom`` and those that follow it; the
+            prescription's own by default.
         loss: an expression, as ``"mse + 0.3*sdr"``; the suite's by default.
         suite: its name, or the path of a TOML file; ``"demo"`` by default.
         protocol: ``"challenge"`` or ``"shared-gains"``; the suite's by default.
@@ -43,6 +47,7 @@ class Choices(TypedDict, total=False):
     separator: str | Any
     gains: str | Any
     prescription: str | Any
+    max_loudness_loss: float | None
     loss: str
     suite: str | Path
     protocol: str
@@ -74,6 +79,8 @@ def check_choices(choices: Mapping[str, Any]) -> Choices:
         elif name in _NUMBERS:
             given = value is not None or name != "epochs"
             found[name] = whole_number(value, name, least=_NUMBERS[name]) if given else None
+        elif name == LOUDNESS_LIMIT:
+            found[name] = None if value is None else convert(value, float, where=name)
         elif isinstance(value, str) or (name == "suite" and isinstance(value, PathLike)):
             found[name] = convert(value, str, where=name)
         elif value is None:
@@ -88,6 +95,8 @@ def check_choices(choices: Mapping[str, Any]) -> Choices:
 
 
 _PARTS: Final = ("separator", "gains", "prescription")
+LOUDNESS_LIMIT: Final = "max_loudness_loss"
+"""The choice, and the option of prescriptions, that says how much quieter an ear may become."""
 _NUMBERS: Final = {"epochs": 0, "seed": -(2**63), "limit": 0}
 """Whole numbers, with the least that each may be."""
 
@@ -130,6 +139,24 @@ def named_parts(plugins: Plugins, parts: Mapping[str, Any]) -> tuple[Plugins, di
     return plugins, names
 
 
+def check_loudness_limit(plugins: Plugins, prescriptions: Sequence[str]) -> None:
+    """Refuse a limit of the loudness lost where no prescription has one.
+
+    Raises:
+        BenchError: none of them has; it names those that have.
+    """
+    from bench.api import PrescriptionSpec
+
+    def is_limited(name: str) -> bool:
+        options = plugins.get(PrescriptionSpec, name).spec.options
+        return options is not None and LOUDNESS_LIMIT in {f.name for f in fields(options)}
+
+    if not any(map(is_limited, prescriptions)):
+        what = f"{', '.join(prescriptions)} has no limit of the loudness that is lost"
+        those = filter(is_limited, plugins.names(PrescriptionSpec))
+        raise BenchError(what, where="max_loudness_loss", hint=f"Have one: {', '.join(those)}")
+
+
 def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
     """The installed plugins, the suite and the complete, checked spec that choices stand for.
 
@@ -148,6 +175,10 @@ def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
     epochs = choices.get("epochs")
     if epochs is not None:
         sections["training"] = {"epochs": str(epochs), **sections["training"]}
+    limit = choices.get(LOUDNESS_LIMIT)
+    if limit is not None:
+        check_loudness_limit(plugins, [names["prescription"] or suite.prescription])
+        sections["prescription"] = {LOUDNESS_LIMIT: limit, **sections["prescription"]}
     spec = make_run_spec(
         plugins,
         suite,

@@ -6,23 +6,21 @@ HAAQI of the clipped output against the unclipped NAL-R output, whose gradient g
 and equaliser into the network, and a small price of the loudness that is lost. No clean signal
 takes part, so nothing is learned of separators.
 
-Examples are computed by as many processes as there are workers, and seeded by their numbers: the
-same settings give the same weights on the same machine. The folder keeps the songs, a checkpoint,
-from which the same command goes on after a break, and the weights.
+Examples are seeded by their numbers, and their gradients added in that order: the same settings
+give the same weights on the same machine, whatever the number of workers. The folder keeps the
+songs, a checkpoint, from which the same command goes on after a break, and the weights.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import multiprocessing
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import click
 import numpy as np
@@ -43,9 +41,11 @@ from bench.hearing.nalr import convolve, nalr_taps
 from bench.pretraining.hdemucs.songs import Pool, build_pool, pool_names
 from bench.pretraining.predictors.audiograms import draw_audiogram
 from bench.runtime.console import ConsoleProgress
+from bench.runtime.executors import run_jobs
 from bench.runtime.files import replacing
 
 State = Mapping[str, Tensor]
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,8 @@ def watched_scores(folder: Path, plan: Plan, state: State, number: int) -> tuple
 class Trainer:
     """Holds what a checkpoint keeps: network, optimiser and step."""
 
-    def __init__(self, plan: Plan, folder: Path, executor: Executor) -> None:
-        self.plan, self.folder, self.executor = plan, folder, executor
+    def __init__(self, plan: Plan, folder: Path, workers: int = 1) -> None:
+        self.plan, self.folder, self.workers = plan, folder, workers
         self.path = folder / "checkpoint.pt"
         torch.manual_seed(plan.seed)
         self.network = FitNetwork()
@@ -177,11 +177,18 @@ class Trainer:
             self.optimizer.load_state_dict(state["optimizer"])
             self.step = state["step"]
 
-    def _map(self, function: Any, numbers: Sequence[int]) -> list[Any]:
+    def _map(
+        self, function: Callable[[Path, Plan, State, int], R], numbers: Sequence[int]
+    ) -> list[R]:
+        """What a function finds for each example, in the order of their numbers."""
         state = {name: value.clone() for name, value in self.network.state_dict().items()}
-        count = len(numbers)
-        arguments = [self.folder] * count, [self.plan] * count, [state] * count, numbers
-        return list(self.executor.map(function, *arguments))
+        found: dict[int, R] = {}
+        work = partial(function, self.folder, self.plan, state)
+        for number, result in run_jobs(work, numbers, self.workers):
+            if isinstance(result, Exception):
+                raise result
+            found[number] = result
+        return [found[number] for number in numbers]
 
     def advance(self) -> float:
         """Take one step; returns the mean loss of its batch."""
@@ -226,22 +233,20 @@ def train(plan: Plan, folder: Path, workers: int, minutes: float) -> Path:
     """Build the pool, train, and write ``nalr_fit.safetensors`` into `folder`."""
     build_pool(folder / "pool", pool_names(plan.songs), 10.0, workers, ConsoleProgress())
     started = time.monotonic()
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as executor:
-        trainer = Trainer(plan, folder, executor)
-        losses: list[float] = []
-        while trainer.step < plan.steps and time.monotonic() - started < 60 * minutes:
-            losses.append(trainer.advance())
-            if trainer.step % 20 == 0:
-                spent = time.monotonic() - started
-                click.echo(f"{trainer.step:6d}  {np.mean(losses[-20:]):.4f}  {spent:6.0f} s")
-                trainer.save()
-            if trainer.step % 200 == 0:
-                before, after = trainer.validate()
-                click.echo(f"{trainer.step:6d}  held out: NAL-R {before:.4f}, network {after:.4f}")
-        before, after = trainer.validate()
-        click.echo(f"{trainer.step:6d}  held out: NAL-R {before:.4f}, network {after:.4f}")
-        return trainer.save()
+    trainer = Trainer(plan, folder, workers)
+    losses: list[float] = []
+    while trainer.step < plan.steps and time.monotonic() - started < 60 * minutes:
+        losses.append(trainer.advance())
+        if trainer.step % 20 == 0:
+            spent = time.monotonic() - started
+            click.echo(f"{trainer.step:6d}  {np.mean(losses[-20:]):.4f}  {spent:6.0f} s")
+            trainer.save()
+        if trainer.step % 200 == 0:
+            before, after = trainer.validate()
+            click.echo(f"{trainer.step:6d}  held out: NAL-R {before:.4f}, network {after:.4f}")
+    before, after = trainer.validate()
+    click.echo(f"{trainer.step:6d}  held out: NAL-R {before:.4f}, network {after:.4f}")
+    return trainer.save()
 
 
 @click.command(help=__doc__)
@@ -254,7 +259,12 @@ def train(plan: Plan, folder: Path, workers: int, minutes: float) -> Path:
 @click.option("--spread", default=8.0, show_default=True, help="Change of levels, dB.")
 @click.option("--price", default=0.004, show_default=True, help="HAAQI a LU of loudness lost.")
 @click.option("--seed", default=0, show_default=True, help="Names all that is drawn.")
-@click.option("--workers", default=1, show_default=True, help="Processes.")
+@click.option(
+    "--workers",
+    default=1,
+    show_default=True,
+    help="Processes; above 1 they are started anew for each step, which pays for large batches.",
+)
 @click.option("--minutes", default=600.0, show_default=True, help="Stop after so many, to go on.")
 def main(
     folder: Path,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.ablation.design import Ablation
+from bench.ablation.design import Ablation, parse_ablation
 from bench.ablation.matrix import Matrix, expand
 from bench.errors import BenchError
 from bench.plugins import installed
@@ -52,6 +52,23 @@ def test_gains_of_the_mixture_are_nothing_to_try() -> None:
     ]
     assert all("equal parts" in one.reason for one in found.skipped)
     assert labels(matrix(separator=("mixture",), gains=("none",))) == ["mixture + none"]
+
+
+def test_a_limit_of_the_loudness_lost_is_of_the_prescriptions_that_have_it() -> None:
+    limited = {"prescription.max_loudness_loss": "3.0"}
+    chosen = parse_ablation({"max_loudness_loss": "3"}, where="here")
+    assert chosen.options == limited
+    found = matrix(
+        separator=("mixture",), prescription=("nalr", "nalr-limiter"), options=chosen.options
+    )
+    assert [one.label.partition("(")[2] for one in found.specs] == [
+        "",
+        "nalr-limiter[max_loudness_loss=3.0])",
+    ]
+    # The suite's own prescription has none, named or not.
+    for named in ("", "nalr"):
+        with pytest.raises(BenchError, match="nalr has no limit"):
+            matrix(separator=("mixture",), prescription=(named,), options=limited)
 
 
 def test_a_loss_without_any_weight_is_skipped_for_what_trains() -> None:

@@ -126,3 +126,22 @@ def test_a_song_from_a_pipe_is_enhanced_whole(
         assert bench("enhance", piped, "-O", output, "--audiogram", "N2") == 0
         outputs.append(output.read_bytes())
     assert outputs[0] == outputs[1] == outputs[2]
+
+
+def test_the_loudness_that_may_be_lost_is_limited(
+    bench: Bench, song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def enhance(name: str, *more: object) -> int:
+        parts = ("enhance", song, "-O", tmp_path / name, "--audiogram", "N4", *more)
+        return bench(*parts, "--separator", "mixture")
+
+    assert enhance("free.wav", "--prescription", "nalr-headroom") == 0
+    assert enhance("limited.wav", "--max-loudness-loss", 0.5) == 0
+    free, limited = (read(tmp_path / f"{name}.wav") for name in ("free", "limited"))
+    assert np.square(limited).mean() > 1.1 * np.square(free).mean()
+    capsys.readouterr()
+    assert enhance("none.wav", "--prescription", "nalr", "--max-loudness-loss", 3) == 2
+    assert "nalr has no limit" in capsys.readouterr().err
+    assert enhance("none.wav", "--run", "r1", "--max-loudness-loss", 3) == 2
+    assert "--max-loudness-loss are both given" not in capsys.readouterr().out
+    assert not (tmp_path / "none.wav").exists()

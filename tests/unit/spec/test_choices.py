@@ -34,6 +34,14 @@ def test_options_count_as_on_the_command_line() -> None:
     assert next(c for c in spec.losses if c.name == "sdr").options.scale_invariant is False
 
 
+def test_the_limit_of_the_loudness_lost_is_the_prescriptions_option() -> None:
+    chosen: Choices = {"separator": "mixture", "prescription": "nalr-limiter"}
+    _, _, short = resolve(**chosen, max_loudness_loss=3)
+    _, _, whole = resolve(**chosen, options={"prescription.max_loudness_loss": 3})
+    assert short.canonical() == whole.canonical()
+    assert short.prescription.options.max_loudness_loss == 3.0
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
@@ -41,6 +49,9 @@ def test_options_count_as_on_the_command_line() -> None:
         ({"options": {"weights": "x"}}, "is not an option"),
         ({"options": {"separator.wieghts": "x"}}, "Did you mean 'weights'"),
         ({"suite": "nowhere"}, "there is no suite"),
+        ({"max_loudness_loss": 3}, "nalr has no limit.*\nHave one: .*nalr-tuned"),
+        ({"max_loudness_loss": 3, "prescription": "nalr-compressor"}, "nalr-compressor has no"),
+        ({"max_loudness_loss": -1, "prescription": "nalr-tuned"}, "at least 0"),
     ],
 )
 def test_wrong_choices_are_named(choices: Choices, message: str) -> None:
@@ -57,6 +68,7 @@ def test_wrong_choices_are_named(choices: Choices, message: str) -> None:
         *(({"limit": value}, "limit") for value in (True, 2.5, "x", None, float("nan"), [1])),
         *(({"seed": value}, "seed") for value in (True, 0.5, "", "1e3", 2**70)),
         *(({"epochs": value}, "epochs") for value in (-1, "many", 1.5, False)),
+        *(({"max_loudness_loss": value}, "max_loudness_loss") for value in ("x", True, [3])),
         *(({"separator": value}, "is no name") for value in (3, True, ["mixture"], b"mixture")),
         ({"options": ["separator.weights=x"]}, "no table of options"),
         ({"options": {"separator.weights": None}}, "no value of an option"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,14 +46,13 @@ def test_an_untrained_network_scores_as_nalr_and_learns(folder: Path) -> None:
 
 def test_it_goes_on_where_it_stopped(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "pool").symlink_to(folder / "pool")
-    with ThreadPoolExecutor(1) as executor:
-        whole = Trainer(PLAN, tmp_path, executor)
-        whole.advance()
-        weights = whole.save()
-        whole.advance()
-        again = Trainer(PLAN, tmp_path, executor)
-        assert again.step == 1
-        again.advance()
+    whole = Trainer(PLAN, tmp_path)
+    whole.advance()
+    weights = whole.save()
+    whole.advance()
+    again = Trainer(PLAN, tmp_path)
+    assert again.step == 1
+    again.advance()
     for name, value in whole.network.state_dict().items():
         assert torch.equal(value, again.network.state_dict()[name])
     assert float(load_network(str(weights)).head.bias.detach().abs().max()) > 0
