@@ -150,7 +150,8 @@ def _baseline_options(
     known = [field.name for field in dataclasses.fields(cls)] if cls is not None else []
     picked = {key: value for key, value in suite.baseline_choice.items() if key in known}
     if picked:
-        return {**shared, **picked}, ""
+        # Weights of its own are the baseline's alone: what the run's were trained on is not theirs.
+        return picked if picked.keys() & shared.keys() else {**shared, **picked}, ""
     default = registered.options({})
     if any(value != getattr(default, key) for key, value in shared.items()):
         return shared, ""

@@ -63,6 +63,10 @@ def test_the_callers_choice_comes_first(home: Path) -> None:
     found = baseline("hdemucs", suite=chosen, weights="musdb-plus")
     assert found.separator.options.weights == str(weights)
     assert found.label == "hdemucs[weights=mine.safetensors] + fixed"
+    # What the run's weights were trained on is said of the run's alone.
+    own = SUITE.with_baseline_options({"separator.weights": "musdb"})
+    found = baseline("hdemucs", suite=own, weights=str(weights), trained_on="private")
+    assert (found.label, found.trained_on) == (SUITE.baseline, ("musdb18-train",))
     # Weights chosen for the run are those of the baseline that it started from.
     assert baseline("hdemucs-ft", weights=str(weights)).separator.options.weights == str(weights)
     with pytest.raises(BenchError, match=r"baselines have no option 'gains\.x'"):
