@@ -140,8 +140,8 @@ def _levelled(
     amplified = signals["amplified"]
     name, one = next(iter(_references(renderings).items()))
     wanted = loudness_of(amplified[name])
-    reference = one.remix_reference.numpy()
-    levels = (level1(reference[0]), level1(reference[1]))
+    rms = one.remix_reference.square().mean(dim=-1).sqrt()
+    levels = (level1(float(rms[0])), level1(float(rms[1])))
     at_ear = {key: _to_loudness(signal, wanted) for key, signal in amplified.items()}
     heard = {key: with_hearing_loss(own, listener, levels) for key, own in at_ear.items()}
     return lift_together(heard, name)

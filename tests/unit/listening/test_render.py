@@ -12,7 +12,7 @@ from clarity.utils.audiogram import Audiogram, Listener
 from bench.listening.audio import (
     RATE,
 )
-from bench.listening.render import MIXTURE, REFERENCE, hear
+from bench.listening.render import MIXTURE, REFERENCE, WAYS, hear
 from bench.plugins import installed
 from bench.runs.restore import StoredRun
 from bench.spec.resolve import make_run_spec, open_dataset
@@ -37,6 +37,37 @@ def pair(small_set: Path):  # type: ignore[no-untyped-def]
     normal = Listener(level, level, id="normal")
     [found] = hear(scene, [normal], systems, seconds=2.0, ways=("remix", "amplified"))
     return scene, found
+
+
+def test_the_simulated_ear_is_at_the_level_of_haaqi(
+    small_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugins, suite = installed(), load_suite("cadenza-icassp-2024")
+    spec = make_run_spec(
+        plugins,
+        suite,
+        separator="oracle",
+        gains="fixed",
+        options={"dataset": {"root": str(small_set)}},
+    )
+    run = StoredRun("ra", "oracle", spec, None)
+    scene = open_dataset(spec, plugins).scenes(spec.split)[0]
+    level = Audiogram(levels=np.zeros(8))
+    asked = []
+
+    def heard(signal, listener, levels):  # type: ignore[no-untyped-def]
+        asked.append(levels)
+        return signal
+
+    monkeypatch.setattr("bench.listening.render.with_hearing_loss", heard)
+    [found] = hear(
+        scene, [Listener(level, level)], {"ra": (run, run.system(plugins))}, seconds=2.0, ways=WAYS
+    )
+    assert len(found.ways["simulated"].signals) == len(asked)
+    # The oracle's remix is the reference but for a change of level, which is said.
+    change = found.ways["remix"].changes[REFERENCE]
+    rms = np.sqrt((found.ways["remix"].signals[REFERENCE] ** 2).mean(axis=1)) / 10 ** (change / 20)
+    assert asked[0] == pytest.approx(tuple(65 - 20 * np.log10(rms)), abs=0.01)
 
 
 def test_what_is_heard_is_what_is_scored(pair) -> None:  # type: ignore[no-untyped-def]
