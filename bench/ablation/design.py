@@ -19,7 +19,7 @@ _NUMBERS: Final = {"seeds": 1, "epochs": 0, "limit": 0}
 """Whole numbers with the least that they may be."""
 _SHORT: Final = {"epochs": "training.epochs", LOUDNESS_LIMIT: f"prescription.{LOUDNESS_LIMIT}"}
 """Keys that are short for an option."""
-KEYS: Final = (*_LISTS, *_TEXTS, *_NUMBERS, LOUDNESS_LIMIT, "grid", "options")
+KEYS: Final = (*_LISTS, *_TEXTS, *_NUMBERS, LOUDNESS_LIMIT, "metrics", "grid", "options")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Ablation:
             without stands in braces in a loss.
         seeds: each training is done so many times, with the seeds 0, 1, 2, ...
         limit: score only so many pairs, spread evenly; 0 for all.
+        metrics: of all runs, besides the suite's.
         options: of all runs that have them, by ``"section.name"``.
     """
 
@@ -52,6 +53,7 @@ class Ablation:
     grid: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     seeds: int = 1
     limit: int = 0
+    metrics: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -78,7 +80,7 @@ def parse_ablation(
             raise BenchError(f"unknown key '{key}'", where=where, hint=suggest(key, KEYS))
     base = base or Ablation()
     changed: dict[str, Any] = {
-        key: _list(values[key], key, where) for key in _LISTS if key in values
+        key: _list(values[key], key, where) for key in (*_LISTS, "metrics") if key in values
     }
     changed |= {key: _one(values[key], key, where) for key in _TEXTS if key in values}
     for key, least in _NUMBERS.items():

@@ -16,6 +16,7 @@ from bench.cli.options import (
     format_option,
     group,
     loudness_limit_option,
+    metrics_option,
     option_option,
     out_option,
     report_option,
@@ -51,6 +52,7 @@ _VARIED = {
 @click.option("--epochs", type=int, default=None, help="Epochs of training.")
 @click.option("--limit", type=int, default=None, help="Score only so many pairs, spread evenly.")
 @loudness_limit_option
+@metrics_option
 @option_option("An option of every run that has it, as separator.weights=PATH.")
 @baselines_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done; run nothing.")
@@ -161,7 +163,7 @@ def values_of(given: dict[str, Any]) -> dict[str, Any]:
     """The values that :func:`bench.commands.runs.ablate` takes, from the options."""
     from bench.ablation.design import parse_assignments
 
-    names = (*_VARIED, "seeds", "epochs", "limit", "max_loudness_loss")
+    names = (*_VARIED, "seeds", "epochs", "limit", "max_loudness_loss", "metrics")
     values = {name: given[name] for name in names if given[name] is not None}
     return {
         **values,

@@ -171,6 +171,13 @@ limit_option = click.option(
     help="Score only so many pairs, spread evenly.  [default: all]",
 )
 
+metrics_option = click.option(
+    "--metrics",
+    default=None,
+    metavar="NAME,NAME,...",
+    help="Further metrics, besides the suite's, as haaqi-light.",
+)
+
 where_option = click.option(
     "--where",
     multiple=True,
@@ -207,6 +214,7 @@ run_options = group(
     click.option("--epochs", type=int, default=None, help="Epochs of training."),
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
     limit_option,
+    metrics_option,
     option_option("An option of a plugin or the training, as separator.weights=PATH."),
     baselines_option,
     out_option,

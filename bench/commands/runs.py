@@ -251,7 +251,7 @@ def ablate(
         **values: what varies, before what the ablation says: ``separator="a,b"`` or
             ``["a", MySeparator]``, ``gains``, ``prescription``, ``loss``,
             ``grid={"alpha": [0, 1]}``, ``seeds``, ``epochs``, ``limit``, ``max_loudness_loss``,
-            ``suite``, ``protocol``, ``split``, ``options``.
+            ``suite``, ``protocol``, ``split``, ``metrics``, ``options``.
 
     Raises:
         BenchError: something in the ablation, the data or the weights is wrong.
@@ -320,7 +320,7 @@ def _matrix(
     base = read_ablation(Path(ablation)) if isinstance(ablation, Path | str) else ablation
     plugins, named = _with_objects(installed(), values)
     design = parse_ablation(named, base, where="the ablation")
-    suite = load_suite(design.suite)
+    suite = load_suite(design.suite).with_metrics(design.metrics)
     chosen = {key: value for key, value in design.options.items() if key.startswith("baseline.")}
     suite = suite.with_baseline_options({key.partition(".")[2]: v for key, v in chosen.items()})
     rest = {key: value for key, value in design.options.items() if key not in chosen}

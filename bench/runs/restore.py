@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.api import SeparatorSpec
+from bench.api import MetricSpec, SeparatorSpec
 from bench.board.layout import BEST, checkpoint_folder
 from bench.errors import BenchError, suggest
 from bench.spec.identity import FILE_MARK
@@ -117,6 +117,8 @@ def _spec(
         hint = f"Give its suite: --suite {row['suite']}"
         raise BenchError(f"it belongs to the suite '{row['suite']}'", where=label, hint=hint)
     kept = json.loads(row["spec_json"])
+    metrics = _metrics(kept, plugins)
+    suite = suite.with_metrics(metrics)
     spec = make_run_spec(
         plugins,
         suite,
@@ -128,7 +130,7 @@ def _spec(
         split=kept["split"],
         seed=kept.get("seed", 0),
         limit=kept.get("limit", 0),
-        options=_options(kept, options, label),
+        options={**_options(kept, options, label), "metric": _metric_options(metrics, plugins)},
     )
     again = json.loads(json.dumps(spec.canonical()))
     # Metrics and training do not change what the system is: a suite may have got others since. Nor
@@ -139,6 +141,23 @@ def _spec(
             what = f"it cannot be made again: its {part} is not what it was"
             raise BenchError(what, where=label, hint=f"It was {json.dumps(kept[part])}")
     return spec
+
+
+def _metrics(kept: Mapping[str, Any], plugins: Plugins) -> dict[str, Mapping[str, Any]]:
+    """The options of the metrics that a run was scored with, as far as they are installed here."""
+    named = {one["name"]: one.get("options") or {} for one in kept.get("metrics", ())}
+    return {name: own for name, own in named.items() if plugins.spec_of(MetricSpec, name)}
+
+
+def _metric_options(metrics: Mapping[str, Mapping[str, Any]], plugins: Plugins) -> dict[str, Any]:
+    """The same by ``metric.option``; those that a metric has no more, and files, are left out."""
+    return {
+        f"{name}.{key}": value
+        for name, own in metrics.items()
+        for key, value in own.items()
+        if hasattr(plugins.get(MetricSpec, name).options({}), key)
+        and not str(value).startswith(FILE_MARK)
+    }
 
 
 def _options(

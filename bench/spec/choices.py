@@ -40,6 +40,8 @@ class Choices(TypedDict, total=False):
         epochs: of training; the suite's by default.
         seed: of the run, 0 by default.
         limit: score only so many pairs, spread evenly; 0, for all, by default.
+        metrics: names of further metrics, besides the suite's, as ``["haaqi-light"]``; or one text
+            with commas. The baselines get them, too.
         options: of plugins and training by ``"section.name"``, as
             ``{"separator.weights": "musdb"}``.
     """
@@ -55,6 +57,7 @@ class Choices(TypedDict, total=False):
     epochs: int | None
     seed: int
     limit: int
+    metrics: str | Sequence[str]
     options: Mapping[str, OptionValue]
 
 
@@ -76,6 +79,8 @@ def check_choices(choices: Mapping[str, Any]) -> Choices:
         if name == "options":
             options_by_section(value or {})
             found[name] = value
+        elif name == "metrics":
+            found[name] = names_of(value, name)
         elif name in _NUMBERS:
             given = value is not None or name != "epochs"
             found[name] = whole_number(value, name, least=_NUMBERS[name]) if given else None
@@ -99,6 +104,26 @@ LOUDNESS_LIMIT: Final = "max_loudness_loss"
 """The choice, and the option of prescriptions, that says how much quieter an ear may become."""
 _NUMBERS: Final = {"epochs": 0, "seed": -(2**63), "limit": 0}
 """Whole numbers, with the least that each may be."""
+
+
+def names_of(value: Any, where: str) -> tuple[str, ...]:
+    """Names, each once, from a list of them or from a text with commas.
+
+    Raises:
+        BenchError: something else.
+
+    Example:
+        >>> names_of("haaqi-light, sdr", "metrics")
+        ('haaqi-light', 'sdr')
+    """
+    if isinstance(value, str):
+        value = [name.strip() for name in value.split(",") if name.strip()]
+    if not isinstance(value, Sequence | None) or isinstance(value, bytes):
+        raise BenchError(f"{value!r} is no list of names", where=where)
+    for name in value or ():
+        if not isinstance(name, str) or not name:
+            raise BenchError(f"{name!r} is no name", where=where)
+    return tuple(dict.fromkeys(value or ()))
 
 
 def options_by_section(options: Mapping[str, OptionValue]) -> dict[str, dict[str, Any]]:
@@ -172,6 +197,7 @@ def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
     plugins, names = named_parts(installed(), choices)
     suite = load_suite(str(choices.get("suite") or DEFAULT_SUITE))
     suite = suite.with_baseline_options(sections.pop("baseline"))
+    suite = suite.with_metrics(names_of(choices.get("metrics"), "metrics"))
     epochs = choices.get("epochs")
     if epochs is not None:
         sections["training"] = {"epochs": str(epochs), **sections["training"]}

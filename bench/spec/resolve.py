@@ -13,6 +13,7 @@ from bench.api import (
     DatasetSpec,
     GainsSpec,
     LossSpec,
+    MetricSpec,
     PluginSpec,
     PrescriptionSpec,
     SeparatorSpec,
@@ -55,6 +56,9 @@ def make_run_spec(
     data_options = {**suite.dataset_options, **options.get("dataset", {})}
     trains = sep.spec.trainable or gain.spec.trainable or pres.spec.trainable
     expression, loss_options = parse_loss(loss or suite.loss, plugins, options.get("loss", {}))
+    metrics = present_metrics(suite.metrics, plugins)
+    if trains:
+        metrics += _predictors(expression, plugins)
     if pres.spec.trainable:
         _check_reaches_output(expression, pres.spec.name, plugins)
     sep_options = sep.options(options.get("separator", {}))
@@ -78,9 +82,7 @@ def make_run_spec(
         prescription=_choice(plugins, pres, pres_options),
         reference_prescription=_choice(plugins, of_reference, of_reference.options({})),
         default_prescription=_choice(plugins, default_pres, default_pres.options({})),
-        metrics=_named(
-            plugins, "metric", present_metrics(suite.metrics, plugins), options.get("metric", {})
-        ),
+        metrics=_named(plugins, "metric", metrics, options.get("metric", {})),
         loss=expression,
         losses=_named(plugins, "loss", expression.names, loss_options),
         training=parse_training(options.get("training", {}), suite.training, where="-o"),
@@ -96,6 +98,17 @@ def make_run_spec(
     )
 
 
+def _predictors(loss: LossExpression, plugins: Plugins) -> list[str]:
+    """The metrics that predict another one, and that the loss names: shown beside the truth.
+
+    Where nothing is trained to please them they would say nothing that the truth does not.
+    """
+    known = plugins.names(MetricSpec)
+    named = [name for name in loss.names if plugins.present_name(MetricSpec, name) == name]
+    specs = ((n, plugins.spec_of(MetricSpec, n)) for n in named if n.rpartition("/")[2] in known)
+    return [name for name, spec in specs if spec is not None and spec.predicts]
+
+
 def _default_separator(
     registered: Registered[SeparatorSpec], suite: Suite, name: str
 ) -> Choice | None:
@@ -109,10 +122,11 @@ def baseline_specs(plugins: Plugins, suite: Suite, spec: RunSpec) -> list[RunSpe
 
     Their prescription is the suite's: they stand beside every run, and so do not move with one."""
     own = spec.separator.options
+    carried = present_metrics(suite.metrics, plugins)
     metrics = {
         f"{metric.name}.{key}": value
         for metric in spec.metrics
-        if metric.options is not None
+        if metric.options is not None and metric.name in carried
         for key, value in dataclasses.asdict(metric.options).items()
     }
     found = []

@@ -6,7 +6,7 @@ A suite is a TOML file; those in ``suites/`` are known by name, any other by its
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from pathlib import Path
@@ -125,6 +125,15 @@ class Suite:
         """(separator, gains) of the rows that a board of a protocol carries."""
         only = self.baseline_protocols
         return tuple(one for one in self.baselines if only.get(one, protocol) == protocol)
+
+    def with_metrics(self, names: Iterable[str]) -> Suite:
+        """The suite with further metrics behind its own; those that it has already stay once.
+
+        Example:
+            >>> load_suite("demo").with_metrics(["haaqi-light", "sdr"]).metrics
+            ('haaqi', 'sdr', 'lufs', 'clipping', 'haaqi-light')
+        """
+        return replace(self, metrics=tuple(dict.fromkeys((*self.metrics, *names))))
 
     @property
     def rules(self) -> Rules:

@@ -70,7 +70,7 @@ def rendered_pair(small_set: Path, tmp_path_factory: pytest.TempPathFactory) -> 
         soundfile.write(folder / name, signal.numpy().T, rate, subtype=subtype)
     scores = {
         (name, part): value
-        for name in ("haaqi", "lufs", "clipping", "haaqi-light")
+        for name in ("haaqi", "lufs", "clipping")
         for part, value in plugins.get(MetricSpec, name).build(None).score(rendering).items()
     }
     return {"folder": folder, "listener": listener, "scores": scores, "set": small_set}

@@ -73,6 +73,7 @@ def test_an_entry_twice_is_one() -> None:
     [
         ({"separators": "hdemucs"}, "unknown key 'separators'"),
         ({"gains": "cnn,,fixed"}, "'gains' has an empty entry"),
+        ({"metrics": "lufs,"}, "'metrics' has an empty entry"),
         ({"gains": []}, "'gains' has an empty entry"),
         ({"seeds": 0}, "'seeds' must be a whole number, 1 or more"),
         ({"seeds": "two"}, "'seeds' must be"),

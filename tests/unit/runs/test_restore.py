@@ -49,6 +49,21 @@ def test_a_run_comes_back_as_it_was(tmp_path: Path) -> None:
     assert stored_run(board, row["label"], SUITE, PLUGINS).run_id == row["run_id"]
 
 
+def test_a_run_comes_back_with_its_metrics_and_their_options(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    suite = SUITE.with_metrics(["haaqi-light"])
+    options = {"metric": {"haaqi.noise": "recipe", "haaqi.unclipped": True}}
+    spec = make_run_spec(PLUGINS, suite, separator="hdemucs", gains="fixed", options=options)
+    kept = spec.canonical()
+    # What this installation does not have, and an option that a metric has no more.
+    kept["metrics"].append({"name": "somebody-else/mos", "options": {}})
+    kept["metrics"][1]["options"] = {"gone": 1, **kept["metrics"][1]["options"]}
+    row = {"run_id": "r", "status": "done", "suite": "demo", "label": "x"}
+    row |= {"split": spec.split, "protocol": spec.protocol}
+    board.write_run({**row, "spec_json": json.dumps(kept)})
+    assert stored_run(board, "r", SUITE, PLUGINS).spec.metrics == spec.metrics
+
+
 def test_a_trained_run_has_its_own_weights(tmp_path: Path) -> None:
     board = Board(tmp_path)
     row = kept_run(board, "mixture", "cnn", options={"training": {"epochs": "7"}}, seed=3)

@@ -65,6 +65,7 @@ def test_wrong_choices_are_named(choices: Choices, message: str) -> None:
         ({"seperator": "mixture"}, "Did you mean 'separator'"),
         ({"sed": 3}, "Did you mean 'seed'"),
         ({"limit": -3}, "at least 0"),
+        *(({"metrics": value}, "metrics") for value in (3, b"sdr", ["sdr", 1], [""], True)),
         *(({"limit": value}, "limit") for value in (True, 2.5, "x", None, float("nan"), [1])),
         *(({"seed": value}, "seed") for value in (True, 0.5, "", "1e3", 2**70)),
         *(({"epochs": value}, "epochs") for value in (-1, "many", 1.5, False)),

@@ -9,6 +9,7 @@ import pytest
 from bench.api import SeparatorSpec
 from bench.errors import BenchError
 from bench.plugins import installed
+from bench.spec.choices import resolve
 from bench.spec.resolve import _trained_on, baseline_specs, make_run_spec
 from bench.spec.run import Choice
 from bench.spec.suite import load_suite
@@ -29,9 +30,42 @@ def test_baselines_are_scored_as_the_run_beside_them_is() -> None:
     spec = make(options=exact)
     assert spec.label == "hdemucs-ft + cnn (haaqi[noise=recipe])"
     for row in baseline_specs(installed(), load_suite("demo"), spec):
-        assert row.metrics == spec.metrics
+        assert row.metrics == tuple(m for m in spec.metrics if m.name != "haaqi-light")
         (haaqi,) = [m for m in row.canonical()["metrics"] if m["name"] == "haaqi"]
         assert haaqi["options"]["noise"] == "recipe"
+
+
+@pytest.mark.parametrize(
+    ("choices", "computed"),
+    [
+        ({"separator": "hdemucs", "gains": "fixed"}, False),  # nothing is trained
+        ({"loss": "joint"}, True),
+        ({"loss": "mse + 0*haaqi-light@stems"}, True),  # one row of a grid of weights
+        ({"loss": "mse + 0.3*sdr + 2*loudness"}, False),
+        ({"loss": "haaqi-net@output"}, False),  # another predictor, though once of that name
+        ({"loss": "haaqi"}, False),
+    ],
+)
+def test_the_proxy_is_computed_where_a_run_trains_with_it(
+    choices: dict[str, str], computed: bool
+) -> None:
+    spec = make(**choices)
+    own = ["haaqi", "sdr", "lufs", "clipping"]
+    assert [metric.name for metric in spec.metrics] == own + ["haaqi-light"] * computed
+    for row in baseline_specs(installed(), load_suite("demo"), spec):
+        assert [metric.name for metric in row.metrics] == own
+
+
+def test_further_metrics_are_those_of_the_run_and_of_its_baselines() -> None:
+    plugins, suite, spec = resolve(separator="hdemucs", metrics="haaqi-light, sdr")
+    wanted = ["haaqi", "sdr", "lufs", "clipping", "haaqi-light"]
+    for row in [spec, *baseline_specs(plugins, suite, spec)]:
+        assert [metric.name for metric in row.metrics] == wanted
+    trained = resolve(metrics=["haaqi-light"])[2]
+    assert [metric.name for metric in trained.metrics] == wanted  # once
+    assert spec.canonical() != resolve(separator="hdemucs")[2].canonical()
+    with pytest.raises(BenchError, match="Did you mean"):
+        resolve(metrics="haaqi-ligth")
 
 
 def test_a_strangers_weights_are_not_the_baselines() -> None:
