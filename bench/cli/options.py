@@ -296,6 +296,13 @@ excerpt_options = group(
         show_default=True,
         help="Length of the excerpt, from the middle of the scene.",
     ),
+    click.option(
+        "--reference",
+        type=click.Choice(["clean", "own"]),
+        default="clean",
+        show_default=True,
+        help="Clean stems, as for the scores; or each system's own output without clipping.",
+    ),
     option_option("What a board does not keep: dataset.root=PATH, separator.weights=PATH."),
     out_option,
 )

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from bench.board.layout import listening_folder
 from bench.commands.boards import board_folder, existing_board
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bench.runs.restore import StoredRun
 
 Way = Literal["remix", "amplified", "simulated"]
+ReferenceHeard = Literal["clean", "own"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ def listen(
     runs: Sequence[str] = (),
     seconds: float = 10.0,
     options: Mapping[str, OptionValue] | None = None,
+    reference: ReferenceHeard = "clean",
     simulated: bool = True,
     to: Path | str | None = None,
     progress: Progress = NO_PROGRESS,
@@ -61,6 +63,8 @@ def listen(
         runs: ids or labels; by default all of the board.
         seconds: length of the excerpt, from the middle of the scene.
         options: what a board does not keep, as ``{"dataset.root": ...}``.
+        reference: ``"clean"``, that of the scores; or ``"own"``, each system's own remix amplified
+            by the suite's prescription and not clipped, beside which an output stage is heard.
         simulated: also as the listener's hearing loss leaves it, which takes longest.
         to: folder to write, ``listening/`` in the board by default.
         progress: notified of how far it is.
@@ -75,7 +79,7 @@ def listen(
     from bench.listening.render import WAYS
 
     board, chosen, heard = _rendered(
-        out, suite, split, protocol, scenes, listeners, runs, seconds, options or {},
+        out, suite, split, protocol, scenes, listeners, runs, seconds, options or {}, reference,
         WAYS if simulated else WAYS[:2], progress,
     )  # fmt: skip
     return write_pages(board, Path(to or listening_folder(board.path)), chosen, heard)
@@ -94,6 +98,7 @@ def make_listening_test(
     runs: Sequence[str] = (),
     seconds: float = 10.0,
     options: Mapping[str, OptionValue] | None = None,
+    reference: ReferenceHeard = "clean",
     heard: Way = "remix",
     anchors: Sequence[float] = ANCHORS,
     mixture: bool = False,
@@ -113,6 +118,7 @@ def make_listening_test(
         runs: as of :func:`listen`.
         seconds: as of :func:`listen`.
         options: as of :func:`listen`.
+        reference: as of :func:`listen`.
         heard: before amplification, amplified for the listener, or as the listener hears that.
         anchors: cut-off frequencies of the low-pass anchors, Hz.
         mixture: whether the unprocessed mixture is rated, too.
@@ -125,7 +131,7 @@ def make_listening_test(
     from bench.listening.mushra import make_test
 
     _, chosen, pairs = _rendered(
-        out, suite, split, protocol, scenes, listeners, runs, seconds, options or {},
+        out, suite, split, protocol, scenes, listeners, runs, seconds, options or {}, reference,
         (heard,), progress,
     )  # fmt: skip
     page, key = make_test(
@@ -172,10 +178,13 @@ def _rendered(
     runs: Sequence[str],
     seconds: float,
     options: Mapping[str, OptionValue],
+    reference: ReferenceHeard,
     ways: Sequence[str],
     progress: Progress,
 ) -> tuple[Board, list[StoredRun], list[HeardPair]]:
     """The board, the chosen runs, and every chosen pair rendered."""
+    if reference not in get_args(ReferenceHeard):
+        raise BenchError(f"'{reference}' is no reference", hint="It is clean or own.")
     from bench.listening.selection import choose, choose_runs, render_all
     from bench.plugins import installed
 
@@ -184,5 +193,12 @@ def _rendered(
     own = options_by_section(options)
     found = choose_runs(board, tuple(runs), loaded, split, protocol, plugins, own)
     chosen = choose(board, found, list(scenes), list(listeners), plugins)
-    heard = render_all(chosen, plugins, seconds=seconds, ways=ways, progress=progress)
+    heard = render_all(
+        chosen,
+        plugins,
+        seconds=seconds,
+        ways=ways,
+        own_reference=reference == "own",
+        progress=progress,
+    )
     return board, found, heard

@@ -167,7 +167,7 @@ def _scores(own: pd.DataFrame, metric: Column) -> list[str]:
 
 def _gains(name: str, heard: HeardPair) -> list[str]:
     """Gains by stem, of the ears where they differ."""
-    if name == REFERENCE:
+    if name == REFERENCE and not heard.own_reference:
         return [f"{gain:+.1f}" for gain in heard.scene.gains]
     if name not in heard.gains:
         return ["–"] * len(STEMS)
@@ -180,6 +180,12 @@ def _grade(name: str) -> str:
 
 
 def _excerpt_words(heard: HeardPair) -> str:
+    own = "the reference is the systems' own output by the suite's prescription, not clipped"
+    said = f" There are no clean stems here: {own}." if heard.own_reference else ""
+    return _extent(heard) + said
+
+
+def _extent(heard: HeardPair) -> str:
     whole = heard.scene.frames / heard.scene.sample_rate
     if whole - heard.seconds < 0.01:
         return f"The whole scene, {heard.seconds:.0f} s."

@@ -6,7 +6,7 @@ Everything comes from the code that scores: `bench.evaluation.protocol` and the 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -49,6 +49,7 @@ class HeardPair:
             MIXTURE, REFERENCE and run ids; where the system's own gains scale the reference, each
             run has one of its own, REFERENCE/run id.
         gains: what each run applied, dB, ``(4,)`` or ``(2, 4)``.
+        own_reference: whether the reference is the systems' own remix, amplified without clipping.
     """
 
     scene: Scene
@@ -57,6 +58,7 @@ class HeardPair:
     seconds: float
     ways: Mapping[str, MatchedSignals]
     gains: Mapping[str, Array]
+    own_reference: bool = False
 
 
 def hear(
@@ -66,6 +68,7 @@ def hear(
     *,
     seconds: float,
     ways: Sequence[str],
+    own_reference: bool = False,
 ) -> Iterator[HeardPair]:
     """Render an excerpt from the middle of a scene through systems, for one listener at a time.
 
@@ -75,6 +78,8 @@ def hear(
         systems: runs of one protocol with their systems, by run id.
         seconds: length of the excerpt; the whole scene where it is not longer.
         ways: of WAYS.
+        own_reference: compare each system with its own remix, amplified as the reference is and
+            not clipped, in place of the clean stems' remix: what an output stage changes.
     """
     frames = min(scene.frames, round(seconds * scene.sample_rate))
     start = (scene.frames - frames) // 2
@@ -85,6 +90,10 @@ def hear(
             name: render(system, excerpt, separated[name], listener, run.spec.protocol)
             for name, (run, system) in systems.items()
         }
+        if own_reference:
+            renderings = {
+                name: _beside_itself(one, systems[name][1]) for name, one in renderings.items()
+            }
         first = next(iter(systems.values()))[1]
         signals = _signals(excerpt, renderings, first, listener)
         yield HeardPair(
@@ -94,7 +103,15 @@ def hear(
             seconds=frames / scene.sample_rate,
             ways={way: _levelled(way, signals, renderings, listener) for way in ways},
             gains={name: r.gains.numpy() for name, r in renderings.items()},
+            own_reference=own_reference,
         )
+
+
+def _beside_itself(rendering: Rendering, system: System) -> Rendering:
+    """A rendering whose reference is its own remix, amplified as references are."""
+    with torch.inference_mode():
+        output = system.amplify_reference(rendering.remix[None], [rendering.listener])[0]
+    return replace(rendering, remix_reference=rendering.remix, output_reference=output)
 
 
 def _signals(

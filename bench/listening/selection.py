@@ -130,16 +130,18 @@ def render_all(
     *,
     seconds: float,
     ways: Sequence[str],
+    own_reference: bool = False,
     progress: Progress = NO_PROGRESS,
 ) -> list[HeardPair]:
     """Render what was chosen."""
+    how: dict[str, Any] = {"seconds": seconds, "ways": ways, "own_reference": own_reference}
     systems = {run.run_id: (run, run.system(plugins)) for run in chosen.runs}
     people = chosen.dataset.listeners(chosen.runs[0].spec.split)
     heard = []
     with progress.stage("rendering", chosen.pairs) as step:
         for scene, names in chosen.scenes:
             listeners = [people[name] for name in names]
-            for one in hear(scene, listeners, systems, seconds=seconds, ways=ways):
+            for one in hear(scene, listeners, systems, **how):
                 heard.append(one)
                 step(f"{scene.id}, {one.listener.id}", 1)
     return heard

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pyloudnorm
 import pytest
+import torch
 from clarity.utils.audiogram import Audiogram, Listener
 
+from bench.hearing import nalr
 from bench.listening.audio import (
     RATE,
 )
@@ -98,3 +100,36 @@ def test_outputs_are_in_time_with_the_reference(pair) -> None:  # type: ignore[n
     own = signals["roracle"][0, window.start - 50 : window.stop + 50]
     match = np.correlate(own, reference, "valid")
     assert int(match.argmax()) == 50
+
+
+def test_an_output_stage_is_heard_beside_its_own_unclipped_output(small_set: Path) -> None:
+    plugins, suite = installed(), load_suite("cadenza-icassp-2024")
+    systems = {}
+    for prescription in ("nalr", "nalr-headroom"):
+        spec = make_run_spec(
+            plugins,
+            suite,
+            separator="mixture",
+            gains="fixed",
+            prescription=prescription,
+            options={"dataset": {"root": str(small_set)}},
+        )
+        run = StoredRun(f"r{prescription}", prescription, spec, None)
+        systems[run.run_id] = (run, run.system(plugins))
+    scene = open_dataset(spec, plugins).scenes(spec.split)[0]
+    steep = Audiogram(levels=np.linspace(20, 75, 8))
+    how = {"seconds": 2.0, "ways": ("remix", "amplified")}
+    [clean] = hear(scene, [Listener(steep, steep)], systems, **how)
+    [own] = hear(scene, [Listener(steep, steep)], systems, own_reference=True, **how)
+    assert list(own.ways["amplified"].signals) == [MIXTURE, REFERENCE, *systems]
+    remix = own.ways["remix"].signals
+    assert remix[REFERENCE] == pytest.approx(remix["rnalr"], abs=1e-12)
+    assert clean.ways["remix"].signals[REFERENCE] != pytest.approx(remix["rnalr"], abs=1e-3)
+    heard = own.ways["amplified"].signals
+    loudness = [METER.integrated_loudness(heard[name].T) for name in (REFERENCE, *systems)]
+    assert loudness == pytest.approx([loudness[0]] * 3, abs=0.05)
+    # NAL-R is linear: but for the level, the reference is the remix through it, never clipped.
+    listener = Listener(steep, steep)
+    amplified = nalr.amplify(torch.from_numpy(remix[REFERENCE])[None], [listener], RATE)[0].numpy()
+    amplified = amplified[:, : heard[REFERENCE].shape[1]]
+    assert np.corrcoef(amplified.ravel(), heard[REFERENCE].ravel())[0, 1] > 1 - 1e-9
