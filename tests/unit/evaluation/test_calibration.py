@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bench.evaluation.calibration import calibrate
@@ -26,3 +27,20 @@ def test_every_planned_run_is_measured(small_set: Path) -> None:
     assert rate.scene > 0
     assert rate.pair > 0
     assert not rate.keeps_stems
+
+
+def test_a_search_for_each_song_is_told_to_cost_more(small_set: Path) -> None:
+    plugins, suite = installed(), load_suite("cadenza-icassp-2024")
+    runs = {}
+    for prescription, own in (("nalr", {}), ("nalr-tuned", {"steps": 4})):
+        spec = make_run_spec(
+            plugins, suite, separator="mixture", gains="fixed", prescription=prescription,
+            options={"dataset": {"root": str(small_set)}, "prescription": own},
+        )  # fmt: skip
+        spec = replace(spec, metrics=spec.metrics[:1])
+        runs[prescription] = RunToScore(f"r{prescription}", spec)
+    dataset = open_dataset(spec, plugins)
+    measured = calibrate(list(runs.values()), dataset, plugins)
+    plain, tuned = (measured[key_of(runs[name].spec)].pair for name in runs)
+    # Four steps with their gradients for each ear, beside a score of each.
+    assert tuned > 2 * plain
