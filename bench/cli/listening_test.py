@@ -17,7 +17,7 @@ _EXISTING = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def command() -> None:
-    """Blind listening tests by MUSHRA (ITU-R BS.1534-3)."""
+    """Blind listening tests: MUSHRA (ITU-R BS.1534-3) and ABX."""
 
 
 @command.command("make")
@@ -30,27 +30,59 @@ def command() -> None:
     help="Before amplification, amplified for the listener, or as the listener hears that.",
 )
 @click.option(
+    "--method",
+    type=click.Choice(["mushra", "abx"]),
+    default="mushra",
+    show_default=True,
+    help="Rate systems beside an open reference, or tell each from its reference.",
+)
+@click.option(
     "--anchor",
     "anchors",
     type=float,
     multiple=True,
-    default=(3500.0, 7000.0),
-    show_default=True,
-    help="Cut-off of a low-pass anchor in Hz; may be repeated.",
+    help="MUSHRA: cut-off of a low-pass anchor in Hz; may be repeated.  [default: 3500, 7000]",
 )
-@click.option("--mixture/--no-mixture", default=False, help="Rate the unprocessed mixture, too.")
+@click.option(
+    "--mixture/--no-mixture", default=False, help="MUSHRA: rate the unprocessed mixture, too."
+)
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 100),
+    default=None,
+    help="ABX: how often each comparison is asked.  [default: 8]",
+)
+@click.option(
+    "--questions", type=_EXISTING, default=None, help="TOML file of questions asked at the end."
+)
+@click.option(
+    "--checks/--no-checks",
+    default=True,
+    show_default=True,
+    help="First set the volume and check the headphones.",
+)
+@click.option(
+    "--post",
+    default="",
+    metavar="URL",
+    help="Address that the page sends the ratings to.  [default: a file is saved]",
+)
 @click.option("--seed", type=int, default=None, help="Seed of the codes.  [default: a new one]")
 @click.option("--to", type=FOLDER, required=True, help="Folder to write.")
-def make_command(to: Path, **choices: Any) -> None:
+def make_command(to: Path, anchors: tuple[float, ...], **choices: Any) -> None:
     """Write test/index.html for the participants, and key.json, which stays with you.
 
-    Each pair of --scenes and --listeners is a trial: an open reference, and in an order of each
-    participant's own the systems, the hidden reference and low-pass anchors.
+    By MUSHRA each pair of --scenes and --listeners is a trial: an open reference, and in an order
+    of each participant's own the systems, the hidden reference and low-pass anchors. By ABX each
+    pair and system is asked several times: is X the reference, A, or the system, B?
     """
     from bench.commands.listening import make_listening_test
     from bench.runtime.console import ConsoleProgress
 
-    made = make_listening_test(to, progress=ConsoleProgress(), **choices)
+    made = make_listening_test(to, anchors=anchors or None, progress=ConsoleProgress(), **choices)
+    for note in made.notes:
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"Trials:               {made.trials}, after a training")
     click.echo(f"For the participants: {made.page}")
     click.echo(f"For you alone:        {made.key}")
 
@@ -60,10 +92,10 @@ def make_command(to: Path, **choices: Any) -> None:
 @click.option("--key", type=_EXISTING, required=True, help="The test's key.json.")
 @out_option
 def import_command(ratings: tuple[Path, ...], key: Path, out: Path | None) -> None:
-    """Bring the files that participants sent into the board, as the metric mushra.
+    """Bring the files that participants sent into the board, as the metric mushra or abx.
 
-    Who rates the hidden reference below 90 in more than 15 % of the trials does not count
-    (BS.1534-3).
+    Of MUSHRA, who rates the hidden reference below 90 in more than 15 % of the trials does not
+    count (BS.1534-3).
     """
     from bench.commands.listening import import_ratings
 
@@ -75,7 +107,7 @@ def import_command(ratings: tuple[Path, ...], key: Path, out: Path | None) -> No
 def _show(found: ImportedRatings) -> None:
     """The participants and the mean ratings, hidden reference and anchors included."""
     from bench.leaderboard.render import clean
-    from bench.listening.ratings import LEAST_REFERENCE, MOST_MISSED
+    from bench.listening.ratings import LEAST_REFERENCE, MOST_MISSED, distinguished
 
     counted = [one for one in found.participants if not one.excluded]
     click.echo(f"Test {found.test}: {len(counted)} of {len(found.participants)} participants count")
@@ -91,8 +123,25 @@ def _show(found: ImportedRatings) -> None:
                 f"- {one.code} rated an anchor above {LEAST_REFERENCE:.0f} in {one.anchors_high} "
                 f"of {one.trials} trials"
             )
+        if one.checked is False:
+            click.echo(f"- {one.code} did not pass the check of the headphones")
+    if found.method == "abx":
+        for system in distinguished(found.ratings):
+            click.echo(
+                f"{clean(system.label)}: told from the reference in {system.right} of "
+                f"{system.answers} answers, {100 * system.right / system.answers:.0f} % "
+                f"(p = {system.p:.2g} by guessing)"
+            )
+        _show_absent(found)
+        return
     means = found.ratings.groupby("name").rating.agg(["mean", "size"])
     for name, (mean, size) in means.sort_values("mean", ascending=False).iterrows():
         click.echo(f"{mean:6.1f}  {clean(str(name))}  ({size:.0f} ratings)")
+    _show_absent(found)
+
+
+def _show_absent(found: ImportedRatings) -> None:
+    from bench.leaderboard.render import clean
+
     for label in found.absent:
         click.echo(f"warning: {clean(label)} is not on this board: its ratings are kept, unscored")

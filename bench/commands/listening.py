@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 from bench.board.layout import listening_folder
 from bench.commands.boards import board_folder, existing_board
 from bench.commands.checks import checked
-from bench.errors import BenchError
+from bench.errors import BenchError, suggest
 from bench.listening import ANCHORS
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import OptionValue, options_by_section
 
 if TYPE_CHECKING:
     from bench.board.store import Board
+    from bench.listening.blind import MadeTest
     from bench.listening.ratings import ImportedRatings
     from bench.listening.render import HeardPair
     from bench.runs.restore import StoredRun
@@ -26,12 +28,24 @@ Way = Literal["remix", "amplified", "simulated"]
 ReferenceHeard = Literal["clean", "own"]
 
 
+Method = Literal["mushra", "abx"]
+
+
 @dataclass(frozen=True)
 class ListeningTest:
-    """The result of :func:`make_listening_test`: the page of the test, and its secret key."""
+    """The result of :func:`make_listening_test`.
+
+    Attributes:
+        page: of the test.
+        key: its secret key.
+        trials: that a participant takes, without the training.
+        notes: what was left out, in words.
+    """
 
     page: Path
     key: Path
+    trials: int = 0
+    notes: tuple[str, ...] = ()
 
 
 @checked
@@ -82,7 +96,7 @@ def listen(
         out, suite, split, protocol, scenes, listeners, runs, seconds, options or {}, reference,
         WAYS if simulated else WAYS[:2], progress,
     )  # fmt: skip
-    return write_pages(board, Path(to or listening_folder(board.path)), chosen, heard)
+    return write_pages(board, Path(to or listening_folder(board.path)), chosen, heard, progress)
 
 
 @checked
@@ -100,12 +114,19 @@ def make_listening_test(
     options: Mapping[str, OptionValue] | None = None,
     reference: ReferenceHeard = "clean",
     heard: Way = "remix",
-    anchors: Sequence[float] = ANCHORS,
+    method: Method = "mushra",
+    anchors: Sequence[float] | None = None,
     mixture: bool = False,
+    repeats: int | None = None,
+    questions: Path | str | None = None,
+    checks: bool = True,
+    post: str = "",
     seed: int | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> ListeningTest:
-    """Write a blind MUSHRA test (BS.1534-3): ``bench listening-test make``.
+    """Write a blind test, MUSHRA (BS.1534-3) or ABX: ``bench listening-test make``.
+
+    A system that is the reference itself, to the bit, is left out of a trial.
 
     Args:
         to: folder to write.
@@ -120,30 +141,66 @@ def make_listening_test(
         options: as of :func:`listen`.
         reference: as of :func:`listen`.
         heard: before amplification, amplified for the listener, or as the listener hears that.
-        anchors: cut-off frequencies of the low-pass anchors, Hz.
-        mixture: whether the unprocessed mixture is rated, too.
+        method: ``"mushra"``, ratings beside an open reference; or ``"abx"``, whether a system can
+            be told from its reference.
+        anchors: of MUSHRA, cut-off frequencies of the low-pass anchors in Hz; 3500 and 7000 by
+            default.
+        mixture: of MUSHRA, whether the unprocessed mixture is rated, too.
+        repeats: of ABX, how often each comparison is asked; 8 by default.
+        questions: a TOML file of questions that are asked at the end.
+        checks: whether the volume is set and the headphones are checked first.
+        post: address that the page sends the ratings to; without one they are saved as a file.
         seed: of the codes; a new one by default.
         progress: notified of how far it is.
 
     Raises:
-        BenchError: there is no such board, run, scene or listener.
+        BenchError: there is no such board, run, scene or listener; the questions are not as they
+            should be; or no system differs from the reference.
     """
-    from bench.listening.mushra import make_test
+    from bench.listening.abx import REPEATS
+    from bench.listening.blind import METHODS, make_test
+    from bench.listening.questions import read_questions
+
+    if method not in METHODS:
+        hint = suggest(method, METHODS)
+        raise BenchError(f"there is no method '{method}'", where="listening test", hint=hint)
+    given = {
+        "mushra": {"anchors": anchors is not None, "mixture": mixture},
+        "abx": {"repeats": repeats is not None},
+    }
+    for name, is_given in given["mushra" if method == "abx" else "abx"].items():
+        if is_given:
+            raise BenchError(f"{method} has no {name}", where="listening test")
+    asked = read_questions(Path(questions)) if questions else ()
 
     _, chosen, pairs = _rendered(
         out, suite, split, protocol, scenes, listeners, runs, seconds, options or {}, reference,
         (heard,), progress,
     )  # fmt: skip
-    page, key = make_test(
+    made = make_test(
         Path(to),
         pairs,
         chosen,
         way=heard,
-        anchors=anchors,
+        method=method,
+        anchors=ANCHORS if anchors is None else anchors,
         with_mixture=mixture,
+        repeats=REPEATS if repeats is None else repeats,
+        questions=asked,
+        checks=checks,
+        post=post,
         seed=secrets.randbits(48) if seed is None else seed,
     )
-    return ListeningTest(page, key)
+    return ListeningTest(made.page, made.key, made.trials, _left_out_words(made, len(pairs)))
+
+
+def _left_out_words(made: MadeTest, pairs: int) -> tuple[str, ...]:
+    """What a test leaves out, a line a system."""
+    counts = Counter(one.label for one in made.left_out)
+    return tuple(
+        f"{label} is the reference itself, to the bit, in {count} of {pairs} excerpts: left out there"
+        for label, count in counts.items()
+    )
 
 
 def import_ratings(

@@ -15,8 +15,14 @@ from bench.api import EARS, MetricSpec
 from bench.leaderboard.model import Column
 from bench.plugins import installed
 
-RATINGS: Final = Column("mushra", "MUSHRA", "", 1, bounds=(0.0, 100.0))
-"""Of a listening test: the one metric that comes from no plugin."""
+RATINGS: Final = {
+    "mushra": Column("mushra", "MUSHRA", "", 1, bounds=(0.0, 100.0)),
+    "abx": Column(
+        "abx", "ABX", "%", 0, 100.0, (0.0, 1.0), better=0,
+        about="answers in which the system was told from the reference; 50 % is guessing",
+    ),
+}  # fmt: skip
+"""Of listening tests: the metrics that come from no plugin."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ def column_of(metric: str) -> Column:
     """How a metric is shown, by its spec."""
     spec = installed().spec_of(MetricSpec, metric)
     if spec is None:
-        return RATINGS if metric == RATINGS.key else Column(metric, metric)
+        return RATINGS.get(metric) or Column(metric, metric)
     title = spec.title or metric
     if spec.percent:
         return Column(

@@ -86,6 +86,11 @@ def text_of(content: bytes) -> str:
     return base64.b64encode(content).decode("ascii")
 
 
+def audio_text(signal: Array) -> str:
+    """``(2, N)`` at RATE as the base64 text of a 16-bit FLAC file."""
+    return text_of(flac(signal))
+
+
 def spectrogram(signal: Array) -> bytes:
     """A JPEG picture of ``(2, N)``: time to the right, LOWEST to HIGHEST upwards (logarithmic)."""
     frequencies, _, bins = stft(signal, RATE, nperseg=_FRAME, noverlap=3 * _FRAME // 4)

@@ -16,10 +16,12 @@ from bench.hearing.audiograms import hearing_loss_group
 from bench.leaderboard.headline import column_of
 from bench.leaderboard.model import Column
 from bench.leaderboard.render import clean
-from bench.listening.audio import flac, place_of, spectrogram, text_of
+from bench.listening.audio import audio_text, place_of, spectrogram, text_of
+from bench.listening.codes import sounds_the_same
 from bench.listening.render import MIXTURE, REFERENCE, HeardPair
 from bench.listening.simulation import WORST
 from bench.report.html import STYLE, fill, write
+from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.identity import code_hash
 from bench.version import __version__
 
@@ -38,7 +40,11 @@ TITLES: Final = {
 
 
 def write_pages(
-    board: Board, out: Path, runs: Sequence[StoredRun], heard: Sequence[HeardPair]
+    board: Board,
+    out: Path,
+    runs: Sequence[StoredRun],
+    heard: Sequence[HeardPair],
+    progress: Progress = NO_PROGRESS,
 ) -> Path:
     """Write a page for each pair.
 
@@ -47,6 +53,7 @@ def write_pages(
         out: folder to write; the first pair's page is its index.html.
         runs: whose outputs were rendered.
         heard: from :func:`bench.listening.selection.render_all`.
+        progress: notified of each page.
 
     Returns:
         The first page.
@@ -60,9 +67,11 @@ def write_pages(
         (f"{one.scene.id}, {one.listener.id}", file) for one, file in zip(heard, files, strict=True)
     ]
     try:
-        for one, file in zip(heard, files, strict=True):
-            content = _content(one, runs, scores, board) | {"pairs": pairs, "own_file": file}
-            write(out / file, _page(content))
+        with progress.stage("writing pages", len(heard)) as step:
+            for one, file in zip(heard, files, strict=True):
+                content = _content(one, runs, scores, board) | {"pairs": pairs, "own_file": file}
+                write(out / file, _page(content))
+                step(file, 1)
     except OSError as error:
         raise BenchError(
             f"the pages cannot be written: {error.strerror or error}",
@@ -111,7 +120,11 @@ def _content(
         "stems": STEMS,
         "metric": metric.title,
         "ways": [
-            {"name": way, "title": TITLES[way], "words": _words(way, levelled)}
+            {
+                "name": way,
+                "title": TITLES[way],
+                "words": _words(way, levelled) + _same_words(levelled, labels),
+            }
             for way, levelled in heard.ways.items()
         ],
         "ticks": [(name, round(100 * place_of(hertz), 1)) for name, hertz in _TICKS.items()],
@@ -140,13 +153,28 @@ def _way(name: str, levelled: MatchedSignals, labels: Mapping[str, str]) -> dict
         "signals": {
             key: {
                 "label": clean(_label(key, labels)),
-                "audio": text_of(flac(signal)),
+                "audio": audio_text(signal),
                 "picture": text_of(spectrogram(signal)),
                 "change": f"{levelled.changes[key]:+.1f}",
             }
             for key, signal in levelled.signals.items()
         },
     }
+
+
+def _same_words(levelled: MatchedSignals, labels: Mapping[str, str]) -> str:
+    """Which signals are the reference itself, so that one does not listen for a difference."""
+    signals = levelled.signals
+    same = [
+        _label(name, labels)
+        for name, signal in signals.items()
+        if name != REFERENCE
+        and REFERENCE in signals
+        and sounds_the_same(signal, signals[REFERENCE])
+    ]
+    if not same:
+        return ""
+    return f" The reference itself, to the bit: {clean(', '.join(same))}."
 
 
 def _label(name: str, labels: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from bench.evaluation.protocol import Excerpt, render, separate
 from bench.hearing.calibration import level1
 from bench.listening.audio import RATE, MatchedSignals, lift_together, loudness_of, match_levels
 from bench.listening.simulation import with_hearing_loss
+from bench.runtime.progress import Step, no_step
 from bench.system.output import OUTPUT_RATE, to_output
 
 if TYPE_CHECKING:
@@ -61,15 +62,66 @@ class HeardPair:
     own_reference: bool = False
 
 
+@dataclass(frozen=True)
+class RenderedPair:
+    """A (scene, listener) pair through all systems, not yet at one level.
+
+    Attributes:
+        scene: the scene.
+        listener: the listener.
+        start: where the excerpt begins, s.
+        seconds: its length, s.
+        signals: before and after amplification, by way of hearing and name.
+        renderings: by run id.
+        own_reference: whether each system is compared with its own remix.
+    """
+
+    scene: Scene
+    listener: Listener
+    start: float
+    seconds: float
+    signals: Mapping[str, Mapping[str, Array]]
+    renderings: Mapping[str, Rendering]
+    own_reference: bool = False
+
+    def heard(self, ways: Sequence[str], step: Step = no_step) -> HeardPair:
+        """The pair at one level in each way of hearing; `step` is called for each simulation."""
+        return HeardPair(
+            scene=self.scene,
+            listener=self.listener,
+            start=self.start,
+            seconds=self.seconds,
+            ways={way: self._levelled(way, step) for way in ways},
+            gains={name: one.gains.numpy() for name, one in self.renderings.items()},
+            own_reference=self.own_reference,
+        )
+
+    def _levelled(self, way: str, step: Step) -> MatchedSignals:
+        if way != "simulated":
+            return match_levels(self.signals[way])
+        # The loss depends on the level. So signals are matched at the ear, before it, to the
+        # reference at its 65 dB SPL; after it they stay as loud or soft as it leaves them.
+        amplified = self.signals["amplified"]
+        name, one = next(iter(_references(self.renderings).items()))
+        wanted = loudness_of(amplified[name])
+        rms = one.remix_reference.square().mean(dim=-1).sqrt()
+        levels = (level1(float(rms[0])), level1(float(rms[1])))
+        heard = {}
+        for key, signal in amplified.items():
+            heard[key] = with_hearing_loss(_to_loudness(signal, wanted), self.listener, levels)
+            step(f"{self.scene.id}, {self.listener.id}", 1)
+        return lift_together(heard, name)
+
+
 def hear(
     scene: Scene,
     listeners: Sequence[Listener],
     systems: Mapping[str, tuple[StoredRun, System]],
     *,
     seconds: float,
-    ways: Sequence[str],
     own_reference: bool = False,
-) -> Iterator[HeardPair]:
+    step: Step = no_step,
+) -> Iterator[RenderedPair]:
     """Render an excerpt from the middle of a scene through systems, for one listener at a time.
 
     Args:
@@ -77,32 +129,31 @@ def hear(
         listeners: who hears it.
         systems: runs of one protocol with their systems, by run id.
         seconds: length of the excerpt; the whole scene where it is not longer.
-        ways: of WAYS.
         own_reference: compare each system with its own remix, amplified as the reference is and
             not clipped, in place of the clean stems' remix: what an output stage changes.
+        step: called for each separation, and for each rendering of a system for a listener.
     """
     frames = min(scene.frames, round(seconds * scene.sample_rate))
     start = (scene.frames - frames) // 2
     excerpt = Excerpt.read(scene, start, frames)
-    separated = {name: separate(system, excerpt) for name, (_, system) in systems.items()}
+    separated = {}
+    for name, (run, system) in systems.items():
+        separated[name] = separate(system, excerpt)
+        step(f"{scene.id}, {run.label}", 1)
     for listener in listeners:
-        renderings = {
-            name: render(system, excerpt, separated[name], listener, run.spec.protocol)
-            for name, (run, system) in systems.items()
-        }
-        if own_reference:
-            renderings = {
-                name: _beside_itself(one, systems[name][1]) for name, one in renderings.items()
-            }
+        renderings = {}
+        for name, (run, system) in systems.items():
+            one = render(system, excerpt, separated[name], listener, run.spec.protocol)
+            renderings[name] = _beside_itself(one, system) if own_reference else one
+            step(f"{scene.id}, {listener.id}", 1)
         first = next(iter(systems.values()))[1]
-        signals = _signals(excerpt, renderings, first, listener)
-        yield HeardPair(
+        yield RenderedPair(
             scene=scene,
             listener=listener,
             start=start / scene.sample_rate,
             seconds=frames / scene.sample_rate,
-            ways={way: _levelled(way, signals, renderings, listener) for way in ways},
-            gains={name: r.gains.numpy() for name, r in renderings.items()},
+            signals=_signals(excerpt, renderings, first, listener),
+            renderings=renderings,
             own_reference=own_reference,
         )
 
@@ -142,26 +193,6 @@ def _references(renderings: Mapping[str, Rendering]) -> dict[str, Rendering]:
     if all(torch.equal(first.remix_reference, one.remix_reference) for one in others):
         return {REFERENCE: first}
     return {f"{REFERENCE}/{name}": rendering for name, rendering in renderings.items()}
-
-
-def _levelled(
-    way: str,
-    signals: Mapping[str, Mapping[str, Array]],
-    renderings: Mapping[str, Rendering],
-    listener: Listener,
-) -> MatchedSignals:
-    if way != "simulated":
-        return match_levels(signals[way])
-    # The loss depends on the level. So signals are matched at the ear, before it, to the reference
-    # at its 65 dB SPL; after it they stay as loud or soft as it leaves them.
-    amplified = signals["amplified"]
-    name, one = next(iter(_references(renderings).items()))
-    wanted = loudness_of(amplified[name])
-    rms = one.remix_reference.square().mean(dim=-1).sqrt()
-    levels = (level1(float(rms[0])), level1(float(rms[1])))
-    at_ear = {key: _to_loudness(signal, wanted) for key, signal in amplified.items()}
-    heard = {key: with_hearing_loss(own, listener, levels) for key, own in at_ear.items()}
-    return lift_together(heard, name)
 
 
 def _to_loudness(signal: Array, wanted: float) -> Array:

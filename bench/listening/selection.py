@@ -134,14 +134,20 @@ def render_all(
     progress: Progress = NO_PROGRESS,
 ) -> list[HeardPair]:
     """Render what was chosen."""
-    how: dict[str, Any] = {"seconds": seconds, "ways": ways, "own_reference": own_reference}
     systems = {run.run_id: (run, run.system(plugins)) for run in chosen.runs}
     people = chosen.dataset.listeners(chosen.runs[0].spec.split)
-    heard = []
-    with progress.stage("rendering", chosen.pairs) as step:
+    rendered = []
+    # A scene is separated by each system once, and rendered for each listener.
+    total = len(systems) * (len(chosen.scenes) + chosen.pairs)
+    with progress.stage("rendering", total) as step:
         for scene, names in chosen.scenes:
             listeners = [people[name] for name in names]
-            for one in hear(scene, listeners, systems, **how):
-                heard.append(one)
-                step(f"{scene.id}, {one.listener.id}", 1)
-    return heard
+            rendered += hear(
+                scene, listeners, systems,
+                seconds=seconds, own_reference=own_reference, step=step,
+            )  # fmt: skip
+    if "simulated" not in ways:
+        return [one.heard(ways) for one in rendered]
+    total = sum(len(one.signals["amplified"]) for one in rendered)
+    with progress.stage("simulating hearing loss", total) as step:
+        return [one.heard(ways, step) for one in rendered]

@@ -25,6 +25,7 @@ def fill(
     scripts: tuple[Path, ...],
     functions: dict[str, Callable[..., Any]],
     content: dict[str, Any],
+    connect: str = "",
 ) -> str:
     """A template with its content, all values escaped.
 
@@ -35,6 +36,8 @@ def fill(
         scripts: JavaScript files, put together into the page's one script.
         functions: that the template may call.
         content: its values.
+        connect: scheme and host that the page may send to, as ``https://example.org``; it sends
+            nothing anywhere by default.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(template.parent),
@@ -50,7 +53,7 @@ def fill(
     policy = (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
         "img-src data:"
-    )
+    ) + (f"; connect-src {connect}" if connect else "")
     return environment.get_template(template.name).render(
         style=Markup(style), script=Markup(script), policy=policy, **content
     )

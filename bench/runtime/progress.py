@@ -11,6 +11,10 @@ Step = Callable[[str, int], None]
 """Called with a note and the number of steps that have been done since the last call."""
 
 
+def no_step(note: str, done: int) -> None:
+    """Show nothing of a step."""
+
+
 class Progress(Protocol):
     """Shows how far the work is, as :mod:`bench.runtime.console` does on a terminal."""
 
@@ -26,7 +30,7 @@ class NoProgress:
 
     def stage(self, title: str, total: int) -> AbstractContextManager[Step]:
         """A stage of which nothing is shown."""
-        return nullcontext(lambda note, done: None)
+        return nullcontext(no_step)
 
     def say(self, text: str) -> None:
         """Show nothing."""

@@ -1,21 +1,18 @@
-"""The listening page and the listening test, played in a browser."""
+"""The listening page, played in a browser."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.listening.mushra import make_test
 from bench.listening.page import write_pages
-from bench.listening.ratings import import_ratings
-from tests.helpers.heard import RUNS, SECONDS, board_of, heard, stored_runs
+from tests.browser.playing import READY, advanced, wait_for
+from tests.helpers.heard import SECONDS, board_of, heard, stored_runs
 
 pytestmark = pytest.mark.slow
-READY = "#play:not([disabled])"
 
 
 @pytest.fixture(scope="module")
@@ -26,30 +23,12 @@ def listening(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pages(board, folder / "out", stored_runs(), [heard(song=hostile), heard("s2")])
 
 
-# What is waited for is a function: a plain expression would be evaluated by the page, whose policy
-# rightly forbids it.
-
-
 def sounding(page: Any) -> list[str]:
     """The signals that are heard."""
     found: list[str] = page.evaluate(
         "Object.entries(player.gains).filter(([, g]) => g > 0.5).map(([n]) => n)"
     )
     return found
-
-
-def advanced(page: Any) -> None:
-    """Wait until the position has moved."""
-    before = page.evaluate("player.position")
-    page.wait_for_function("before => player.position !== before", arg=before)
-
-
-def wait_for(page: Any, name: str) -> None:
-    """Wait until one signal alone sounds, all others being silent."""
-    page.wait_for_function(
-        "name => Object.entries(player.gains).every(([n, g]) => g === (n === name ? 1 : 0))",
-        arg=name,
-    )
 
 
 def test_playing_and_switching(listening: Path, visit: Callable[..., Any]) -> None:
@@ -166,88 +145,120 @@ def test_it_fits_a_phone(listening: Path, visit: Callable[..., Any], scheme: str
     assert page.url.endswith("pair-2.html")
 
 
-# --- the blind test ----------------------------------------------------------------------------
+# --- loops of a part, fades, focus ---------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def blind(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    pairs = [heard(scene) for scene in ("s1", "s2", "s3")]
-    folder = tmp_path_factory.mktemp("blind")
-    return make_test(folder, pairs, stored_runs(), way="remix", seed=3)
+def longer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("longer")
+    board = board_of(folder / "board", scenes=("s1",))
+    pair = heard(seconds=3.0, same=("rtwo",))
+    return write_pages(board, folder / "out", stored_runs(), [pair])
 
 
-def take(page: Any, participant: str, values: dict[str, int]) -> list[list[str]]:
-    """Take the test, rating by what the key says; the codes in the order they were shown."""
-    page.fill("#participant", participant)
+def region(page: Any) -> list[float]:
+    found: list[float] = page.evaluate("[player.region.from, player.region.to]")
+    return found
+
+
+def test_a_part_is_looped(longer: Path, visit: Callable[..., Any]) -> None:
+    page = visit(longer)
+    page.wait_for_selector(READY)
+    box = page.locator("#stage").bounding_box()
+    x, y = box["x"], box["y"] + 20
+    page.mouse.move(x + box["width"] / 3, y)
+    page.mouse.down()
+    page.mouse.move(x + box["width"] / 2, y)
+    page.mouse.move(x + 2 * box["width"] / 3, y)
+    page.mouse.up()
+    assert region(page) == pytest.approx([1.0, 2.0], abs=0.02)
+    assert page.is_visible("#stage .part")
+    page.keyboard.press("p")
+    page.wait_for_function("() => player.playing")
+    for _ in range(8):  # 1.6 s: more than once around
+        page.wait_for_timeout(200)
+        assert 0.98 <= page.evaluate("player.position") <= 2.02
+    assert "part 0:01" in page.text_content("#time")
+    page.keyboard.press("u")
+    assert region(page) == [0.0, 3.0]
+    assert page.is_disabled("#loop-whole")
+    page.keyboard.press("p")
+    page.mouse.click(x + 2 * box["width"] / 3, y)  # to 2 s
+    page.keyboard.press("s")
+    assert region(page) == pytest.approx([2.0, 3.0], abs=0.02)
+    page.keyboard.press("ArrowLeft")  # out of the part: the whole again
+    assert region(page) == [0.0, 3.0]
+    page.keyboard.press("t")
+    assert region(page) == pytest.approx([0.0, 1.0], abs=0.02)
+    page.click("#loop-whole")
+    page.evaluate("player.setRegion(2.9, 2.95)")  # too short to be heard as music
+    assert region(page) == pytest.approx([2.5, 3.0])
+
+
+def test_edges_of_a_loop_and_switches_fade(longer: Path, visit: Callable[..., Any]) -> None:
+    """Ten milliseconds at each edge of what is looped, and from one signal to the next."""
+    page = visit(longer)
+    page.wait_for_selector(READY)
+    page.evaluate("player.setRegion(1, 2)")
+    shape = page.evaluate(
+        "(() => { const b = player.buffers.get('reference'); const f = player.faded(b);"
+        " const [own, faded] = [b.getChannelData(0), f.getChannelData(0)];"
+        " const ratio = (n) => faded[n] / own[44100 + n];"
+        " return [f.length, ratio(0), ratio(220), ratio(441), ratio(22050), ratio(44099 - 220),"
+        " ratio(44099)]; })()"
+    )
+    assert shape == pytest.approx([44100, 0, 0.5, 1, 1, 0.5, 0], abs=0.01)
+    page.evaluate(
+        "() => { window.ramps = []; const ramp = AudioParam.prototype.linearRampToValueAtTime;"
+        "AudioParam.prototype.linearRampToValueAtTime = function (value, time) {"
+        " window.ramps.push([value, time - player.context.currentTime]);"
+        " return ramp.call(this, value, time); }; }"
+    )
+    page.keyboard.press("p")
+    page.wait_for_function("() => player.playing")
+    advanced(page)
+    page.evaluate("window.ramps.length = 0")
+    page.keyboard.press("2")
+    ramps = page.evaluate("window.ramps")
+    assert sorted(value for value, _ in ramps) == [0, 0, 0, 1]
+    assert [time for _, time in ramps] == pytest.approx([0.01] * 4, abs=0.004)
+    page.evaluate("window.ramps.length = 0")
+    page.keyboard.press("p")  # it ends softly, too
+    assert page.evaluate("window.ramps")[0] == pytest.approx([0, 0.01], abs=0.004)
+
+
+def test_the_focus_keeps_its_keys(longer: Path, visit: Callable[..., Any]) -> None:
+    """What a key does to a button, a check box or a radio button is the platform's."""
+    page = visit(longer)
+    page.wait_for_selector(READY)
+    page.focus("#loop")
+    page.keyboard.press("Space")
+    assert not page.is_checked("#loop")
+    assert not page.evaluate("player.playing")
+    page.focus("#way-remix")
+    page.keyboard.press("ArrowDown")
+    assert page.is_checked("#way-amplified")
+    assert page.evaluate("player.current") == "mixture"
+    page.focus("text=system one")
+    page.keyboard.press("Space")
+    assert page.evaluate("player.current") == "rone"
+    assert not page.evaluate("player.playing")
+    page.keyboard.press("ArrowDown")  # no key of a button: to the next signal, focus and all
+    assert page.evaluate("player.current") == "rtwo"
+    assert page.evaluate("document.activeElement.textContent") == "system two"
+    page.keyboard.press("p")
+    page.wait_for_function("() => player.playing")
+    page.focus("#play")
     page.keyboard.press("Enter")
-    assert page.text_content("#title") == "Training"
-    page.wait_for_selector(READY)
-    page.click("#next")
-    shown = []
-    while page.is_visible("#trial"):
-        page.wait_for_selector(READY)
-        rows = page.locator("#rows [data-code]")
-        codes = rows.evaluate_all("rows => rows.map(row => row.dataset.code)")
-        shown.append(codes)
-        for number, code in enumerate(codes):
-            assert page.is_disabled("#next")
-            rows.nth(number).locator("input").fill(str(values[code]))
-        page.click("#next")
-    return shown
-
-
-def test_a_whole_test(blind: tuple[Path, Path], visit: Callable[..., Any], tmp_path: Path) -> None:
-    page_file, key = blind
-    answers = json.loads(key.read_text(encoding="utf-8"))
-    wanted = {"reference": 95, "anchor": 10, "rone": 40, "rtwo": 60}
-    values = {
-        code: wanted[about.get("run_id", about["kind"])]
-        for trial in answers["trials"].values()
-        for code, about in trial["signals"].items()
-    }
-    page = visit(page_file)
-    assert page.is_hidden("#trial")
-    shown = take(page, "P-1", values)
-    assert page.text_content("#end h1") == "Thank you"
-    with page.expect_download() as download:
-        page.click("#save")
-    assert download.value.suggested_filename == f"ratings-{answers['test']}-P-1.json"
-    saved = tmp_path / "ratings.json"
-    download.value.save_as(saved)
-    kept = json.loads(saved.read_text(encoding="utf-8"))
-    order = [rating["signal"] for rating in kept["ratings"]]
-    assert order == [code for codes in shown for code in codes]
-    board = board_of(tmp_path / "board", scenes=("s1", "s2", "s3"))
-    found = import_ratings(board, key, [saved])
-    assert [one.excluded for one in found.participants] == [False]
-    means = {run: board.scores(run, metric="mushra").value.mean() for run in RUNS}
-    assert means == {"rone": 40, "rtwo": 60}
-    # The same participant gets the same order again, another one another.
-    again = take(visit(page_file), "P-1", values)
-    assert again == shown
-    other = take(visit(page_file), "P-2", values)
-    assert other != shown
-    assert sorted(map(sorted, other)) == sorted(map(sorted, shown))
-
-
-def test_letters_and_reference_are_switched_between(
-    blind: tuple[Path, Path], visit: Callable[..., Any]
-) -> None:
-    page = visit(blind[0], width=360)
-    page.fill("#participant", "no spaces!")
-    page.click("text=Begin")
-    assert page.is_visible("#welcome")  # no code that a file could not bear
-    page.fill("#participant", "P-3")
-    page.click("text=Begin")
-    page.wait_for_selector(READY)
+    assert not page.evaluate("player.playing")
+    page.evaluate("document.activeElement.blur()")
+    page.click("text=system one")  # a mouse takes no focus from where it was
     page.keyboard.press("Space")
     page.wait_for_function("() => player.playing")
-    wait_for(page, "reference")
-    codes = page.locator("#rows [data-code]").evaluate_all("r => r.map(x => x.dataset.code)")
-    page.keyboard.press("b")
-    wait_for(page, codes[1])
-    page.click("#rows >> text=D")
-    wait_for(page, codes[3])
-    page.keyboard.press("0")
-    wait_for(page, "reference")
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    wait_for(page, "rone")
+
+
+def test_what_is_the_reference_is_said(longer: Path, visit: Callable[..., Any]) -> None:
+    page = visit(longer)
+    page.wait_for_selector(READY)
+    assert page.is_visible("text=The reference itself, to the bit: system two.")

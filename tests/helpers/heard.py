@@ -34,18 +34,26 @@ class NoAudio:
 
 
 def heard(
-    scene: str = "s1", listener: str = "L1", song: str = "a song", *, own_reference: bool = False
+    scene: str = "s1",
+    listener: str = "L1",
+    song: str = "a song",
+    *,
+    own_reference: bool = False,
+    seconds: float = SECONDS,
+    same: tuple[str, ...] = (),
 ) -> HeardPair:
+    """A pair of noises; those of `same` are the reference, to the bit."""
     rng = np.random.default_rng(sum(map(ord, scene)))
-    frames = round(SECONDS * RATE)
+    frames = round(seconds * RATE)
     reference = f"{REFERENCE}/rone" if own_reference else REFERENCE
     noise = {name: rng.normal(0, 0.1, (2, frames)) for name in (MIXTURE, reference, *RUNS)}
+    noise |= dict.fromkeys(same, noise[reference])
     audiogram = Audiogram(levels=np.linspace(10, 45, 8))
     return HeardPair(
         scene=Scene(scene, song, "hlp", (3.0, -6.0, 0.0, 1.0), (listener,), NoAudio(), "Funk"),
         listener=Listener(audiogram, audiogram, id=listener),
         start=0.25,
-        seconds=SECONDS,
+        seconds=seconds,
         ways={way: match_levels(noise) for way in ("remix", "amplified", "simulated")},
         gains={"rone": np.array([3.0, -6, 0, 1]), "rtwo": np.arange(8.0).reshape(2, 4)},
     )

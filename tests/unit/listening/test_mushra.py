@@ -14,7 +14,8 @@ from bench.errors import BenchError
 from bench.listening.audio import (
     RATE,
 )
-from bench.listening.mushra import low_pass, make_test
+from bench.listening.blind import make_test
+from bench.listening.mushra import low_pass
 from tests.helpers.heard import RUNS, data_of, heard, samples_of, stored_runs
 
 
@@ -34,9 +35,9 @@ def test_anchors_have_the_standards_slope(cutoff: float) -> None:
 
 def make(tmp_path: Path, **changes: Any) -> tuple[dict[str, Any], dict[str, Any], str]:
     pairs = [heard("s1", "L1"), heard("s2", "L2")]
-    page, key = make_test(tmp_path, pairs, stored_runs(), **{"way": "remix", "seed": 1, **changes})
-    text = page.read_text(encoding="utf-8")
-    return data_of(text, "test"), json.loads(key.read_text(encoding="utf-8")), text
+    made = make_test(tmp_path, pairs, stored_runs(), **{"way": "remix", "seed": 1, **changes})
+    text = made.page.read_text(encoding="utf-8")
+    return data_of(text, "test"), json.loads(made.key.read_text(encoding="utf-8")), text
 
 
 def test_the_page_does_not_tell_what_is_what(tmp_path: Path) -> None:
@@ -44,7 +45,8 @@ def test_the_page_does_not_tell_what_is_what(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "test").iterdir()] == ["index.html"]
     for secret in (*RUNS, *RUNS.values(), '"s1"', '"L1"', "a song", "anchor", "cutoff"):
         assert secret not in text
-    assert set(data) == {"id", "seconds", "trials"}
+    known = {"id", "method", "seconds", "checks", "post", "repeats", "trials"}
+    assert set(data) == known
     for trial in data["trials"]:
         own = key["trials"][trial["code"]]["signals"]
         codes = [signal["code"] for signal in trial["signals"]]
@@ -88,7 +90,7 @@ def test_the_mixture_can_be_rated_too(tmp_path: Path) -> None:
 
 def test_what_makes_no_test(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="more than 12"):
-        make(tmp_path, anchors=tuple(range(1000, 1900, 100)))
+        make(tmp_path, anchors=tuple(range(1000, 2000, 100)))
     with pytest.raises(BenchError, match="anchor of 100 Hz is out of range"):
         make(tmp_path, anchors=(100.0,))
     with pytest.raises(BenchError, match="no reference in common"):

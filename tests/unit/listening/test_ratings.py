@@ -13,8 +13,8 @@ import pytest
 from bench.board.store import Board
 from bench.errors import BenchError
 from bench.leaderboard.table import leaderboard
-from bench.listening.mushra import make_test
-from bench.listening.ratings import import_ratings, read_ratings
+from bench.listening.blind import make_test
+from bench.listening.ratings import distinguished, import_ratings, read_ratings
 from tests.helpers.command_line import Bench
 from tests.helpers.heard import RUNS, board_of, heard, stored_runs
 
@@ -26,7 +26,7 @@ VALUES = {"reference": 100, "anchor": 20, "rone": 60, "rtwo": 70}
 def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pairs = [heard(scene, "L1") for scene in SCENES]
     folder = tmp_path_factory.mktemp("test")
-    return make_test(folder, pairs, stored_runs(), way="remix", seed=5)[1]
+    return make_test(folder, pairs, stored_runs(), way="remix", seed=5).key
 
 
 def rate(key: Path, path: Path, participant: str, **changes: Any) -> Path:
@@ -133,7 +133,8 @@ def test_the_screening_is_above_15_percent(missed: int, excluded: bool, tmp_path
     from bench.listening.ratings import _screened
 
     signals = {"ref": {"kind": "reference"}}
-    answers = {"trials": {str(n): {"signals": signals} for n in range(20)}}
+    trial = {"scene": "s", "listener": "L", "signals": signals}
+    answers = {"trials": {str(n): trial for n in range(20)}}
     ratings = [
         {"trial": str(n), "signal": "ref", "rating": 89 if n < missed else 90} for n in range(20)
     ]
@@ -174,6 +175,105 @@ def test_damaged_ratings_are_refused(
     file.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(BenchError, match=message):
         read_ratings(file, json.loads(key.read_text(encoding="utf-8")))
+
+
+def change(file: Path, **changes: Any) -> Path:
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(content | changes), encoding="utf-8")
+    return file
+
+
+def test_a_session_may_come_twice_and_another_one_not(key: Path, tmp_path: Path) -> None:
+    board = board_of(tmp_path / "board", scenes=SCENES)
+    first = change(rate(key, tmp_path / "r", "P1", rone=10), session="x", finished="2026-01-01")
+    later = change(rate(key, tmp_path / "s", "P1", rone=20), session="x", finished="2026-01-02")
+    import_ratings(board, key, [later, first])
+    assert mushra(board, "rone")[("s1", "mean")] == 20
+    other = change(rate(key, tmp_path / "t", "P1"), session="y")
+    with pytest.raises(BenchError, match="another session by 'P1'"):
+        import_ratings(board, key, [other])
+    with pytest.raises(BenchError, match="two files are of one participant"):
+        import_ratings(board, key, [first, other])
+    assert mushra(board, "rone")[("s1", "mean")] == 20
+
+
+@pytest.fixture(scope="module")
+def abx_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pairs = [heard(scene, "L1") for scene in SCENES]
+    folder = tmp_path_factory.mktemp("abx")
+    return make_test(folder, pairs, stored_runs(), way="remix", method="abx", repeats=4, seed=5).key
+
+
+def answer(key: Path, path: Path, participant: str, wrong: dict[str, int]) -> Path:
+    """A participant's file: so many wrong answers a scene about each run."""
+    answers = json.loads(key.read_text(encoding="utf-8"))
+    ratings = []
+    for trial, own in answers["trials"].items():
+        [run_id] = [one["run_id"] for one in own["signals"].values() if "run_id" in one]
+        for repeat in range(1, 5):
+            x = sorted(own["signals"])[repeat % 2]
+            is_b = own["signals"][x]["kind"] == "system"
+            is_right = repeat > wrong.get(run_id, 0)
+            said = "b" if is_b == is_right else "a"
+            ratings.append({"trial": trial, "repeat": repeat, "x": x, "answer": said})
+    content = {"format": "bench-ratings", "version": 1, "test": answers["test"]}
+    path.mkdir(exist_ok=True)
+    file = path / f"{participant}.json"
+    text = json.dumps(content | {"participant": participant, "ratings": ratings})
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_abx_tells_who_was_told_from_the_reference(
+    bench: Bench, abx_key: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    board = board_of(tmp_path / "board", scenes=SCENES)
+    files = [
+        answer(abx_key, tmp_path / "r", "P1", {"rtwo": 2}),
+        answer(abx_key, tmp_path / "r", "P2", {"rone": 1, "rtwo": 2}),
+    ]
+    found = import_ratings(board, abx_key, files)
+    one, two = distinguished(found.ratings)
+    assert (one.label, one.right, one.answers) == ("system one", 14, 16)
+    assert (two.label, two.right, two.answers) == ("system two", 8, 16)
+    # Of a table of the binomial distribution: n = 16, p = .5, at least 14 and at least 8.
+    assert one.p == pytest.approx(0.0021, abs=5e-5)
+    assert two.p == pytest.approx(0.5982, abs=5e-5)
+    assert [participant.right for participant in found.participants] == [12, 10]
+    scores = board.scores("rone", metric="abx").set_index(["scene", "part"]).value
+    assert scores[("s1", "mean")] == 0.875
+    assert scores[("s1", "participant/P2")] == 0.75
+    table = leaderboard(board, "demo", "valid", "challenge")
+    [column] = [column for column in table.columns if column.key == "abx"]
+    assert (column.title, column.unit) == ("ABX", "%")
+    command = ["listening-test", "import", "--key", str(abx_key), "--out", str(tmp_path / "board")]
+    assert bench(*command, *files) == 0
+    told = capsys.readouterr().out
+    assert "system one: told from the reference in 14 of 16 answers, 88 % (p = 0.0021" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows.pop(), "1 of 16 comparisons are not answered"),
+        (lambda rows: rows.append(rows[0]), "unknown or answered twice"),
+        (lambda rows: rows[0].update(x="other"), "unknown or answered twice"),
+        (lambda rows: rows[0].update(trial="other"), "unknown or answered twice"),
+        (lambda rows: rows[0].update(repeat=5), "unknown or answered twice"),
+        (lambda rows: rows[0].update(repeat=[1]), "unknown or answered twice"),
+        (lambda rows: rows[0].update(answer="x"), "an answer is not a or b: 'x'"),
+        (lambda rows: rows.insert(0, 3), "ratings are damaged"),
+    ],
+)
+def test_damaged_answers_are_refused(
+    change: Callable[[list[Any]], Any], message: str, abx_key: Path, tmp_path: Path
+) -> None:
+    file = answer(abx_key, tmp_path / "r", "P1", {})
+    content = json.loads(file.read_text(encoding="utf-8"))
+    change(content["ratings"])
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(BenchError, match=message):
+        read_ratings(file, json.loads(abx_key.read_text(encoding="utf-8")))
 
 
 def test_nothing_is_kept_of_an_import_that_fails(key: Path, tmp_path: Path) -> None:

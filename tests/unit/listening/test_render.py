@@ -37,8 +37,8 @@ def pair(small_set: Path):  # type: ignore[no-untyped-def]
     scene = dataset.scenes(spec.split)[0]
     level = Audiogram(levels=np.zeros(8))
     normal = Listener(level, level, id="normal")
-    [found] = hear(scene, [normal], systems, seconds=2.0, ways=("remix", "amplified"))
-    return scene, found
+    [found] = hear(scene, [normal], systems, seconds=2.0)
+    return scene, found.heard(("remix", "amplified"))
 
 
 def test_the_simulated_ear_is_at_the_level_of_haaqi(
@@ -118,9 +118,11 @@ def test_an_output_stage_is_heard_beside_its_own_unclipped_output(small_set: Pat
         systems[run.run_id] = (run, run.system(plugins))
     scene = open_dataset(spec, plugins).scenes(spec.split)[0]
     steep = Audiogram(levels=np.linspace(20, 75, 8))
-    how = {"seconds": 2.0, "ways": ("remix", "amplified")}
-    [clean] = hear(scene, [Listener(steep, steep)], systems, **how)
-    [own] = hear(scene, [Listener(steep, steep)], systems, own_reference=True, **how)
+    listener, ways = Listener(steep, steep), ("remix", "amplified")
+    clean, own = (
+        next(hear(scene, [listener], systems, seconds=2.0, own_reference=is_own)).heard(ways)
+        for is_own in (False, True)
+    )
     assert list(own.ways["amplified"].signals) == [MIXTURE, REFERENCE, *systems]
     remix = own.ways["remix"].signals
     assert remix[REFERENCE] == pytest.approx(remix["rnalr"], abs=1e-12)
@@ -129,7 +131,6 @@ def test_an_output_stage_is_heard_beside_its_own_unclipped_output(small_set: Pat
     loudness = [METER.integrated_loudness(heard[name].T) for name in (REFERENCE, *systems)]
     assert loudness == pytest.approx([loudness[0]] * 3, abs=0.05)
     # NAL-R is linear: but for the level, the reference is the remix through it, never clipped.
-    listener = Listener(steep, steep)
     amplified = nalr.amplify(torch.from_numpy(remix[REFERENCE])[None], [listener], RATE)[0].numpy()
     amplified = amplified[:, : heard[REFERENCE].shape[1]]
     assert np.corrcoef(amplified.ravel(), heard[REFERENCE].ravel())[0, 1] > 1 - 1e-9
