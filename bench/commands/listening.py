@@ -198,7 +198,7 @@ def _left_out_words(made: MadeTest, pairs: int) -> tuple[str, ...]:
     """What a test leaves out, a line a system."""
     counts = Counter(one.label for one in made.left_out)
     return tuple(
-        f"{label} is the reference itself, to the bit, in {count} of {pairs} excerpts: left out there"
+        f"{label} is the reference to the bit in {count} of {pairs} excerpts: left out there"
         for label, count in counts.items()
     )
 

@@ -62,9 +62,12 @@ def test_the_simulated_ear_is_at_the_level_of_haaqi(
         return signal
 
     monkeypatch.setattr("bench.listening.render.with_hearing_loss", heard)
-    [found] = hear(
-        scene, [Listener(level, level)], {"ra": (run, run.system(plugins))}, seconds=2.0, ways=WAYS
+    steps: list[str] = []
+    [rendered] = hear(
+        scene, [Listener(level, level)], {"ra": (run, run.system(plugins))}, seconds=2.0
     )
+    found = rendered.heard(WAYS, lambda note, done: steps.append(note))
+    assert len(steps) == len(asked)  # one for each signal: the time left is known early
     assert len(found.ways["simulated"].signals) == len(asked)
     # The oracle's remix is the reference but for a change of level, which is said.
     change = found.ways["remix"].changes[REFERENCE]
