@@ -14,7 +14,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # Packages of their own, each with its own dependencies and tests.
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
-.PHONY: demo test test-all test-plugins test-pythons plugins benchmark gpu docs lock licences mutants install clean
+.PHONY: demo test test-all test-plugins test-pythons plugins benchmark gpu docs pictures lock licences mutants install clean
 
 $(VENV)/.installed: pyproject.toml $(wildcard locks/*.txt)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bench needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -93,6 +93,10 @@ gpu: install
 docs: install
 	$(PIP) $(LOCK) -e '.[docs]'
 	BENCH_LOAD_PLUGINS= NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+# The pictures of README and docs, from the demo's board and a headless Chromium.
+pictures: demo
+	$(BIN)/python docs/pictures.py $(DEMO)
 
 # The finding on output stages; CADENZA is a set in the challenge's layout with a split "valid".
 CADENZA ?= cadenza

@@ -1,4 +1,4 @@
-"""What the site takes from the installed bench itself: commands, hooks, plugins and suites.
+"""What the site takes from the installed bench itself: commands, hooks, plugins, suites, models.
 
 A page says where with a comment, as ``<!-- plugins: separator -->``.
 """
@@ -21,11 +21,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from commands import commands
 
+import bench
 from bench import hookspecs
 from bench.plugins import KINDS, Registered, installed
 from bench.spec.suite import load_suite, suite_names
 
-_MARK = re.compile(r"<!-- (commands|hooks|plugins|suites)(?:: ([\w-]+))? -->")
+_MARK = re.compile(r"<!-- (commands|hooks|plugins|suites|model-cards)(?:: ([\w-]+))? -->")
 _ROLE = re.compile(r":(?:class|func|meth|mod|attr|data):(?=<code)")
 
 
@@ -41,6 +42,7 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
         "hooks": lambda _: hooks(),
         "plugins": plugins_of,
         "suites": lambda _: suites(),
+        "model-cards": lambda _: model_cards(),
     }
     return _MARK.sub(lambda found: writers[found[1]](found[2] or ""), markdown)
 
@@ -126,6 +128,14 @@ def suites() -> str:
         lines.append(f"- Training (`-o training.NAME=VALUE`): {', '.join(training)}")
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
+
+
+def model_cards() -> str:
+    """The card beside each file of weights, its headings a level down."""
+    package = Path(bench.__file__).parent
+    cards = sorted(package.rglob("MODEL_CARD.md"))
+    texts = (card.read_text(encoding="utf-8") for card in cards)
+    return "\n\n".join(re.sub(r"^(#+ )", r"#\1", text, flags=re.MULTILINE) for text in texts)
 
 
 def _cell(text: str) -> str:
