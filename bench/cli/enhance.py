@@ -19,6 +19,8 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from bench.system.song import Enhanced
 
+_OUTPUT = click.Path(path_type=Path)
+"""Whatever is there already is told of by the command itself."""
 _HEADER = "ear    vocals   drums    bass   other"
 
 
@@ -26,7 +28,7 @@ _HEADER = "ear    vocals   drums    bass   other"
 @click.argument("song", type=FILE)
 @listener_options
 @click.option(
-    "-O", "--output", type=FILE, required=True, help="File to write, .flac or .wav, 16 bit."
+    "-O", "--output", type=_OUTPUT, required=True, help="File to write, .flac or .wav, 16 bit."
 )
 @click.option(
     "--request",
@@ -59,10 +61,11 @@ def command(
     """Separate SONG, change its gains, remix and amplify it for one listener.
 
     SONG is any audio file that soundfile reads, stereo or mono, of any sample rate and length. The
-    system is that of a trained run (--run), or the one that the other options name; without
-    --prescription it amplifies by nalr-headroom, which leaves room for NAL-R's gain.
+    system is that of a trained run (--run), or the one that the other options name. Without
+    --prescription it amplifies by nalr-headroom, which leaves room for NAL-R's gain; nalr is what
+    the challenge scores. A file that is there is left as it is without --overwrite.
     """
-    parts = ("separator", "gains", "prescription", "max_loudness_loss")
+    parts = ("separator", "gains", "max_loudness_loss")
     check_run_or_parts(run, {name: choices[name] for name in parts})
     requested = parse_request(request)
     who = chosen_listener(listener, listener_id, audiogram, audiogram_right)

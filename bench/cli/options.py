@@ -232,7 +232,7 @@ system_options = group(
     click.option(
         "--prescription",
         default="",
-        help="Prescription, without --run.  [default: the suite's; of enhance nalr-headroom]",
+        help="Prescription.  [default: the run's or the suite's; of enhance nalr-headroom]",
     ),
     loudness_limit_option,
     click.option(

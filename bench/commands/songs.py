@@ -12,7 +12,7 @@ from bench.commands.boards import board_of_run
 from bench.commands.checks import checked
 from bench.errors import BenchError, suggest
 from bench.runtime.progress import NO_PROGRESS, Progress
-from bench.spec.choices import Choices, options_by_section, resolve
+from bench.spec.choices import Choices, named_parts, options_by_section, resolve
 from bench.spec.defaults import DEFAULT_SUITE, LISTENING_PRESCRIPTION, READY_SEPARATOR
 
 if TYPE_CHECKING:
@@ -144,22 +144,21 @@ def enhance(
         overwrite: whether a file that is there already is replaced.
         progress: notified of how far it is.
         **choices: see :class:`Choices`; the separator is ``"hdemucs"`` by default, the prescription
-            ``"nalr-headroom"``, which leaves room for the amplification. With a run, only `suite`
-            and `options` count.
+            ``"nalr-headroom"``, which leaves room for the amplification, also of a run that is
+            amplified as the suite's reference is. With a run, only `suite`, `options` and
+            `prescription` count.
 
     Raises:
         BenchError: the song, the run or a choice is wrong, or the output is there already.
     """
-    from bench.system.song import enhance_file
+    from bench.system.song import check_output, enhance_file
 
-    if Path(output).exists() and not overwrite:
-        hint = "Give another -O, or --overwrite."
-        raise BenchError("the file is there already", where=str(output), hint=hint)
+    check_output(Path(song), Path(output), overwrite)  # before a system is made, which takes longer
     wanted = requested_gains(requested or {})
     system, notes = _system(run, out, choices, wanted)
     done = enhance_file(
         Path(song), Path(output), system, listener,
-        requested=wanted, sample_rate=sample_rate, progress=progress,
+        requested=wanted, sample_rate=sample_rate, overwrite=overwrite, progress=progress,
     )  # fmt: skip
     return replace(done, notes=(*notes, *done.notes))
 
@@ -232,7 +231,7 @@ def _system(
     run: str, out: Path | str | None, choices: Choices, wanted: Sequence[float]
 ) -> tuple[System, tuple[str, ...]]:
     """The system of a run or of choices, on the GPU where there is one; notes."""
-    from bench.api import GainsSpec
+    from bench.api import GainsSpec, PrescriptionSpec
     from bench.plugins import installed
     from bench.runs.restore import stored_run
     from bench.runtime.machine import device
@@ -242,10 +241,26 @@ def _system(
     notes: list[str] = []
     if run:
         board, suite = board_of_run(run, choices.get("suite") or "", out)
+        plugins, parts = named_parts(
+            installed(), {"prescription": choices.get("prescription") or ""}
+        )
+        by = parts["prescription"]
         options = options_by_section(choices.get("options") or {})
-        stored = stored_run(board, run, suite, installed(), options)
-        spec, system = stored.spec, stored.system(installed())
-        caution = stored.caution(installed())
+        others = {**options, "prescription": {}} if by else options
+        stored = stored_run(board, run, suite, plugins, others)
+        spec, system = stored.spec, stored.system(plugins)
+        caution = stored.caution(plugins)
+        if not by and spec.prescription == spec.reference_prescription:
+            by, own = LISTENING_PRESCRIPTION, spec.prescription.name
+            notes.append(
+                f"amplified by {by}, which leaves room for the gain; the run is scored with {own}: "
+                f"--prescription {own}"
+            )
+        if by:
+            registered = plugins.get(PrescriptionSpec, by)
+            made = registered.build(registered.options(options.get("prescription", {})))
+            titles = {**system.titles, "prescription": registered.title}
+            system = replace(system, prescription=made, titles=titles)
     else:
         choices["separator"] = choices.get("separator") or READY_SEPARATOR
         choices["prescription"] = choices.get("prescription") or LISTENING_PRESCRIPTION

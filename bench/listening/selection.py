@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, suggest
 from bench.leaderboard.table import select_runs
-from bench.listening.render import HeardPair, hear
+from bench.listening.render import HeardPair, RenderedPair, hear
 from bench.runs.restore import StoredRun, stored_run
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.resolve import open_dataset
@@ -136,7 +136,7 @@ def render_all(
     """Render what was chosen."""
     systems = {run.run_id: (run, run.system(plugins)) for run in chosen.runs}
     people = chosen.dataset.listeners(chosen.runs[0].spec.split)
-    rendered = []
+    rendered: list[RenderedPair] = []
     # A scene is separated by each system once, and rendered for each listener.
     total = len(systems) * (len(chosen.scenes) + chosen.pairs)
     with progress.stage("rendering", total) as step:

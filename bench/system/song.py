@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -86,6 +87,7 @@ def enhance_file(
     *,
     requested: Sequence[float] = (0.0, 0.0, 0.0, 0.0),
     sample_rate: int = SAMPLE_RATE,
+    overwrite: bool = False,
     progress: Progress = NO_PROGRESS,
 ) -> Enhanced:
     """Separate, change the gains, remix and amplify a song for one listener.
@@ -97,19 +99,17 @@ def enhance_file(
         listener: pyclarity's Listener.
         requested: gains asked for, dB, in the order of STEMS.
         sample_rate: of the output, Hz.
+        overwrite: whether a file that is there already is replaced.
         progress: notified of how far it is.
 
     Raises:
-        BenchError: the song or the output is not what it should be, or the system is an oracle.
+        BenchError: the song or the output is not what it should be, the output is there already, or
+            the system is an oracle.
     """
+    check_output(song, output, overwrite)
     if system.reads_stems:
         hint = "Choose another: bench plugins list --kind separator"
         raise BenchError("an oracle needs clean stems, which a song has not", hint=hint)
-    if output.suffix.lower() not in FORMATS:
-        hint = f"Name it with {' or '.join(FORMATS)}."
-        raise BenchError("this kind of file is not written", where=str(output), hint=hint)
-    if output.exists() and song.exists() and output.samefile(song):
-        raise BenchError("the output would replace the song", where=str(output))
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         mixture, notes = _read(song, output.parent)
@@ -124,12 +124,65 @@ def enhance_file(
                     remixed, cuts, system, listener,
                     draft, FORMATS[output.suffix.lower()], sample_rate, step,
                 )  # fmt: skip
+                check_output(song, output, overwrite)  # what came meanwhile is not replaced
     except (OSError, soundfile.LibsndfileError) as error:
         # What cannot be read is a BenchError by now; libsndfile does not say why it cannot write.
         reason = getattr(error, "strerror", None) or "is the disk full?"
         raise BenchError(f"cannot be written: {reason}", where=str(output)) from None
     share = clipped / max(1, 2 * frames)
     return Enhanced(output, sample_rate, frames / sample_rate, share, gains, notes)
+
+
+def check_output(song: Path, output: Path, overwrite: bool) -> None:
+    """See that a file can be written without the loss of another.
+
+    Args:
+        song: which is never replaced, whatever the name or link that leads to it.
+        output: the file to write.
+        overwrite: whether a file that is there already may be replaced.
+
+    Raises:
+        BenchError: the output is a folder, the song itself, or of a kind that is not written; or
+            there is such a file already, also by another case or as a link.
+    """
+    where = str(output)
+    if output.suffix.lower() not in FORMATS:
+        hint = f"Name it with {' or '.join(FORMATS)}."
+        raise BenchError("this kind of file is not written", where=where, hint=hint)
+    try:
+        if output.exists() and song.exists() and output.samefile(song):
+            hint = "Give another -O."
+            raise BenchError("the output would replace the song", where=where, hint=hint)
+        if output.is_dir():
+            hint = f"Name a file in it: {output / f'{song.stem}.enhanced{output.suffix}'}"
+            raise BenchError("it is a folder", where=where, hint=hint)
+        is_there = os.path.lexists(output)  # a link to nothing is there, too
+        twins = [] if is_there or not output.parent.is_dir() else _twins(output)
+        if overwrite and is_there and not (output.is_file() or output.is_symlink()):
+            raise BenchError("it is no file that could be replaced", where=where)
+    except OSError as error:
+        raise BenchError(f"cannot be written: {error.strerror}", where=where) from None
+    hint = "Give another -O, or --overwrite."
+    if is_there and not overwrite:
+        target = f": a link to {os.readlink(output)}" if output.is_symlink() else ""
+        raise BenchError(f"the file is there already{target}", where=where, hint=hint)
+    if twins and not overwrite:
+        # Here they are two files; where the case of a name does not count, one would be lost.
+        what = f"there is a file of this name already, but for capital letters: {twins[0]}"
+        raise BenchError(what, where=where, hint=hint)
+
+
+def _twins(output: Path) -> list[str]:
+    """Names beside a file that are the same where neither case nor the form of accents counts."""
+    own = _folded(output.name)
+    return sorted(
+        name for name in os.listdir(output.parent)
+        if name != output.name and _folded(name) == own
+    )  # fmt: skip
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from tests.helpers.command_line import Bench
+from tests.helpers.suites import WriteSuite
 from tests.helpers.swells import RATE, noise, read
 
 
@@ -48,6 +49,88 @@ def test_a_file_that_is_there_is_not_overwritten_in_silence(
     assert len(read(out))
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("song", "the output would replace the song"),
+        ("link to song", "the output would replace the song"),
+        ("hard link", "the output would replace the song"),
+        ("file", "the file is there already"),
+        ("link", "the file is there already: a link to"),
+        ("dangling", "the file is there already: a link to"),
+        ("folder", "it is a folder"),
+        ("twin", "but for capital letters: OUT.wav"),
+        ("accent", "but for capital letters: "),
+    ],
+)
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_whatever_is_there_is_not_replaced_in_silence(
+    bench: Bench,
+    song: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    message: str,
+    overwrite: bool,
+) -> None:
+    out, other = tmp_path / "out.wav", tmp_path / "other.wav"
+    if kind == "song":
+        out = song
+    elif kind == "link to song":
+        out.symlink_to(song)
+    elif kind == "hard link":
+        out.hardlink_to(song)
+    elif kind == "file":
+        out.write_bytes(b"mine")
+    elif kind == "link":
+        other.write_bytes(b"mine")
+        out.symlink_to(other)
+    elif kind == "dangling":
+        out.symlink_to(other)
+    elif kind == "folder":
+        out.mkdir()
+    elif kind == "twin":
+        (tmp_path / "OUT.wav").write_bytes(b"mine")
+    else:
+        out = tmp_path / "caf\u00e9.wav"
+        (tmp_path / "cafe\u0301.WAV").write_bytes(b"mine")
+    before = {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    more = ["--overwrite"] if overwrite else []
+    code = bench("enhance", song, "-O", out, "--audiogram", "N3", "--separator", "mixture", *more)
+    said = capsys.readouterr().err
+    after = {path.name: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    if overwrite and kind not in ("song", "link to song", "hard link", "folder"):
+        assert code == 0
+        assert len(read(out))
+        # What a link leads to, and what only looks like the name, stay as they are.
+        kept = {name: content for name, content in before.items() if name != out.name}
+        assert {name: after[name] for name in kept} == kept
+    else:
+        assert code == 2
+        expected = message if kind != "song" or overwrite else "would replace the song"
+        assert expected in said
+        assert after == before
+
+
+def test_a_file_that_comes_meanwhile_is_not_replaced(
+    song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bench as library
+    from bench.system import song as module
+
+    out, amplify = tmp_path / "out.wav", module._amplify
+
+    def slowly(*arguments):  # type: ignore[no-untyped-def]
+        out.write_bytes(b"somebody else's")
+        return amplify(*arguments)
+
+    monkeypatch.setattr(module, "_amplify", slowly)
+    with pytest.raises(library.BenchError, match="there already"):
+        library.enhance(song, out, library.make_listener("N2"), separator="mixture")
+    assert out.read_bytes() == b"somebody else's"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.wav", "song.wav"]
+
+
 def test_what_is_listened_to_has_headroom(bench: Bench, tmp_path: Path) -> None:
     song = tmp_path / "loud.wav"
     soundfile.write(song, 0.9 * noise(5.0) / np.abs(noise(5.0)).max(), RATE, subtype="FLOAT")
@@ -57,6 +140,39 @@ def test_what_is_listened_to_has_headroom(bench: Bench, tmp_path: Path) -> None:
         assert bench("enhance", song, "-O", out, "--audiogram", "N3", *more) == 0
         shares[name] = np.mean(np.abs(read(out)) >= 32767)
     assert shares["default"] < 0.02 < shares["nalr"]
+
+
+def test_a_run_is_listened_to_with_headroom_too(
+    bench: Bench,
+    small_suite: WriteSuite,
+    song: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A run that is amplified as the suite's reference is would clip; one of its own stays so."""
+    suite, board = small_suite(metrics=("lufs",)), tmp_path / "board"
+    run = ("run", "--suite", suite, "--out", board, "--limit", 1, "--workers", 1)
+    run = (*run, "--separator", "mixture", "--no-baselines", "--no-report")
+    assert bench(*run) == 0
+    assert bench(*run, "--prescription", "nalr-limiter") == 0
+    capsys.readouterr()
+    enhance = ("enhance", song, "--audiogram", "N3", "--suite", suite, "--out", board)
+    files = {}
+    for name, more in {
+        "run": ["--run", "mixture + fixed (1 pairs)"],
+        "nalr run": ["--run", "mixture + fixed (1 pairs)", "--prescription", "nalr"],
+        "limiter run": ["--run", "mixture + fixed (nalr-limiter, 1 pairs)"],
+        "headroom": ["--separator", "mixture"],
+        "nalr": ["--separator", "mixture", "--prescription", "nalr"],
+        "limiter": ["--separator", "mixture", "--prescription", "nalr-limiter"],
+    }.items():
+        assert bench(*enhance, "-O", tmp_path / f"{name}.wav", *more) == 0
+        files[name] = read(tmp_path / f"{name}.wav")
+        said = capsys.readouterr().err
+        assert ("the run is scored with nalr: --prescription nalr" in said) is (name == "run")
+    np.testing.assert_array_equal(files["run"], files["headroom"])
+    np.testing.assert_array_equal(files["nalr run"], files["nalr"])
+    np.testing.assert_array_equal(files["limiter run"], files["limiter"])
 
 
 @pytest.mark.parametrize(
