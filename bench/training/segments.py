@@ -62,8 +62,19 @@ def hold_out(scenes: Sequence[Scene], songs: int, seed: int) -> tuple[list[Scene
     """
     names = sorted({scene.song for scene in scenes})
     count = min(songs, len(names) // 3)
-    if count < songs:
-        log.warning("%d of %d songs are held out, not %d", count, len(names), songs)
+    if songs and not count:
+        log.warning(
+            "none of %d songs can be held out for validation, which takes three: no true score is "
+            "computed, the last epoch is the one that is kept, and neither patience nor the guard "
+            "ends the training early. Validate on another split: -o training.validation_split=NAME",
+            len(names),
+        )
+    elif count < songs:
+        log.warning(
+            "%d of %d songs are held out, not %d: two thirds are trained on, and true scores of "
+            "an epoch are of few songs",
+            *(count, len(names), songs),
+        )
     chosen = np.random.default_rng(derive(seed, "hold-out")).permutation(len(names))[:count]
     held = {names[i] for i in chosen}
     return [s for s in scenes if s.song not in held], [s for s in scenes if s.song in held]

@@ -97,19 +97,23 @@ class Trainer:
         optimizer = self._optimizer()
         heard_by = self.dataset.listeners(settings.validation_split or settings.split)
         validation = Validation(held, heard_by, self.spec, self.plugins)
-        self._truth = validation.truth
+        self._validation, self._truth = validation, validation.truth
         state = load_checkpoint(self._last)
         if state is None:
-            state = self._start(validation)
+            state = self._start()
         else:
             self._told = True  # by the process that began
             self.system.load_state(state.state)
             optimizer.load_state_dict(state.optimizer)
+            if state.epoch < settings.epochs:
+                best = f", best: {_best(state)}" if _best(state) else ""
+                self.progress.say(f"goes on after epoch {state.epoch}/{settings.epochs}{best}")
+            step("", state.epoch * -(-settings.segments // settings.batch))
         guard = GoodhartGuard(
             self.board.training(self.run_id), truth=validation.truth, proxy=validation.proxy
         )
         while state.epoch < settings.epochs and not self._stops_early(state, guard):
-            row = self._epoch(state.epoch + 1, optimizer, validation, step)
+            row = self._epoch(state, optimizer, step)
             # The log before the checkpoint: killed in between, the epoch is done and logged again.
             self._report(row)
             state = self._keep(state, row, optimizer)
@@ -121,16 +125,28 @@ class Trainer:
 
     def _told_of(self, row: Mapping[str, Any], state: Checkpoint) -> str:
         """An epoch in a line: its loss, its true score, which epoch is the best, and its time."""
-        epochs = self.spec.training.epochs
+        epochs, epoch = self.spec.training.epochs, row["epoch"]
         parts = [f"loss {row['loss']:.4g}"] if "loss" in row else []
         if self._truth in row:
-            names = self._truth.split("/")
             is_best = state.best_epoch == state.epoch
-            best = "the best so far" if is_best else f"best: epoch {state.best_epoch}"
-            parts.append(f"true {names[1]} in validation {row[self._truth]:.4f} ({best})")
-        trained, whole = row["seconds/train"], row["seconds"]
-        parts.append(f"{trained:.0f} s of training, {whole - trained:.0f} s of validation")
-        return f"epoch {row['epoch']}/{epochs}: {', '.join(parts)}"
+            best = "the best so far" if is_best else f"best: {_best(state)}"
+            score = f"true {self._validation.title} in validation {row[self._truth]:.4f}"
+            parts.append(score if epoch == 0 else f"{score} ({best})")
+        trained, whole = row.get("seconds/train", 0.0), row["seconds"]
+        if epoch:
+            parts.append(f"{trained:.0f} s of training")
+        parts.append(f"{whole - trained:.0f} s of validation")
+        left = whole * (epochs - epoch)
+        if epoch and left:
+            parts.append(f"{left:.0f} s left" if left < 120 else f"{left / 60:.0f} min left")
+        before = "" if epoch else " (before training)"
+        return f"epoch {epoch}/{epochs}{before}: {', '.join(parts)}"
+
+    def _score(self, epoch: int) -> dict[str, float]:
+        """Scores in validation after an epoch, as a stage of its own."""
+        title = f"validation, epoch {epoch}"
+        with self.progress.stage(title, self._validation.pairs) as step:
+            return self._validation.score(self.system, step)
 
     @property
     def _last(self) -> Path:
@@ -153,20 +169,23 @@ class Trainer:
             ]
         )
 
-    def _start(self, validation: Validation) -> Checkpoint:
+    def _start(self) -> Checkpoint:
         """Epoch 0: the system before any training, which is the first best one."""
         started = time.perf_counter()
-        row = {"epoch": 0, **validation.score(self.system)}
+        row = {"epoch": 0, **self._score(0)}
         row["seconds"] = time.perf_counter() - started
         state = Checkpoint(0, self.system.state(), {}, 0, row.get(self._truth, float("-inf")))
         save_weights(self._best, state.state)
         self._report(row)
+        if self._validation.pairs:
+            self.progress.say(self._told_of(row, state))
         return state
 
     def _epoch(
-        self, epoch: int, optimizer: torch.optim.Optimizer, validation: Validation, step: Step
+        self, state: Checkpoint, optimizer: torch.optim.Optimizer, step: Step
     ) -> dict[str, Any]:
-        settings = self.spec.training
+        settings, epoch = self.spec.training, state.epoch + 1
+        best = f", best {_best(state)}" if _best(state) else ""
         started = time.perf_counter()
         batches = draw_epoch(
             self._scenes,
@@ -183,13 +202,13 @@ class Trainer:
             batch = read_batch(items)
             for name, value in self._step(epoch, number, batch, optimizer).items():
                 values.setdefault(name, []).append(value)
-            step(f"epoch {epoch}/{settings.epochs}{self._led}", 1)
+            loss = f", loss {fmean(values['loss']):.4g}"
+            step(f"epoch {epoch}/{settings.epochs}{loss}{best}{self._led}", 1)
         trained = time.perf_counter() - started
-        step(f"epoch {epoch}/{settings.epochs}: validation", 0)
         row: dict[str, Any] = {"epoch": epoch, **{k: fmean(v) for k, v in values.items()}}
         row["lr"] = settings.learning_rate
         row["seconds/train"] = trained
-        row.update(validation.score(self.system))
+        row.update(self._score(epoch))
         row["seconds"] = time.perf_counter() - started
         return row
 
@@ -268,3 +287,10 @@ class Trainer:
     def _report(self, row: dict[str, Any]) -> None:
         self.board.append_epoch(self.run_id, row)
         self.plugins.notify("epoch_finished", run_id=self.run_id, epoch=row["epoch"], row=row)
+
+
+def _best(state: Checkpoint) -> str:
+    """The best true score so far and its epoch; empty where nothing is scored in validation."""
+    if state.best_score == float("-inf"):
+        return ""
+    return f"{state.best_score:.4f} of epoch {state.best_epoch}"

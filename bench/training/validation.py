@@ -13,6 +13,7 @@ from bench.board.schema import GAINS_METRIC
 from bench.evaluation.protocol import Excerpt, render, separate
 from bench.evaluation.scoring import Scorer, Stopwatch
 from bench.plugins import Plugins
+from bench.runtime.progress import Step, no_step
 from bench.runtime.seeds import derive
 from bench.spec.run import RunSpec
 from bench.system.system import System
@@ -64,10 +65,25 @@ class Validation:
         found = (spec for spec, _ in self._scorer.metrics[1:] if spec.predicts)
         return next((_name(spec.name, spec.parts[0]) for spec in found), "")
 
-    def score(self, system: System) -> dict[str, float]:
+    @property
+    def title(self) -> str:
+        """The headline metric as people call it, such as "HAAQI"."""
+        headline, _ = self._scorer.metrics[0]
+        return headline.title or headline.name
+
+    @property
+    def pairs(self) -> int:
+        """(scene, listener) pairs that are scored each time."""
+        return sum(len(names) for _, names in self._excerpts)
+
+    def score(self, system: System, step: Step = no_step) -> dict[str, float]:
         """Means over the pairs, by ``valid/<metric>/<part>``; empty where there are no pairs.
 
         The truth has its mean over the pairs of each song, too, by ``song/<metric>/<part>/<song>``.
+
+        Args:
+            system: to be scored.
+            step: called for each pair.
         """
         system.train(False)
         values: dict[str, list[float]] = {}
@@ -83,6 +99,7 @@ class Validation:
                         if name == self.truth:
                             own = song_prefix(name) + excerpt.scene.song
                             values.setdefault(own, []).append(row["value"])
+                step(f"{excerpt.scene.id}, {listener.id}", 1)
         return {key: fmean(found) for key, found in values.items()}
 
 

@@ -105,6 +105,73 @@ def test_a_terminal_gets_a_bar() -> None:
     assert "4/4" in text.getvalue()
 
 
+def test_a_stage_inside_another(clock: Clock) -> None:
+    """Validation in a training: a bar below it, or lines while it takes long."""
+    progress, text = shown(terminal=True)
+    with progress.stage("training", 4) as step:
+        with progress.stage("validation", 2) as inner:
+            inner("s1", 2)
+        step("epoch 1", 4)
+        progress.say("epoch 1: fine")
+    assert "validation" in text.getvalue()
+    assert "epoch 1: fine" in text.getvalue()
+    assert "4/4" in text.getvalue()
+    progress, text = shown(terminal=False)
+    with progress.stage("training", 4) as step:
+        with progress.stage("validation", 2) as inner:
+            clock.now += 4
+            inner("s1", 1)
+            clock.now += 8
+            inner("s2", 1)
+        step("epoch 1", 4)
+    lines = text.getvalue().splitlines()
+    assert lines == [
+        "training: 4 steps",
+        "validation: 2/2, 0 s left (s2)",
+        "training: 4/4, 0 s left (epoch 1)",
+        "training: done in 12 s",
+    ]
+
+
+def test_what_says_its_own_lines_has_no_others(clock: Clock) -> None:
+    """A training has a line an epoch where there is no terminal."""
+    progress, text = shown(terminal=False)
+    for _ in range(2):
+        with progress.stage("training", 40) as step:
+            progress.say("epoch 0")
+            for epoch in range(1, 3):
+                for _ in range(20):
+                    clock.now += 30
+                    step("note", 1)
+                with progress.stage("validation", 1) as inner:
+                    clock.now += 30
+                    inner("s1", 1)
+                progress.say(f"epoch {epoch}")
+    lines = text.getvalue().splitlines()
+    once = ["training: 40 steps", "epoch 0", "epoch 1", "epoch 2", "training: done in 1260 s"]
+    assert lines == 2 * once
+    with progress.stage("scoring", 2) as step:  # and what says nothing has its own again
+        clock.now += 30
+        step("s1", 1)
+    assert "scoring: 1/2, 30 s left (s1)" in text.getvalue()
+
+
+def test_names_are_no_markup_in_a_bar() -> None:
+    progress, text = shown(terminal=True)
+    with progress.stage("[red]scoring[/]", 1) as step:
+        step("[bold]s1", 1)
+    assert "[red]scoring[/]" in text.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_times_are_never_cut(width: int) -> None:
+    progress, text = shown(terminal=True)
+    progress.console.width = width
+    with progress.stage("training hdemucs-ft + cnn-residual (seed 1)", 50) as step:
+        step("epoch 2/10, loss 0.00647, best 0.6327 of epoch 1, gradient: gains 95 % mse", 20)
+    assert "20/50 0:00:00 left -:--:-- epoch" in text.getvalue()
+
+
 def test_it_is_shown_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     with ConsoleProgress().stage("scoring", 1) as step:
         step("s1", 1)

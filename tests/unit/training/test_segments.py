@@ -99,7 +99,14 @@ def test_a_small_set_is_not_held_out_whole(caplog: pytest.LogCaptureFixture) -> 
     train, held = hold_out(scenes(3), 14, seed=0)
     assert (len(train), len(held)) == (2, 1)
     assert "1 of 3 songs are held out, not 14" in caplog.text
-    assert hold_out(scenes(1), 14, seed=0)[1] == []
+    caplog.clear()
+    assert hold_out(scenes(2), 14, seed=0)[1] == []
+    assert "none of 2 songs can be held out" in caplog.text
+    assert "the last epoch is the one that is kept" in caplog.text
+    assert "-o training.validation_split=NAME" in caplog.text
+    caplog.clear()
+    hold_out(scenes(2), 0, seed=0)  # as asked for
+    assert caplog.text == ""
 
 
 def test_the_songs_that_are_held_out_are_drawn_by_the_seed() -> None:

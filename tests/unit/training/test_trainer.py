@@ -121,12 +121,14 @@ def test_measuring_gradients_changes_no_training(
 def test_progress_names_the_leading_terms(small_set: Path, tmp_path: Path) -> None:
     notes: list[str] = []
     lines: list[str] = []
+    stages: list[tuple[str, int]] = []
 
     class Heard:
         def say(self, text: str) -> None:
             lines.append(text)
 
         def stage(self, title: str, total: int) -> Heard:
+            stages.append((title, total))
             return self
 
         def __enter__(self) -> object:
@@ -148,11 +150,14 @@ def test_progress_names_the_leading_terms(small_set: Path, tmp_path: Path) -> No
         plugins=installed(),
         progress=Heard(),  # type: ignore[arg-type]
     ).train()
-    assert notes[0].startswith("epoch 1/1, gradient: gains ")
-    assert notes[0].endswith("% loudness")
-    assert notes[-1] == "epoch 1/1: validation"
-    (line,) = lines
+    first = next(note for note in notes if note.startswith("epoch 1/1, loss "))
+    assert " of epoch 0, gradient: gains " in first
+    assert first.endswith("% loudness")
+    assert [title for title, _ in stages[1:]] == ["validation, epoch 0", "validation, epoch 1"]
+    assert stages[1] == ("validation, epoch 0", SETTINGS["validation_pairs"])
+    before, line = lines
+    assert before.startswith("epoch 0/1 (before training): true HAAQI in validation 0.")
     assert line.startswith("epoch 1/1: loss ")
-    assert "true haaqi in validation 0." in line
+    assert "true HAAQI in validation 0." in line
     assert "best" in line
     assert line.endswith("s of validation")
