@@ -93,12 +93,30 @@ def evaluate_runs(
     Returns:
         The reason for each run that was stopped, by its id.
     """
-    if not todo:
-        return {}
+    stopped: dict[str, str] = {}
+    if todo:
+        how: dict[str, Any] = {"profile": profile, "strict": strict, "time_limit": time_limit}
+        how["fresh"] = fresh
+        stopped = _score(runs, todo, board, plugins, workers, how, progress)
+    # Also of a run that had all its scenes, and was killed before this step.
+    for run in runs:
+        if run.run_id not in stopped:
+            board.consolidate(run.run_id)
+    return stopped
+
+
+def _score(
+    runs: Sequence[RunToScore],
+    todo: Mapping[str, Pairs],
+    board: Board,
+    plugins: Plugins,
+    workers: int,
+    how: Mapping[str, Any],
+    progress: Progress,
+) -> dict[str, str]:
+    """Score, and return the reason for each run that was stopped."""
     left = {scene: dict(by_run) for scene, by_run in todo.items()}
     first = _FirstScenes()
-    how: dict[str, Any] = {"profile": profile, "strict": strict, "time_limit": time_limit}
-    how["fresh"] = fresh
     title = "scoring" if is_local() else f"scoring on {workers} workers"
     with progress.stage(title, _pairs_in(left)) as step:
         while left:
@@ -115,9 +133,6 @@ def evaluate_runs(
                         step(scene_id, _pairs_in(left) - _pairs_in(rest))
                         left = rest
                         break
-    for run in runs:
-        if run.run_id not in first.stopped:
-            board.consolidate(run.run_id)
     return first.stopped
 
 

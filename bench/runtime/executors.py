@@ -20,7 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
 from multiprocessing.process import BaseProcess
 from types import ModuleType
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from bench.errors import BenchError
 from bench.runtime.machine import cores
@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 
 J = TypeVar("J")
 R = TypeVar("R")
+
+PATIENCE: Final = 10.0
+"""Seconds after which a process that has no job left, and does not end, is killed."""
 
 
 class WorkerDiedError(BenchError):
@@ -214,13 +217,25 @@ def _pool(
             except BaseException as error:
                 pool.shutdown(wait=False, cancel_futures=True)
                 if not isinstance(error, Exception):  # called off: no job goes on
-                    for process in processes:
-                        process.kill()
+                    _kill(processes)
                 raise
+            finally:
+                # One may never end: by a thread of a plugin's, or by a lock that another had died
+                # with.
+                timer = threading.Timer(PATIENCE, _kill, [processes])
+                timer.daemon = True
+                timer.start()
+                pool.shutdown()
+                timer.cancel()
     except BrokenProcessPool:
         # The pool itself ends the others by SIGTERM.
         codes = [process.exitcode for process in processes]
         raise _PoolBrokeError(next((c for c in codes if c not in (0, None, -15)), None)) from None
+
+
+def _kill(processes: Sequence[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()
 
 
 @contextlib.contextmanager

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import os
+import platform
+import re
 import unicodedata
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,8 +21,9 @@ from typing import Any, Final
 def replacing(target: Path, *, durable: bool = True) -> Iterator[Path]:
     """A path to write beside `target`, moved there when the block ends well.
 
-    A process that is killed in between leaves ``.<name>.<process>.part`` behind, never half of a
-    file: the dot and the suffix hide it from readers of the folder.
+    A process that is killed in between leaves ``.<name>.<machine>-<process>.part`` behind, never
+    half of a file: the dot and the suffix hide it from readers of the folder. The next process of
+    the machine that writes to the folder removes it.
 
     Args:
         target: where the file is to be; its folder is made.
@@ -27,7 +33,8 @@ def replacing(target: Path, *, durable: bool = True) -> Iterator[Path]:
         OSError: it cannot be written.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    _remove_dead_drafts(target.parent.absolute(), os.getpid())
+    draft = target.with_name(f".{target.name}.{_machine()}-{os.getpid()}.part")
     try:
         yield draft
         if durable:
@@ -38,6 +45,37 @@ def replacing(target: Path, *, durable: bool = True) -> Iterator[Path]:
         raise
     if durable:
         _sync(target.parent)
+
+
+@cache
+def _machine() -> str:
+    """Where a process's number means this process: the host since it was booted, or a container."""
+    about = [platform.node()]
+    with contextlib.suppress(OSError):
+        about.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        about.append(os.readlink("/proc/self/ns/pid"))
+    return hashlib.sha256("\n".join(about).encode()).hexdigest()[:8]
+
+
+@cache
+def _remove_dead_drafts(folder: Path, process: int) -> None:
+    """Remove what killed processes of this machine left in a folder; a process looks once."""
+    draft = re.compile(rf"\..+\.{_machine()}-(\d+)\.part", re.DOTALL)
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            found = draft.fullmatch(name)
+            if found and not _lives(int(found[1])):
+                (folder / name).unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # another user's
+        pass
+    return True
 
 
 def content_problem(path: Path) -> str:

@@ -1,17 +1,18 @@
 """Runs that are killed at random moments: the same command ends with the undisturbed board.
 
-Each run is a fork of this process, which has imported all: so a run takes a second or two, and most
-of the kills fall into training, scoring and writing.
+``BENCH_KILLS`` is the number of kills of each system with one worker and with two, ``BENCH_SEED``
+the seed of the moments.
 """
 
 from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -19,44 +20,19 @@ import pytest
 
 from bench.board.schema import TIME_METRIC
 from bench.board.store import Board
-from bench.cli import main
-from tests.helpers.suites import SHORT_TRAINING, WriteSuite
+from bench.data.generate.demo import write_demo
+from tests.helpers.command_line import run_bench
+from tests.helpers.killing import Aim, Kill, Marks, begin, shoot, survivors
+from tests.helpers.suites import SHORT_TRAINING, suite_text
 
 KILLS = int(os.environ.get("BENCH_KILLS", "40"))
+SEED = os.environ.get("BENCH_SEED", "0")
 SYSTEMS = {
     "scoring": ("--separator", "mixture", "--gains", "fixed"),
     "training": ("--separator", "mixture", "--gains", "cnn", "--loss", "loudness"),
 }
-
-
-def begin(arguments: list[str], log: Path) -> int:
-    """The id of a process, first of a group of its own, that runs a command."""
-    process = os.fork()
-    if process:
-        return process
-    os.setsid()
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(handle, 1)
-    os.dup2(handle, 2)
-    code = 1
-    try:
-        main(arguments)
-    except SystemExit as end:
-        code = int(end.code or 0)
-    finally:
-        os._exit(code)
-
-
-def end(process: int, after: float, number: int) -> int:
-    """Wait, kill, and wait for the end: its exit code, negative for a signal."""
-    until = time.monotonic() + after
-    while time.monotonic() < until:
-        done, status = os.waitpid(process, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.002)
-    os.kill(process, number)
-    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+ENDS = {0, 1, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM}
+"""Exit codes: 1 where killed workers made a scene fail."""
 
 
 def rows(board: Path) -> pd.DataFrame:
@@ -64,45 +40,129 @@ def rows(board: Path) -> pd.DataFrame:
     scores = Board(board).scores()
     kept = [name for name in scores.columns if name not in ("seconds", "computed_at", "created")]
     scores = scores.loc[scores.metric != TIME_METRIC, kept]
-    return scores.sort_values([*scores.columns[:1], "scene", "listener", "metric", "part"])
+    by = ["run_id", "scene", "listener", "metric", "part"]
+    return scores.sort_values(by).reset_index(drop=True)
+
+
+def content(board: Path) -> dict[str, object]:
+    """All that a board holds, but times."""
+    kept = Board(board)
+    runs, log = kept.runs().sort_values("run_id"), kept.training()
+    return {
+        "scores": rows(board).to_csv(),
+        "runs": runs[["run_id", "status", "failure", "label", "n_pairs", "n_failed"]].to_csv(
+            index=False
+        ),
+        "training": log[~log.name.str.contains("seconds")].to_csv(index=False),
+        "files": sorted(str(path.relative_to(board)) for path in board.rglob("*")),
+    }
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A suite of four scenes of two seconds; a training of two epochs of one step."""
+    folder = tmp_path_factory.mktemp("tiny")
+    root = folder / "set"
+    write_demo(
+        root, songs_train=2, songs_valid=4, seconds=2.0, scenes_per_song=1, listeners_per_scene=1
+    )
+    training = {
+        **SHORT_TRAINING,
+        "epochs": 2,
+        "segments": 2,
+        "segment_seconds": 0.5,
+        "validation_songs": 0,
+    }
+    path = folder / "tiny.toml"
+    path.write_text(suite_text(root=root, training=training), encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_run_that_is_killed_again_and_again_ends_with_the_undisturbed_board(
+    system: str, workers: int, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = kill_runs(system, workers, suite, tmp_path, monkeypatch, kills=KILLS)
+    late = sum(n for kill, n in done.items() if kill.stage in ("scoring", "writing"))
+    assert 2 * late >= done.total()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("system", SYSTEMS)
-def test_a_run_that_is_killed_again_and_again_ends_with_the_undisturbed_board(
-    system: str, small_suite: WriteSuite, tmp_path: Path, record_property: Callable[..., None]
+def test_workers_that_import_all_by_themselves(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    training = {**SHORT_TRAINING, "segments": 2, "validation_songs": 0}
-    suite = small_suite(metrics=("lufs", "clipping"), training=training)
-    arguments = ["run", "--suite", str(suite), *SYSTEMS[system], "--workers", "1", "--no-report"]
-    log = tmp_path / "log"
+    """As on a user's machine; slow, so there are few kills."""
+    kill_runs("scoring", 2, suite, tmp_path, monkeypatch, kills=KILLS // 20, fork_workers=False)
 
-    def run(board: Path, after: float = 300.0, number: int = signal.SIGKILL) -> int:
-        return end(begin([*arguments, "--out", str(board)], log), after, number)
 
-    assert run(tmp_path / "warm") == 0, log.read_text()
-    begun = time.monotonic()
-    assert run(tmp_path / "whole") == 0
-    whole = time.monotonic() - begun
-    expected, rng = rows(tmp_path / "whole"), random.Random(system)
-    codes: Counter[int] = Counter()
+def kill_runs(
+    system: str,
+    workers: int,
+    suite: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    kills: int,
+    fork_workers: bool = True,
+) -> Counter[Kill]:
+    """Kill runs until there were so many kills; what was killed, and where."""
+    temporary, cache, log, marks = folder / "tmp", folder / "cache", folder / "log", Marks()
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("BENCH_CACHE", str(cache))
+    command = ["run", "--suite", str(suite), *SYSTEMS[system], "--workers", str(workers)]
+
+    def start(board: Path) -> int:
+        arguments = [*command, "--no-report", "--out", str(board)]
+        return begin(arguments, log, marks, fork_workers=fork_workers)
+
+    def whole(board: Path) -> float:
+        began = time.monotonic()
+        process = start(board)
+        assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0, said(log)
+        assert not survivors(process)
+        return time.monotonic() - began
+
+    # Once here, so that its forks need neither import nor compile anything.
+    assert run_bench(*command, "--no-report", "--out", folder / "here") == 0
+    shutil.rmtree(cache)
+    seconds, expected, writes = whole(folder / "whole"), content(folder / "whole"), marks.writes
+    kept = set(temporary.iterdir())  # torch's
+    assert writes >= 8
+    rng = random.Random(f"{SEED}/{system}/{workers}/{fork_workers}")
+    done: Counter[Kill] = Counter()
     boards = 0
-    while sum(codes[code] for code in codes if code) < KILLS:
-        board = tmp_path / f"board-{boards}"
+    while done.total() < kills:
+        board = folder / f"board-{boards}"
         boards += 1
-        for _ in range(6):
-            number = rng.choice((signal.SIGKILL, signal.SIGTERM))
-            code = run(board, rng.uniform(0.0, whole), number)
-            codes[code] += 1
-            assert code in (0, -signal.SIGKILL, 128 + signal.SIGTERM, -signal.SIGTERM), code
-        assert run(board) == 0, log.read_text()[-3000:]
-        pd.testing.assert_frame_equal(
-            rows(board).reset_index(drop=True), expected.reset_index(drop=True)
-        )
-        drafts = [p.name for p in board.rglob("*") if p.name.endswith(".part")]
-        terminated = codes[128 + signal.SIGTERM]
-        record_property("drafts", len(drafts))
-        assert len(drafts) <= codes[-signal.SIGKILL], (drafts, terminated)
+        shutil.rmtree(cache)
+        for _ in range(8):
+            process = start(board)
+            aim = Aim.draw(rng, seconds, writes, workers > 1 and fork_workers)
+            code, kill = shoot(process, aim, marks, rng)
+            done.update([kill] if kill else [])
+            assert code in ENDS, (code, said(log))
+            assert not survivors(process), aim
+            if code == 0:
+                break
+        else:
+            whole(board)
+        assert content(board) == expected, (board, said(log))
+        assert not [*cache.rglob("*.part"), *(set(temporary.iterdir()) - kept)]
+        shutil.rmtree(board)
     assert "Traceback" not in log.read_text()
-    print(f"\n{system}: {dict(codes)} on {boards} boards, {whole:.1f} s a run")
+    print(f"\n{system}, {workers} workers: {done.total()} kills on {boards} boards")
+    for kill, number in sorted(done.items()):
+        print(f"KILLS {kill.signal},{kill.target},{kill.stage},{number}")
+    return done
+
+
+def said(log: Path) -> str:
+    """The end of what the commands said."""
+    return log.read_text()[-3000:]

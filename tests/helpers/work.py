@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -14,6 +15,12 @@ def square(number: int) -> tuple[int, int]:
     if number < 0:
         raise ValueError(f"{number} is negative")
     return number * number, os.getpid()
+
+
+def leave_a_thread(number: int) -> int:
+    """Do it, and leave a thread that the process waits for."""
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    return -number
 
 
 def die(number: int) -> int:

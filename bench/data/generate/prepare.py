@@ -115,7 +115,8 @@ def locked(folder: Path) -> Iterator[None]:
 def _remove_drafts(folder: Path) -> None:
     """Remove the drafts of the files that are written here, and no other drafts."""
     parts = "|".join(PARTS)
-    own = re.compile(rf"\.({parts})\.wav\.\d+\.part|\.[A-Za-z0-9_.-]+\.json\.\d+\.part")
+    ending = r"[0-9a-f-]+\.part"
+    own = re.compile(rf"\.({parts})\.wav\.{ending}|\.[A-Za-z0-9_.-]+\.json\.{ending}")
     for parent in (folder / "audio" / "at_mic_music", folder / "metadata"):
         for left in parent.rglob(".*.part"):
             if own.fullmatch(left.name):

@@ -231,3 +231,14 @@ def test_nothing_to_do_makes_nothing(tmp_path: Path, plugins: Plugins) -> None:
     evaluate_runs([], {}, board, plugins, workers=2, progress=told)
     assert told.stages == []
     assert not board.path.exists()
+
+
+def test_a_run_that_was_killed_before_its_parts_became_one_file(
+    runs: list[RunToScore], plugins: Plugins, tmp_path: Path
+) -> None:
+    board = Board(tmp_path)
+    for run in runs:
+        board.append_scores(run.run_id, "s0", [score("s0")])
+    evaluate_runs(runs, {}, board, plugins, workers=1)
+    for run in runs:
+        assert [path.name for path in board.score_files(run.run_id)] == ["scores.parquet"]

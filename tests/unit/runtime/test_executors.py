@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
+from bench.runtime import executors
 from bench.runtime.executors import WorkerDiedError, run_jobs
 from tests.helpers import work
 
@@ -110,6 +111,12 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     wait_for(lambda: [worker for worker in workers if not alive(worker)], 2)
+
+
+@pytest.mark.timeout(60)
+def test_a_process_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executors, "PATIENCE", 0.5)
+    assert sorted(run_jobs(work.leave_a_thread, [1, 2], 2)) == [(1, -1), (2, -2)]
 
 
 def wait_for(look: Any, count: int, seconds: float = 60.0) -> list[int]:

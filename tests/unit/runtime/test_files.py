@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,25 @@ def test_who_reads_the_old_file_goes_on_reading_it(tmp_path: Path) -> None:
             draft.write_bytes(b"new")
         assert reader.read() == b"old"
     assert target.read_bytes() == b"new"
+
+
+def test_what_killed_processes_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a.txt") as draft:
+        draft.touch()
+        mark = draft.name.removeprefix(".a.txt.").removesuffix(f"{os.getpid()}.part")
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    left = folder / f".b.txt.{mark}{dead.pid}.part"
+    others = [
+        folder / f".b.txt.{mark}{os.getppid()}.part",  # being written
+        folder / f".b.txt.01234567-{dead.pid}.part",  # of another machine
+        folder / f".b.txt.{dead.pid}.part",
+        folder / f"b.txt.{mark}{dead.pid}.part",
+        folder / ".big.zip.part",
+    ]
+    for path in (left, *others):
+        path.write_bytes(b"half")
+    write_text(folder / "a.txt", "x")
+    assert sorted(folder.iterdir()) == sorted([folder / "a.txt", *others])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 
 import numpy as np
@@ -35,12 +36,18 @@ def loudness(signal: Signal) -> float:
         return float(pyloudnorm.Meter(RATE).integrated_loudness(signal.T))
 
 
+def _gain(signal: Signal, wanted: float) -> float:
+    """The factor that brings a signal to a loudness, LUFS; 1 for a silent one."""
+    level = loudness(signal)
+    return 10.0 ** ((wanted - level) / 20.0) if math.isfinite(level) else 1.0
+
+
 def make_song(name: str, seconds: float = 12.0) -> dict[str, NDArray[np.int16]]:
     """Compose, play and mix the song `name`.
 
     Args:
         name: seeds everything: the same name is the same song.
-        seconds: length, at least 2 s.
+        seconds: length, at least 1 s; a stem that has no note in a short song is silent.
 
     Returns:
         ``mixture`` and the four stems as 16-bit samples ``(n, 2)`` at 44.1 kHz; the mixture is
@@ -54,11 +61,10 @@ def make_song(name: str, seconds: float = 12.0) -> dict[str, NDArray[np.int16]]:
         sound = _RENDER[stem](score, generator(name, stem)) * fade * fade[::-1]
         mean, spread = _LEVEL[stem]
         wanted = mean + float(np.clip(rng.normal(0.0, spread), -2 * spread, 2 * spread))
-        stems[stem] = sound * 10.0 ** ((wanted - loudness(sound)) / 20.0)
+        stems[stem] = sound * _gain(sound, wanted)
     mixture = np.sum(list(stems.values()), axis=0)
-    scale = 10.0 ** ((LOUDNESS - loudness(mixture)) / 20.0)
     peak = max(float(np.abs(x).max()) for x in (mixture, *stems.values()))
-    scale = min(scale, PEAK / peak)
+    scale = min(_gain(mixture, LOUDNESS), PEAK / max(peak, 1e-9))
     parts = {k: np.rint(scale * 32768.0 * x.T).astype(np.int16) for k, x in stems.items()}
     total = np.sum([x.astype(np.int32) for x in parts.values()], axis=0)
     return {"mixture": total.astype(np.int16), **parts}

@@ -119,6 +119,8 @@ def _loudness(notes: list[Note], rng: np.random.Generator, length: int) -> Signa
 
 def sing(notes: list[Note], singer: Singer, rng: np.random.Generator, length: int) -> Signal:
     """One voice ``(n,)`` that sings `notes` on vowels drawn for the line, with consonants."""
+    if not notes:
+        return np.zeros(length)
     vowels = list(rng.choice(list(_VOWELS), size=4, replace=False))
     source = _glottis(_pitch(notes, singer, rng, length), singer, rng)
     level = _loudness(notes, rng, length)

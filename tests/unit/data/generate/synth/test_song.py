@@ -80,3 +80,11 @@ def test_drums_follow_the_tempo() -> None:
     first = int(0.3 * 100)
     period = (first + np.argmax(correlation[first : int(0.8 * 100)]) + 1) / 100
     assert period == pytest.approx(60 / score.tempo, rel=0.04)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 2.0])
+def test_a_stem_without_a_note_in_a_short_song_leaves_the_others(seconds: float) -> None:
+    for number in range(1, 5):
+        song = make_song(f"Bench Demo - Train {number:02d}", seconds)
+        assert abs(song["mixture"].astype(int)).max() > 1000, number
+        assert (song["mixture"] == sum(song[stem].astype(int) for stem in STEMS)).all()
