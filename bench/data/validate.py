@@ -21,7 +21,7 @@ from bench.data.metadata import MetadataFile
 from bench.data.scene_files import PARTS, SceneFiles
 from bench.data.song_names import ONE_SONG_A_SCENE, one_song_a_scene
 from bench.errors import BenchError
-from bench.runtime.executors import run_jobs
+from bench.runtime.executors import run_jobs, with_workers
 from bench.runtime.progress import NO_PROGRESS, Progress
 
 Level = Literal["error", "warning", "note"]
@@ -147,7 +147,7 @@ def validate(
                 else:
                     report.samples.append(result[0])
                     report.findings += result[1]
-                step(folder.name, 1)
+                step(with_workers(folder.name), 1)
     order = ("error", "warning", "note")
     report.findings = list(dict.fromkeys(report.findings))
     report.findings.sort(key=lambda f: (order.index(f.level), f.where, f.what))

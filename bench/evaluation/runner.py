@@ -17,7 +17,7 @@ from bench.evaluation.worker import Evaluator, RunToScore, SceneJob
 from bench.plugins import LocalPlugin, Plugins
 from bench.plugins.local import pickled
 from bench.runtime.causes import cause_of
-from bench.runtime.executors import WorkerDiedError, is_local, run_jobs
+from bench.runtime.executors import WorkerDiedError, is_local, run_jobs, with_workers
 from bench.runtime.memory import recycle
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.resolve import open_dataset
@@ -117,8 +117,7 @@ def _score(
     """Score, and return the reason for each run that was stopped."""
     left = {scene: dict(by_run) for scene, by_run in todo.items()}
     first = _FirstScenes()
-    title = "scoring" if is_local() else f"scoring on {workers} workers"
-    with progress.stage(title, _pairs_in(left)) as step:
+    with progress.stage("scoring", _pairs_in(left)) as step:
         while left:
             # Started again without the runs that were stopped.
             with closing(_results(runs, dict(left), plugins, workers, how)) as results:
@@ -127,7 +126,7 @@ def _score(
                         board.append_scores(run_id, scene_id, rows)
                         plugins.notify("scene_scored", run_id=run_id, scene=scene_id, rows=rows)
                         first.see(run_id, scene_id, rows)
-                    step(scene_id, _pairs_in({scene_id: left.pop(scene_id)}))
+                    step(with_workers(scene_id), _pairs_in({scene_id: left.pop(scene_id)}))
                     rest = first.without_stopped(left)
                     if rest != left:
                         step(scene_id, _pairs_in(left) - _pairs_in(rest))

@@ -15,7 +15,7 @@ from bench.plugins import LocalPlugin, Plugins
 from bench.plugins.local import pickled
 from bench.runs.plan import PlannedRun
 from bench.runs.reuse import reuse_training
-from bench.runtime.executors import executor, is_local, run_jobs
+from bench.runtime.executors import is_local, run_jobs, with_workers
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.run import RunSpec
 
@@ -53,10 +53,10 @@ def train_elsewhere(
     if not jobs:
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    with progress.stage(f"training on {executor().workers()} workers", len(jobs)) as step:
+    with progress.stage("training", len(jobs)) as step:
         for job, result in run_jobs(train_job, jobs, needs_gpu=True):
             found[job.run_id] = result
-            step(job.spec.label, 1)
+            step(with_workers(job.spec.label), 1)
     return found
 
 

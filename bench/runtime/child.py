@@ -13,15 +13,36 @@ import os
 import pickle
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from select import select
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 from bench.runtime.executors import end_with
 
 _LENGTH: Final = 8
 _POLL: Final = 0.2
 """Seconds between two looks at whether a job is still wanted."""
+IDLE: Final = 60.0
+"""Seconds without a job after which the process ends, and gives its memory back."""
+
+DONE: Final = "done"
+RAISED: Final = "raised"
+REFUSED: Final = "refused"
+
+
+class Answer(NamedTuple):
+    """What became of a job.
+
+    Attributes:
+        kind: DONE, RAISED, or REFUSED where the process could not begin.
+        value: the result, or what was raised, pickled: the worker has no use for it.
+        seconds: that the job took.
+    """
+
+    kind: str
+    value: bytes
+    seconds: float = 0.0
 
 
 class ChildDiedError(Exception):
@@ -43,26 +64,21 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._begun = ""
 
-    def do(
-        self, key: str, begin: bytes, job: bytes, is_wanted: Callable[[], bool]
-    ) -> tuple[bool, Any]:
+    def do(self, key: str, begin: bytes, job: bytes, is_wanted: Callable[[], bool]) -> Answer:
         """Do a job, in a process that was begun with `begin`.
 
         Args:
             key: of `begin`: a process that was begun with another is replaced.
-            begin: pickled, a function of one argument and one of none that is called first, or
-                None.
+            begin: pickled, a function of one argument, and functions of none that are called first.
             job: pickled.
             is_wanted: looked at now and then; where it says no, the process is ended.
-
-        Returns:
-            Whether it went well, and the result or what was raised.
 
         Raises:
             ChildDiedError: the process ended.
             CalledOffError: it was not wanted any more.
         """
-        if self._begun != key:
+        # One that ended while it had nothing to do is no death.
+        if self._begun != key or (self._process is not None and self._process.poll() is not None):
             self.end()
         if self._process is None:
             # It imports what this process does, and nothing from its working directory (-P).
@@ -76,8 +92,8 @@ class Child:
             self._begun = key
             self._send(begin)
         self._send(job)
-        found: tuple[bool, Any] = pickle.loads(self._receive(is_wanted))
-        return found
+        answer: Answer = pickle.loads(self._receive(is_wanted))
+        return answer
 
     def end(self) -> None:
         """End the process, whatever it does."""
@@ -120,40 +136,68 @@ def _write(pipe: IO[bytes], content: bytes) -> None:
 
 def _read(pipe: IO[bytes]) -> bytes | None:
     """What was written at once; None at the end."""
-    length = pipe.read(_LENGTH)
-    if len(length) < _LENGTH:
-        return None
-    content = pipe.read(int.from_bytes(length, "big"))
-    return content if len(content) == int.from_bytes(length, "big") else None
+    length = _exactly(pipe, _LENGTH)
+    return None if length is None else _exactly(pipe, int.from_bytes(length, "big"))
 
 
-def main(parent: int) -> None:
-    """Do jobs until there are no more."""
+def _exactly(pipe: IO[bytes], count: int) -> bytes | None:
+    """So many bytes; None where the pipe ends before."""
+    content = bytearray()
+    while len(content) < count:
+        more = pipe.read(count - len(content))
+        if not more:
+            return None
+        content += more
+    return bytes(content)
+
+
+def main(parent: int, idle: float = IDLE) -> None:
+    """Do jobs until there are no more, or none for `idle` seconds."""
     results = os.fdopen(os.dup(1), "wb")
     # Whatever is printed meanwhile is no result.
     os.dup2(2, 1)
     end_with(parent)
-    begin = _read(sys.stdin.buffer)
+    jobs = os.fdopen(os.dup(0), "rb", buffering=0)
+    with open(os.devnull, "rb") as nothing:  # a plugin that reads finds an end
+        os.dup2(nothing.fileno(), 0)
+    begin = _read(jobs) or b""
     work: Callable[[Any], Any] | None = None
-    while (job := _read(sys.stdin.buffer)) is not None:
-        found: tuple[bool, Any]
+    while select([jobs], [], [], idle)[0] and (job := _read(jobs)) is not None:
         try:
-            if work is None and begin is not None:
-                wanted, start = pickle.loads(begin)
-                if start is not None:
-                    start()
+            if work is None:
+                wanted, first = pickle.loads(begin)
+                for function in first:
+                    function()
                 work = wanted
-            assert work is not None
-            found = (True, work(pickle.loads(job)))
+            answer = _answer(work, job)
         except Exception as error:
-            found = (False, error)
-        try:
-            content = pickle.dumps(found)
-            pickle.loads(content)
-        except Exception as error:  # a result, or an error, that cannot travel
-            content = pickle.dumps((False, RuntimeError(f"{found[1]!r} cannot be sent: {error}")))
-        _write(results, content)
+            answer = _sendable(Answer(REFUSED, b""), error)
+        _write(results, pickle.dumps(answer))
+
+
+def _answer(work: Callable[[Any], Any], job: bytes) -> Answer:
+    start = time.perf_counter()
+    try:
+        kind, value = DONE, work(pickle.loads(job))
+    except Exception as error:
+        kind, value = RAISED, error
+    seconds = time.perf_counter() - start
+    return _sendable(Answer(kind, b"", seconds), value)
+
+
+def _sendable(answer: Answer, value: Any) -> Answer:
+    try:
+        content = pickle.dumps(value)
+        pickle.loads(content)
+    except Exception as error:  # a result, or an error, that cannot travel
+        told = RuntimeError(f"{value!r} cannot be sent: {error}")
+        kind = RAISED if answer.kind == DONE else answer.kind
+        return answer._replace(kind=kind, value=pickle.dumps(told))
+    return answer._replace(value=content)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    # By its name, so that what is pickled here is of the module that the worker knows.
+    from bench.runtime import child
+
+    child.main(int(sys.argv[1]))

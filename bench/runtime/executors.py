@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from types import ModuleType
-from typing import Final, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from bench.errors import BenchError
 from bench.runtime.machine import cores
@@ -38,6 +39,16 @@ class WorkerDiedError(BenchError):
     """A job that ended the process that did it."""
 
 
+@dataclass(frozen=True)
+class Work(Generic[J, R]):
+    """What is done with each of many jobs, and how; the arguments are those of :func:`run_jobs`."""
+
+    function: Callable[[J], R]
+    start: Callable[[], None] | None = None
+    apart: bool = False
+    needs_gpu: bool = False
+
+
 class Executor(Protocol):
     """Where jobs are done."""
 
@@ -45,14 +56,7 @@ class Executor(Protocol):
         """Jobs that are done at a time, where `wanted` are asked for; 0 for all there can be."""
 
     def run(
-        self,
-        work: Callable[[J], R],
-        jobs: Sequence[J],
-        workers: int = 0,
-        *,
-        start: Callable[[], None] | None = None,
-        apart: bool = False,
-        needs_gpu: bool = False,
+        self, work: Work[J, R], jobs: Sequence[J], workers: int = 0
     ) -> Iterator[tuple[J, R | Exception]]:
         """Do the jobs, as :func:`run_jobs` does."""
 
@@ -78,6 +82,14 @@ def executor() -> Executor:
 def is_local() -> bool:
     """Whether jobs are done by processes of this machine."""
     return isinstance(executor(), LocalProcesses)
+
+
+def with_workers(note: str) -> str:
+    """A note on progress, with the number of workers where a cluster does the work."""
+    if is_local():
+        return note
+    count = executor().workers()
+    return f"{note}, {count} worker{'' if count == 1 else 's'}"
 
 
 def run_jobs(
@@ -108,7 +120,7 @@ def run_jobs(
     Yields:
         Each job with its result, as soon as it is done.
     """
-    return executor().run(work, jobs, workers, start=start, apart=apart, needs_gpu=needs_gpu)
+    return executor().run(Work(work, start, apart, needs_gpu), jobs, workers)
 
 
 class LocalProcesses:
@@ -119,47 +131,30 @@ class LocalProcesses:
         return wanted or cores()
 
     def run(
-        self,
-        work: Callable[[J], R],
-        jobs: Sequence[J],
-        workers: int = 0,
-        *,
-        start: Callable[[], None] | None = None,
-        apart: bool = False,
-        needs_gpu: bool = False,
+        self, work: Work[J, R], jobs: Sequence[J], workers: int = 0
     ) -> Iterator[tuple[J, R | Exception]]:
         """Do the jobs, as :func:`run_jobs` does."""
-        return _run_here(work, jobs, workers, start, apart)
-
-
-def _run_here(
-    work: Callable[[J], R],
-    jobs: Sequence[J],
-    workers: int,
-    start: Callable[[], None] | None,
-    apart: bool,
-) -> Iterator[tuple[J, R | Exception]]:
-    workers = min(workers or cores(), len(jobs))
-    if workers <= 1 and not (apart and jobs):
-        if start is not None and jobs:
-            start()
-        for job in jobs:
-            try:
-                yield job, work(job)
-            except Exception as failure:
-                yield job, failure
-        return
-    left = dict(enumerate(jobs))
-    try:
-        for number, result in _pool(work, left, workers, start):
-            yield left.pop(number), result
-    except _PoolBrokeError:
-        log.warning("a worker died; the %d jobs left are done one at a time", len(left))
-        for number, job in left.items():
-            try:
-                yield from ((job, result) for _, result in _pool(work, {number: job}, 1, start))
-            except _PoolBrokeError as broke:
-                yield job, WorkerDiedError(f"its worker process died ({death(broke.code)})")
+        workers = min(workers or cores(), len(jobs))
+        if workers <= 1 and not (work.apart and jobs):
+            if work.start is not None and jobs:
+                work.start()
+            for job in jobs:
+                try:
+                    yield job, work.function(job)
+                except Exception as failure:
+                    yield job, failure
+            return
+        left = dict(enumerate(jobs))
+        try:
+            for number, result in _pool(work, left, workers):
+                yield left.pop(number), result
+        except _PoolBrokeError:
+            log.warning("a worker died; the %d jobs left are done one at a time", len(left))
+            for number, job in left.items():
+                try:
+                    yield from ((job, result) for _, result in _pool(work, {number: job}, 1))
+                except _PoolBrokeError as broke:
+                    yield job, WorkerDiedError(f"its worker process died ({death(broke.code)})")
 
 
 class _PoolBrokeError(Exception):
@@ -186,10 +181,7 @@ def death(code: int | None) -> str:
 
 
 def _pool(
-    work: Callable[[J], R],
-    jobs: dict[int, J],
-    workers: int,
-    start: Callable[[], None] | None,
+    work: Work[J, R], jobs: dict[int, J], workers: int
 ) -> Iterator[tuple[int, R | Exception]]:
     """Results by the number of the job.
 
@@ -201,10 +193,10 @@ def _pool(
     processes: list[BaseProcess] = []
     try:
         with ProcessPoolExecutor(
-            workers, mp_context=context, initializer=_begin, initargs=(os.getpid(), start)
+            workers, mp_context=context, initializer=_begin, initargs=(os.getpid(), work.start)
         ) as pool:
             with _without_main():
-                futures = {pool.submit(work, job): number for number, job in jobs.items()}
+                futures = {pool.submit(work.function, job): number for number, job in jobs.items()}
             processes += (pool._processes or {}).values()
             try:
                 for future in as_completed(futures):

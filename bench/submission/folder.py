@@ -69,7 +69,7 @@ def score_folder(
     """
     from bench.evaluation.runner import chosen_pairs, pairs_to_score
     from bench.evaluation.worker import RunToScore
-    from bench.runtime.executors import run_jobs
+    from bench.runtime.executors import run_jobs, with_workers
     from bench.submission.scene import (
         ScoreJob,
         file_name,
@@ -108,7 +108,7 @@ def score_folder(
             if isinstance(result, Exception):
                 raise result
             board.append_scores(run_id, job.scene, result)
-            step(job.scene, len(job.listeners))
+            step(with_workers(job.scene), len(job.listeners))
     board.consolidate(run_id)
     spent = float(board.scores(run_id, metric=TIME_METRIC)["value"].sum())
     full, failed = finish_row(board, row, seconds=spent)

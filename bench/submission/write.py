@@ -43,7 +43,7 @@ def submit(
         BenchError: the system is not trained, or the folder holds another one's files.
     """
     from bench.evaluation.runner import chosen_pairs
-    from bench.runtime.executors import run_jobs
+    from bench.runtime.executors import run_jobs, with_workers
     from bench.submission.scene import FOLDER, WriteJob, file_name, write_scene
 
     if run.spec.trains and run.weights is None:
@@ -62,7 +62,7 @@ def submit(
         for job, result in run_jobs(write_scene, jobs, workers):
             if isinstance(result, Exception):
                 failed.append(f"{job.scene}: {' '.join(str(result).split())}")
-            step(job.scene, len(job.listeners))
+            step(with_workers(job.scene), len(job.listeners))
     return sorted(failed)
 
 

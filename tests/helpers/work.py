@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -92,3 +93,17 @@ class Unpicklable(Exception):
 
 def raise_unpicklable(number: int) -> None:
     raise Unpicklable(1, 2)
+
+
+def refuse() -> None:
+    raise ValueError("not here")
+
+
+def refuse_where(folder: str) -> None:
+    """Refuse to begin in a process of the worker whose id the folder has as a file."""
+    if (Path(folder) / f"not-{os.getppid()}").exists():
+        raise ValueError("not here")
+
+
+def read_input(number: int) -> str:
+    return sys.stdin.read()

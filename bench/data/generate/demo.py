@@ -39,7 +39,7 @@ from bench.data.metadata import MetadataFile
 from bench.data.scene_files import PARTS
 from bench.errors import BenchError
 from bench.hearing.audiograms import standard_audiograms
-from bench.runtime.executors import run_jobs
+from bench.runtime.executors import run_jobs, with_workers
 from bench.runtime.files import replacing, write_json
 from bench.runtime.machine import cores
 from bench.runtime.progress import NO_PROGRESS, Progress
@@ -241,7 +241,7 @@ class _Writer:
             for job, result in self._results(work, processes):
                 if isinstance(result, Exception):
                     raise result
-                step(job.name, 1 + len(job.heads))
+                step(with_workers(job.name), 1 + len(job.heads))
 
     def _results(
         self, work: Sequence[SongJob], processes: int | None

@@ -25,7 +25,7 @@ from bench.data.generate.streaming import measure, write_at_mic
 from bench.data.names import file_at, relative_path
 from bench.data.scene_files import PARTS
 from bench.errors import BenchError
-from bench.runtime.executors import run_jobs
+from bench.runtime.executors import run_jobs, with_workers
 from bench.runtime.files import write_json
 from bench.runtime.progress import NO_PROGRESS, Progress
 
@@ -174,7 +174,7 @@ def prepare(
                 failed.append(why if isinstance(result, BenchError) else f"{job.source}: {why}")
             else:
                 notes += [f"{path}: silent, written as zeros" for path in result]
-            step(f"{job.source.parent.name}, {job.part}", len(job.targets))
+            step(with_workers(f"{job.source.parent.name}, {job.part}"), len(job.targets))
     if not failed:
         plan.write_metadata()
         for split, samples in plan.samples.items():

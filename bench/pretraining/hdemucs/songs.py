@@ -22,7 +22,7 @@ from torch import Tensor
 
 from bench.api import STEMS
 from bench.pretraining.hdemucs.effects import SPEED, vary
-from bench.runtime.executors import run_jobs
+from bench.runtime.executors import run_jobs, with_workers
 from bench.runtime.files import replacing, write_json
 from bench.runtime.progress import NO_PROGRESS, Progress
 
@@ -88,7 +88,7 @@ def build_pool(
         for name, result in run_jobs(partial(_render, folder, seconds), names, workers):
             if isinstance(result, Exception):
                 raise result
-            step(name, 1)
+            step(with_workers(name), 1)
 
 
 class Pool:

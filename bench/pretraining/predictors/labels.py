@@ -31,7 +31,7 @@ from bench.hearing.haaqi import HaaqiReference
 from bench.hearing.nalr import nalr_taps
 from bench.pretraining.predictors.audiograms import draw_audiogram
 from bench.pretraining.predictors.degradations import Material, degrade, draw_degradation
-from bench.runtime.executors import run_jobs
+from bench.runtime.executors import run_jobs, with_workers
 from bench.runtime.files import replacing
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.runtime.seeds import derive
@@ -131,7 +131,7 @@ def make_labels(
         for song, result in run_jobs(partial(_write_shard, folder, split), missing, workers):
             if isinstance(result, Exception):
                 raise result
-            step(wanted[song].name, 1)
+            step(with_workers(wanted[song].name), 1)
     return list(wanted.values())
 
 

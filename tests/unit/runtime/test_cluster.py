@@ -14,7 +14,15 @@ import pytest
 
 from bench.errors import BenchError
 from bench.runtime.cluster import Cluster, connect
-from bench.runtime.executors import WorkerDiedError, executor, is_local, run_jobs, using
+from bench.runtime.executors import (
+    Work,
+    WorkerDiedError,
+    executor,
+    is_local,
+    run_jobs,
+    using,
+    with_workers,
+)
 from tests.helpers import work
 
 distributed = pytest.importorskip("distributed")
@@ -101,7 +109,7 @@ def test_what_is_printed_and_what_cannot_travel_breaks_nothing(dask: Cluster) ->
 @pytest.mark.parametrize("how", ["broken off", "connection lost"])
 def test_what_is_called_off_ends(cluster: Any, tmp_path: Path, how: str) -> None:
     client = distributed.Client(cluster)
-    jobs = Cluster(client).run(work.wait_long, [str(tmp_path)] * 2)
+    jobs = Cluster(client).run(Work(work.wait_long), [str(tmp_path)] * 2)
 
     def first() -> None:
         with pytest.raises(BaseException):  # noqa: B017
@@ -136,12 +144,61 @@ def test_the_scheduler_has_few_jobs_at_a_time(dask: Cluster) -> None:
     assert most <= 2 * 2 + 1
 
 
-def test_a_check_that_fails_is_the_result(cluster: Any) -> None:
+def test_a_check_that_fails_everywhere_ends_the_work(cluster: Any) -> None:
     with distributed.Client(cluster) as client, using(Cluster(client, partial(work.square, -1))):
-        ((_, error),) = run_jobs(work.square, [1])
-    assert str(error) == "-1 is negative"
+        with pytest.raises(ValueError, match="-1 is negative"):
+            list(run_jobs(work.square, [1, 2, 3]))
 
 
 def test_no_scheduler_is_an_error_with_the_next_command(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="no such scheduler file"):
         connect(str(tmp_path / "none.json"))
+
+
+def test_short_jobs_go_several_at_a_time_and_cost_little(dask: Cluster) -> None:
+    list(run_jobs(work.square, list(range(20))))
+    asked = 0
+    submit = dask.client.submit
+
+    def counting(*arguments: Any, **how: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        return submit(*arguments, **how)
+
+    dask.client.submit = counting
+    try:
+        found = [result[0] for _, result in run_jobs(work.square, list(range(1000)))]
+    finally:
+        del dask.client.submit
+    assert sorted(found) == [number**2 for number in range(1000)]
+    assert asked < 150
+
+
+def test_a_worker_that_cannot_begin_gets_no_work_and_the_others_do_it(
+    dask: Cluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pids = dask.client.run(os.getpid)
+    bad = next(iter(pids))
+    (tmp_path / f"not-{pids[bad]}").touch()
+    start = partial(work.refuse_where, str(tmp_path))
+    found = dict(run_jobs(work.started, list(range(12)), start=start))
+    assert not [result for result in found.values() if isinstance(result, Exception)]
+    assert bad in caplog.text
+    assert "gets no work: not here" in caplog.text
+    for pid in pids.values():
+        (tmp_path / f"not-{pid}").touch()
+    dask._refused.clear()
+    with pytest.raises(ValueError, match="not here"):
+        list(run_jobs(work.started, [1, 2], start=start))
+
+
+def test_a_batch_whose_worker_dies_is_done_by_others(dask: Cluster, tmp_path: Path) -> None:
+    list(run_jobs(work.square, [1] * 10))
+    jobs = [(str(tmp_path), number) for number in range(200)]
+    found = sorted(result for _, result in run_jobs(work.kill_parent, jobs))
+    assert found == [-number for number in reversed(range(200))]
+
+
+def test_a_note_tells_how_many_workers_there_are(dask: Cluster) -> None:
+
+    assert with_workers("scene 1") == f"scene 1, {dask.workers()} workers"
