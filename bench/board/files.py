@@ -36,17 +36,18 @@ def write_table(path: Path, table: str, rows: Sequence[Mapping[str, Any]]) -> No
         BenchError: the file cannot be written.
     """
     schema = arrow_schema(table)
-    for row in rows:
-        unknown = sorted(set(row) - set(schema.names))
-        missing = [
-            field.name for field in schema if not field.nullable and row.get(field.name) is None
-        ]
-        if unknown or missing:
-            raise ValueError(f"table {table}: unknown columns {unknown}, missing columns {missing}")
     columns = [
         pa.array([row.get(field.name) for row in rows], type=field.type, from_pandas=True)
         for field in schema
     ]
+    unknown = sorted({name for names in set(map(tuple, rows)) for name in names} - {*schema.names})
+    missing = [
+        field.name
+        for field, column in zip(schema, columns, strict=True)
+        if not field.nullable and column.null_count
+    ]
+    if unknown or missing:
+        raise ValueError(f"table {table}: unknown columns {unknown}, missing columns {missing}")
     replace_table(path, pa.Table.from_arrays(columns, schema=schema))
 
 

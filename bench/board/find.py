@@ -81,7 +81,10 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
 def _hint(folder: Path) -> str:
     near = list(_below(folder.parent, 1)) or list(_below(Path("leaderboards"), 1))
     boards = ", ".join(str(path) for path in near[:5])
-    return f"Boards: {boards}" if boards else "Make one: bench run"
+    there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    more = f" and {len(there) - 5} more" if len(there) > 5 else ""
+    holds = f"It holds {', '.join(there[:5])}{more}. " if there else ""
+    return holds + (f"Boards: {boards}" if boards else "Make one: bench run")
 
 
 def views_of(board: Board) -> list[View]:
@@ -91,7 +94,9 @@ def views_of(board: Board) -> list[View]:
     return sorted(View(*key, number) for key, number in counts.items())
 
 
-def choose_view(views: Sequence[View], wanted: View, preferred: View, where: str) -> View:
+def choose_view(
+    views: Sequence[View], wanted: View, preferred: View, where: str, unread: str = ""
+) -> View:
     """The view that was asked for.
 
     Args:
@@ -100,6 +105,7 @@ def choose_view(views: Sequence[View], wanted: View, preferred: View, where: str
         preferred: decides where the board has several splits or protocols of a suite that was
             named.
         where: the board's folder.
+        unread: what to say of files that could not be read, where the board has nothing else.
 
     Raises:
         BenchError: the board has none such, or several.
@@ -114,7 +120,7 @@ def choose_view(views: Sequence[View], wanted: View, preferred: View, where: str
     if not fits:
         asked = ", ".join(f"{n} {getattr(wanted, n)}" for n in names if getattr(wanted, n))
         what = f"there are no runs of {asked}" if asked else "there are no runs here yet"
-        raise BenchError(what, where=where, hint=f"It has:\n{there}" if views else "")
+        raise BenchError(what, where=where, hint=f"It has:\n{there}" if views else unread)
     if len(fits) == 1:
         return fits[0]
     if wanted.suite:

@@ -7,11 +7,20 @@ from typing import Any
 
 import click
 
-from bench.cli.options import board_options, format_option
+from bench.cli.options import board_options, format_option, names, where_option
 
 
 @click.command()
 @board_options
+@click.option(
+    "--metric",
+    default="",
+    metavar="NAME,NAME,...",
+    callback=lambda context, parameter, text: names(text),
+    help="Show these metrics alone.  [default: all]",
+)
+@click.option("--sort", default="", metavar="NAME", help="Column to sort by, best on top.")
+@where_option
 @click.option("--baseline", default="", help="Row to compare with.  [default: the suite's]")
 @click.option("--effects", is_flag=True, help="Say what each part of the systems brought.")
 @click.option("--published", is_flag=True, help="Show what others published beside; not ranked.")
@@ -20,7 +29,9 @@ from bench.cli.options import board_options, format_option
 def command(seeds: bool, format: str, **choices: Any) -> None:
     """Show the rows of one suite, split and protocol, best first, with 95 % intervals.
 
-    As CSV, --effects and --published give their own rows in place of the leaderboard's.
+    --metric, --sort and --where choose what is shown; ranks, differences and p-values stay those of
+    the whole board. As CSV, --effects and --published give their own rows in place of the
+    leaderboard's.
     """
     from bench.commands.boards import view_board
     from bench.leaderboard.export import show

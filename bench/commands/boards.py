@@ -54,15 +54,23 @@ def existing_board(
 
     if protocol:
         check_protocol(protocol, where="--protocol")
-    named = _suite_of(suite) if suite else None
     board = open_board(out, suite)
+    named = _suite_of(suite, bare=not known) if suite else None
     preferred = View(named.name, named.split, named.protocol) if named else View("", "", "")
     wanted = View(preferred.suite, split, protocol)
-    view = choose_view(views_of(board), wanted, preferred, str(board.path))
+    view = choose_view(views_of(board), wanted, preferred, str(board.path), _unread(board))
     loaded = named or _suite_of(view.suite, bare=not known)
     if not loaded.dataset:  # the board knows its suite's name, and the rules that it had
         loaded = _with_rules(loaded, board)
     return board, loaded, view.split, view.protocol
+
+
+def _unread(board: Board) -> str:
+    """What to say of the board's files that cannot be read."""
+    if not board.damaged:
+        return ""
+    path, why = next(iter(board.damaged.items()))
+    return f"{len(board.damaged)} files cannot be read, as {path}: {why}"
 
 
 def _with_rules(suite: Suite, board: Board) -> Suite:
@@ -84,10 +92,13 @@ def open_board(out: Path | str | None, suite: str | Path = "") -> Board:
     Raises:
         BenchError: there is none, or there are several below the folder.
     """
-    from bench.board.find import find_board
+    from bench.board.find import find_board, is_board
     from bench.board.store import Board
 
-    return Board(find_board(_place_of(out, _suite_of(suite) if suite else None)))
+    # Where the board is there, its suite may be one that is not here.
+    if suite and out is None and is_board(board_folder(None, str(suite))):
+        return Board(board_folder(None, str(suite)))
+    return Board(find_board(_place_of(out, _suite_of(suite) if suite and out is None else None)))
 
 
 def board_of_run(run: str, suite: str | Path, out: Path | str | None) -> tuple[Board, Suite]:
@@ -116,7 +127,7 @@ def _suite_of(name: str | Path, *, bare: bool = False) -> Suite:
     """A suite; with `bare` one without data and baseline where bench has none of that name."""
     from bench.spec.suite import load_suite, suite_names, unknown_suite
 
-    if bare and str(name) not in suite_names():
+    if bare and str(name) not in suite_names() and not str(name).endswith(".toml"):
         return unknown_suite(str(name))
     return load_suite(str(name))
 
@@ -183,6 +194,9 @@ def view_board(
     split: str = "",
     protocol: str = "",
     baseline: str = "",
+    metric: Sequence[str] = (),
+    sort: str = "",
+    where: Sequence[str] = (),
     effects: bool = False,
     published: bool = False,
 ) -> BoardView:
@@ -194,6 +208,10 @@ def view_board(
         split: the board's by default.
         protocol: the board's by default.
         baseline: row that the others are compared with, the suite's by default.
+        metric: names of the metrics that are shown; all by default.
+        sort: column that the rows are sorted by, best on top; the first one by default.
+        where: conditions on the runs that are shown, as ``"separator=hdemucs*"``; ranks,
+            differences and p-values stay those of all.
         effects: say what each part of the systems brought.
         published: show what others published; it needs no board.
 
@@ -203,6 +221,7 @@ def view_board(
     from bench.leaderboard.effects import main_effects
     from bench.leaderboard.published import published_sections
     from bench.leaderboard.summaries import effects_section
+    from bench.leaderboard.view import shown
 
     sections = published_sections() if published else []
     try:
@@ -215,7 +234,7 @@ def view_board(
     table = suite_leaderboard(board, loaded, split, protocol, baseline)
     if effects:
         sections = [effects_section(main_effects(board, table)), *sections]
-    return BoardView(table, sections)
+    return BoardView(shown(table, metric=metric, sort=sort, where=where), sections)
 
 
 def compare(

@@ -98,12 +98,12 @@ def show(
 
 def _cells(table: Leaderboard, *, expand: bool) -> tuple[list[str], list[list[str]]]:
     """Header and rows as plain texts, for Markdown and LaTeX."""
-    header = ["Rank", "System", "n", *(heading(column) for column in table.columns)]
+    header = ["Rank", "System", "n", *(heading(column) for column in table.shown_columns)]
     header += ["To baseline"] if table.baseline else []
     rows = []
     for row in table.lines(expand=expand):
         cells = [rank_text(row), label_text(row).strip(), counted(row)]
-        for column in table.columns:
+        for column in table.shown_columns:
             value = row.values.get(column.key)
             texts = [number(value.mean, column) if value is not None else "–"]
             texts += [bracket(value, column)] if value and column is table.columns[0] else []
@@ -121,7 +121,7 @@ def _(table: Leaderboard) -> Presented:
         f"leaderboard of {table.suite}, split {table.split}, protocol {table.protocol}: "
         f"{len(table.systems)} systems, {table.songs} songs"
     )
-    records = [record(row, table.columns) for row in table.lines(expand=True)]
+    records = [record(row, table.shown_columns) for row in table.lines(expand=True)]
     return Presented(line, records, [cells_section(table)])
 
 
@@ -198,6 +198,7 @@ def record(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
     values |= interval("difference", difference.difference if difference else None)
     values["p"] = finite(difference.p) if difference else None
     values["p_holm"] = finite(row.p)
+    values["verified"] = None if row.verification is None else bool(row.verification["agrees"])
     values["run_id"] = row.run["run_id"]
     values["bench_version"] = row.run["bench_version"]
     values["code_hash"] = row.run["code_hash"]
@@ -205,7 +206,7 @@ def record(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
 
 
 def _csv(table: Leaderboard) -> str:
-    return csv_text([record(row, table.columns) for row in table.lines(expand=True)])
+    return csv_text([record(row, table.shown_columns) for row in table.lines(expand=True)])
 
 
 def _content(table: Leaderboard) -> dict[str, Any]:
@@ -218,7 +219,7 @@ def _content(table: Leaderboard) -> dict[str, Any]:
         "songs": table.songs,
         "baseline": table.baseline or None,
         "verdict": list(table.verdict),
-        "rows": [record(row, table.columns) for row in table.lines(expand=True)],
+        "rows": [record(row, table.shown_columns) for row in table.lines(expand=True)],
         "notes": list(table.notes),
         **({"contrasts": list(contrasts_section(table).rows)} if table.contrasts else {}),
         "hearing_loss_below": table.rules.hearing_loss_below,

@@ -72,6 +72,8 @@ class Row:
         p: Holm-corrected p-value of that difference.
         is_baseline: whether the others are compared with this row.
         medians: median over songs by column key, of columns that show it.
+        verification: what came of scoring a share of it again the last time, as the board's table
+            `verified` has it; None where nobody did.
         seeds: of a summary, the seeds that it is the mean of; its intervals are over them. Empty
             for one run.
         system: of one seed among several, the label of their summary. Such a row has no rank and
@@ -96,6 +98,7 @@ class Row:
     reference: int = 0
     failures: tuple[Failure, ...] = ()
     n_excluded: int = 0
+    verification: Mapping[str, Any] | None = None
 
 
 def counted(row: Row) -> str:
@@ -125,7 +128,9 @@ class Contrast:
 class Leaderboard(Shown):
     """Rows that may be compared, best first, and what a reader must know of them.
 
-    `rows` are single runs. `summaries` are rows of the systems that have several seeds.
+    `rows` are single runs. `summaries` are rows of the systems that have several seeds. `shown` are
+    the keys of the columns that tables show, all where it is empty; `sort` is the key of the column
+    by which they are sorted, the first where it is empty.
     """
 
     suite: str
@@ -142,6 +147,13 @@ class Leaderboard(Shown):
     verdict: tuple[str, ...] = ()
     """Which system is better, for whom, how sure: a few sentences."""
     rules: Rules = field(default_factory=Rules)
+    shown: tuple[str, ...] = ()
+    sort: str = ""
+
+    @property
+    def shown_columns(self) -> tuple[Column, ...]:
+        """The columns that tables show; ranks and differences are of the first of all."""
+        return tuple(c for c in self.columns if not self.shown or c.key in self.shown)
 
     @property
     def protocol_words(self) -> str:
@@ -187,9 +199,13 @@ class Leaderboard(Shown):
         return tuple(found)
 
     def _place(self, row: Row) -> tuple[bool, float]:
-        """The greatest first score first, rows without any in the end."""
-        first = self.columns[0].key if self.columns else ""
-        return (first not in row.values, -row.values[first].mean if first in row.values else 0.0)
+        """The best score of the column first, rows without any in the end."""
+        key = self.sort or (self.columns[0].key if self.columns else "")
+        if key not in row.values:
+            return (True, 0.0)
+        column = next(column for column in self.columns if column.key == key)
+        mean = row.values[key].mean
+        return (False, -mean * column.better if column.better else abs(mean))
 
     @property
     def comparable(self) -> tuple[Row, ...]:

@@ -47,6 +47,7 @@ def board_notes(
             "validation songs, so the untrained system is scored."
             for label in no_better
         ),
+        *_about_verifications(table),
         *_about_counts(table),
         *_about_rules(table),
         *_about_comparisons(table, baseline),
@@ -74,6 +75,19 @@ def _is_blind(gains: str) -> bool:
     """Whether a strategy learns its gains without knowing those that a scene requests."""
     spec = installed().spec_of(GainsSpec, gains)
     return spec is not None and spec.trainable and not spec.reads_request
+
+
+def _about_verifications(table: Leaderboard) -> Iterator[str]:
+    for row in table.rows:
+        about = row.verification
+        if about is not None:
+            when, by = f"{about['when']:%Y-%m-%d}", about["by"]
+            found = "they agree" if about["agrees"] else "they DISAGREE"
+            yield (
+                f"{row.label}: {_count(about['pairs'], 'pair')} ({about['share']:.2g} of all) "
+                f"scored again by {by} on {when}: {found}, with a largest difference "
+                f"of {about['difference']:.3g}."
+            )
 
 
 def _about_counts(table: Leaderboard) -> Iterator[str]:

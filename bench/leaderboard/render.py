@@ -51,7 +51,7 @@ def print_leaderboard(table: Leaderboard, console: Console, *, expand: bool = Fa
 
 
 def _print_rows(table: Leaderboard, console: Console, rows: Sequence[Row]) -> None:
-    kept = list(table.columns)
+    kept = list(table.shown_columns)
     while len(kept) > 1 and _width(_cells_of(table, kept, rows)) > console.width:
         # The ears go first and together: the headlines of all metrics say more.
         ears = [column for column in kept if "/" in column.key]
@@ -68,7 +68,7 @@ def _print_rows(table: Leaderboard, console: Console, rows: Sequence[Row]) -> No
     for line in zip(*cells.values(), strict=True):
         grid.add_row(*line)
     console.print(grid)
-    left_out = [heading(column) for column in table.columns if column not in kept]
+    left_out = [heading(column) for column in table.shown_columns if column not in kept]
     if left_out:
         wider = (
             f"Left out, as the line is too short: {', '.join(left_out)} (--format csv has them)."
@@ -157,10 +157,16 @@ def direction(column: Column) -> str:
 
 
 def label_text(row: Row) -> str:
-    """A row's label, with the number of its seeds where it is of several; a seed is indented."""
+    """A row's label, with the number of its seeds where it is of several; a seed is indented.
+
+    What others scored again here is marked as verified, or as disputed where it did not agree.
+    """
+    mark = ""
+    if row.verification is not None:
+        mark = ", verified" if row.verification["agrees"] else ", disputed"
     if row.seeds:
         return f"{clean(row.label)}, {len(row.seeds)} seeds"
-    return f"  {clean(row.label)}" if row.system else clean(row.label)
+    return f"  {clean(row.label)}{mark}" if row.system else f"{clean(row.label)}{mark}"
 
 
 def median_text(row: Row, column: Column) -> str:

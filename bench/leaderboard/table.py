@@ -81,7 +81,7 @@ def leaderboard(
         split=split,
         protocol=protocol,
         columns=columns,
-        rows=tuple(_row(entry, columns) for entry in entries),
+        rows=tuple(_row(entry, columns, board.verifications(entry.run_id)) for entry in entries),
         baseline="",
         notes=(),
         rules=Rules(tuple(contrasts), hearing_loss_below),
@@ -259,7 +259,9 @@ def _compared(
     )
 
 
-def _row(entry: Entry, columns: Sequence[Column]) -> Row:
+def _row(
+    entry: Entry, columns: Sequence[Column], verifications: Sequence[Mapping[str, Any]]
+) -> Row:
     first = columns[0].key if columns else ""
     values = {
         column.key: clustered_mean(entry.scores[column.key], bounds=column.bounds)
@@ -278,6 +280,7 @@ def _row(entry: Entry, columns: Sequence[Column]) -> Row:
         values=values,
         medians={c.key: song_median(entry.scores[c.key]) for c in columns if c.key in values},
         reference=entry.reference,
+        verification=verifications[-1] if verifications else None,
     )
 
 

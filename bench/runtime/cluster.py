@@ -88,7 +88,8 @@ class Cluster:
         self._seen: dict[str, dict[str, Any]] = {}
         self._looked = -_LOOK
         self._refused: set[str] = set()
-        """Addresses of workers that cannot begin."""
+        """Addresses of workers that cannot begin the work of the moment."""
+        self._told: set[str] = set()
 
     def workers(self, wanted: int = 0) -> int:
         """The threads of all workers there are now, each of which does a job."""
@@ -110,6 +111,7 @@ class Cluster:
         first = [each for each in (self.check, work.start) if each is not None]
         begin = pickle.dumps((work.function, first))
         left = _Left(len(jobs))
+        self._refused.clear()
         pending: dict[Any, list[int]] = {}
         done: Queue[Any] = Queue()
         self._wait_for_workers()
@@ -212,13 +214,14 @@ class Cluster:
         return found
 
     def _refuse(self, address: str, why: Exception) -> None:
-        if address not in self._refused:
+        self._refused.add(address)
+        self._looked = -_LOOK
+        if not self._able(False):
+            raise why
+        if address not in self._told:
             name = self._seen.get(address, {}).get("name", address)
-            self._refused.add(address)
-            self._looked = -_LOOK
-            if not self._able(False):
-                raise why
             log.warning("worker %s (%s) gets no work: %s", name, address, why)
+        self._told.add(address)
 
     def _gone(self) -> BenchError:
         where = str(self.client.scheduler.address) if self.client.scheduler else ""

@@ -1,12 +1,7 @@
-"""The same scores bit for bit, whoever computes them: programs stand for machines of a cluster.
-
-Scheduler and workers are programs of their own, each with another working directory, home and
-cache.
-"""
+"""The same scores bit for bit, whoever computes them: programs stand for machines of a cluster."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -18,6 +13,7 @@ from typing import Any
 import pytest
 
 import bench
+from tests.helpers.cluster_programs import Programs, environment
 from tests.helpers.paths import ROOT
 from tests.helpers.suites import WriteSuite
 
@@ -29,46 +25,6 @@ pytestmark = [
 ]
 
 COLUMNS = ["scene", "listener", "metric", "part", "value", "status"]
-
-
-class Programs:
-    """A scheduler and its workers."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.file = folder / "scheduler.json"
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
-        self.start("scheduler", "--port", "0", "--dashboard-address", "127.0.0.1:0")
-        deadline = time.monotonic() + 60
-        while not self.file.exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-
-    def start(self, kind: str, *options: str, **variables: str) -> None:
-        name = options[options.index("--name") + 1] if "--name" in options else kind
-        home = self.folder / name
-        home.mkdir()
-        own = {"HOME": str(home), "BENCH_CACHE": str(home / "cache"), "OMP_NUM_THREADS": "1"}
-        paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-        with (home / "log").open("wb") as log:
-            self.running[name] = subprocess.Popen(
-                [sys.executable, "-m", "dask", kind, "--scheduler-file", str(self.file), *options],
-                cwd=home, stderr=log, stdout=log,
-                env=os.environ | own | {"PYTHONPATH": paths} | variables,
-            )  # fmt: skip
-
-    def worker(self, name: str, **variables: str) -> None:
-        self.start("worker", "--nthreads", "1", "--name", name, "--no-dashboard", **variables)
-
-    def end(self) -> None:
-        for program in self.running.values():
-            program.terminate()
-        for program in self.running.values():
-            try:
-                program.wait(5)
-            except subprocess.TimeoutExpired:
-                program.kill()
-                program.wait()
 
 
 @pytest.fixture
@@ -133,9 +89,7 @@ def test_a_worker_that_dies_and_one_that_comes_change_nothing(
         ],
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ["PYTHONPATH"]])}
-        if "PYTHONPATH" in os.environ
-        else None,
+        env=environment(),
         cwd=ROOT,
     )
     scored = tmp_path / "dask" / "runs"

@@ -121,3 +121,47 @@ def test_the_runs_of_a_board_are_listed_and_filtered(
     assert bench("runs", "--out", tmp_path, "--where", "separator") == 2
     assert bench("suites") == 0
     assert "cadenza-icassp-2024" in capsys.readouterr().out
+
+
+def test_a_typed_suite_that_is_not_installed_is_the_boards(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path, suite="mine", split="eval")
+    for command in ("leaderboard", "report", "runs"):
+        assert bench(command, "--out", tmp_path, "--suite", "mine") == 0
+    board = Board(tmp_path)
+    board.write_run(run_row("rc", "hdemucs", "fixed", suite="mine", split="valid"))
+    board.write_run(run_row("rd", "hdemucs", "fixed", suite="yours", split="eval"))
+    capsys.readouterr()
+    assert bench("leaderboard", "--out", tmp_path, "--suite", "mine") == 2
+    said = capsys.readouterr().err
+    assert "it holds several splits" in said
+    assert "Give --split:" in said
+    assert "yours" not in said
+    assert bench("leaderboard", "--out", tmp_path, "--suite", "yours") == 0
+    assert "yours, split eval" in capsys.readouterr().out
+    assert bench("leaderboard", "--out", tmp_path, "--suite", "theirs") == 2
+    said = capsys.readouterr().err
+    assert "theirs" in said
+    assert "yours, split eval, protocol challenge: 1 run" in said
+
+
+def test_a_folder_without_runs_says_what_is_there(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "notes.txt").touch()
+    assert bench("leaderboard", "--out", tmp_path) == 2
+    said = capsys.readouterr().err
+    assert "there are no runs here yet" in said
+    assert "It holds checkpoints, notes.txt" in said
+    make(tmp_path / "hurt")
+    for file in (tmp_path / "hurt" / "runs").iterdir():
+        file.write_bytes(b"no table")
+    page = tmp_path / "hurt" / "report" / "index.html"
+    page.parent.mkdir()
+    page.write_text("a good report")
+    assert bench("report", "--out", tmp_path / "hurt") == 2
+    said = capsys.readouterr().err
+    assert "2 files cannot be read" in said
+    assert page.read_text() == "a good report"

@@ -11,6 +11,7 @@ import bench
 from bench.board.layout import CONSOLIDATED, checkpoint_folder, scores_folder
 from bench.board.store import Board
 from bench.errors import BenchError
+from bench.leaderboard.export import render
 from tests.helpers.boards import fill, known_board, pair_rows, run_row
 from tests.helpers.command_line import Bench
 from tests.helpers.suites import WriteSuite
@@ -141,6 +142,11 @@ def test_a_run_that_can_be_scored_again_alike_is_marked(
     assert (mark["by"], mark["pairs"], mark["difference"], mark["agrees"]) == ("Anna", 2, 0.0, True)
     assert bench("board", "show", "--out", out) == 0
     assert "Anna" in capsys.readouterr().out
+    assert bench("leaderboard", "--out", out) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "2 pairs (0.5 of all) scored again by Anna" in said
+    assert "they agree" in said
+    assert "verified" in said.partition("Brackets")[0]
 
 
 def test_a_score_that_was_changed_is_found(scored: tuple[Path, Path], tmp_path: Path) -> None:
@@ -158,3 +164,8 @@ def test_a_score_that_was_changed_is_found(scored: tuple[Path, Path], tmp_path: 
     assert found.difference == pytest.approx(0.5)
     assert scene in found.where
     assert not copy.verifications(run)[-1]["agrees"]
+    [row] = bench.read_leaderboard(copy.path).rows
+    assert row.verification is not None
+    text = render(bench.read_leaderboard(copy.path), "markdown")
+    assert "disputed" in text
+    assert "they DISAGREE, with a largest difference of 0.5" in text

@@ -146,8 +146,9 @@ def test_the_scheduler_has_few_jobs_at_a_time(dask: Cluster) -> None:
 
 def test_a_check_that_fails_everywhere_ends_the_work(cluster: Any) -> None:
     with distributed.Client(cluster) as client, using(Cluster(client, partial(work.square, -1))):
+        jobs = run_jobs(work.square, [1, 2, 3])
         with pytest.raises(ValueError, match="-1 is negative"):
-            list(run_jobs(work.square, [1, 2, 3]))
+            list(jobs)
 
 
 def test_no_scheduler_is_an_error_with_the_next_command(tmp_path: Path) -> None:
@@ -187,9 +188,9 @@ def test_a_worker_that_cannot_begin_gets_no_work_and_the_others_do_it(
     assert "gets no work: not here" in caplog.text
     for pid in pids.values():
         (tmp_path / f"not-{pid}").touch()
-    dask._refused.clear()
-    with pytest.raises(ValueError, match="not here"):
-        list(run_jobs(work.started, [1, 2], start=start))
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not here"):
+            list(run_jobs(work.started, [1, 2], start=start))
 
 
 def test_a_batch_whose_worker_dies_is_done_by_others(dask: Cluster, tmp_path: Path) -> None:
@@ -201,4 +202,6 @@ def test_a_batch_whose_worker_dies_is_done_by_others(dask: Cluster, tmp_path: Pa
 
 def test_a_note_tells_how_many_workers_there_are(dask: Cluster) -> None:
 
-    assert with_workers("scene 1") == f"scene 1, {dask.workers()} workers"
+    dask.client.wait_for_workers(2)  # one may have been killed before
+    time.sleep(2.1)
+    assert with_workers("scene 1") == "scene 1, 2 workers"
