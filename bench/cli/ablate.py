@@ -56,7 +56,9 @@ _VARIED = {
 @option_option("An option of every run that has it, as separator.weights=PATH.")
 @baselines_option
 @click.option("--plan", "only_plan", is_flag=True, help="Say what would be done; run nothing.")
-@click.option("--calibrate", is_flag=True, help="With --plan: measure what scoring costs here.")
+@click.option(
+    "--calibrate", is_flag=True, help="With --plan: measure what scoring and training cost here."
+)
 @workers_option
 @executor_options
 @time_limit_option
@@ -98,10 +100,14 @@ def command(
         return _list(format)
     values = values_of(given)
     if file is not None and str(file) in study_names():
+        if only_plan or calibrate:
+            plan_named(
+                str(file), values,
+                root=root, scale=scale, out=out, workers=workers, calibrate=calibrate,
+            )  # fmt: skip
+            return 0
         chosen = {"root": root, "out": out, "workers": workers, **_given(values)}
         chosen |= {"scale": scale} if scale else {}
-        if only_plan or calibrate:
-            return _plan_study(str(file), {**chosen, "calibrate": calibrate})
         return _run_study(str(file), {**chosen, "time_limit": time_limit}, format)
     if root is not None or scale is not None:
         hint = f"Name one: {', '.join(study_names())}. A dataset: -o dataset.root=..."
@@ -137,13 +143,15 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value not in ({}, None)}
 
 
-def _plan_study(name: str, chosen: dict[str, Any]) -> int:
+def plan_named(name: str, values: dict[str, Any], *, scale: str | None = None, **how: Any) -> None:
+    """Show the matrix of a shipped ablation; what was typed as of :func:`command`."""
     from bench.cli.printing import print_ablation
     from bench.commands.studies import plan_study
 
+    chosen = {key: value for key, value in how.items() if key != "baselines"}
+    chosen |= _given(values) | ({"scale": scale} if scale else {})
     for plan in plan_study(name, **chosen):
         print_ablation(plan)
-    return 0
 
 
 def _run_study(name: str, chosen: dict[str, Any], format: str) -> int:

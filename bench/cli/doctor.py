@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
-from bench.cli.options import text_format_option
+from bench.cli.options import FOLDER, text_format_option
 
 
 @click.command()
@@ -16,15 +17,21 @@ from bench.cli.options import text_format_option
     metavar="ADDRESS|FILE",
     help="Look at the workers of this Dask cluster, too.",
 )
+@click.option(
+    "--root",
+    type=FOLDER,
+    default=None,
+    help="With --scheduler: a dataset that each worker should see.",
+)
 @text_format_option
-def command(format: str, scheduler: str) -> int:
+def command(format: str, scheduler: str, root: Path | None) -> int:
     """Say what works on this machine, what is missing and how to get it. Changes nothing.
 
     Exit code 1 where there is a problem; what only some runs need is "missing" and no problem.
     """
     from bench.commands.doctor import doctor
 
-    found = doctor(scheduler=scheduler)
+    found = doctor(scheduler=scheduler, root=root)
     if format == "json":
         click.echo(json.dumps(found.as_dict(), indent=2))
         return 0 if found.ok else 1

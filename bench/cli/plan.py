@@ -7,23 +7,30 @@ from typing import Any
 
 import click
 
-from bench.cli.options import FILE, run_options, workers_option
+from bench.cli.options import FILE, FOLDER, executor_options, run_options, workers_option
 from bench.errors import BenchError
 
 
 @click.command()
-@click.argument("file", type=FILE, required=False)
+@click.argument("file", metavar="[FILE|NAME]", type=FILE, required=False)
 @run_options
 @click.option(
     "--grid", multiple=True, metavar="NAME=VALUES", help="Of an ablation, as in bench ablate."
 )
 @click.option("--seeds", type=int, default=None, help="Of an ablation, as in bench ablate.")
+@click.option(
+    "--root", type=FOLDER, default=None, help="Of a shipped ablation, as in bench ablate."
+)
+@click.option("--scale", default=None, help="Of a shipped ablation, as in bench ablate.")
 @workers_option
-@click.option("--calibrate", is_flag=True, help="Measure what scoring costs here, for its time.")
+@executor_options
+@click.option("--calibrate", is_flag=True, help="Measure what scoring and training cost here.")
 def command(
     file: Path | None,
     grid: tuple[str, ...],
     seeds: int | None,
+    root: Path | None,
+    scale: str | None,
     out: Path | None,
     baselines: bool,
     workers: int,
@@ -32,25 +39,31 @@ def command(
 ) -> None:
     """Say what a run would do, what of it the board has already, and how long it would take.
 
-    Runs nothing. With --calibrate the beginning of one scene goes through every system first; what
-    was measured is kept for this machine. The time of training is not predicted.
+    Runs nothing. With --calibrate the beginning of one scene goes through every system first, and
+    every system that trains makes two steps; what was measured is kept for this machine. The time
+    is that of --workers processes, or of the workers of the cluster that --scheduler names.
 
-    With the FILE, lists, grid or seeds of an ablation it shows the matrix of its runs.
+    With the FILE, NAME, lists, grid or seeds of an ablation it shows the matrix of its runs, as
+    bench ablate --plan does.
     """
+    from bench.ablation.studies import study_names
+    from bench.cli.ablate import plan_named, values_of
     from bench.cli.printing import print_ablation, print_plan
     from bench.commands.runs import plan, plan_ablation
 
     how: dict[str, Any] = {"out": out, "baselines": baselines, "workers": workers}
     how["calibrate"] = calibrate
     lists = any("," in choices[name] for name in ("separator", "gains", "prescription", "loss"))
+    named = file is not None and str(file) in study_names()
     if not (file or grid or seeds is not None or lists):
         print_plan(plan(**how, **choices))
         return
 
-    from bench.cli.ablate import values_of
-
-    typed = {**_typed(choices), "grid": grid, "seeds": seeds}
-    print_ablation(plan_ablation(file, **how, **values_of(typed)))
+    values = values_of({**_typed(choices), "grid": grid, "seeds": seeds})
+    if named:
+        plan_named(str(file), values, root=root, scale=scale, **how)
+        return
+    print_ablation(plan_ablation(file, **how, **values))
 
 
 def _typed(choices: dict[str, Any]) -> dict[str, Any]:

@@ -63,16 +63,16 @@ def show_command(name: str) -> None:
 @click.argument("name")
 @click.option("--kind", type=click.Choice(ALL_KINDS), required=True, help="What it is to be.")
 @click.option(
-    "--out",
+    "--to",
     type=FOLDER,
     default=Path("."),
     help="Folder in which the package's own folder is made.  [default: here]",
 )
-def new_command(name: str, kind: str, out: Path) -> None:
+def new_command(name: str, kind: str, to: Path) -> None:
     """Write a package with a working plugin, its tests and its README, to be changed."""
     from bench.commands.plugins import new_plugin
 
-    package = new_plugin(name, kind, out)
+    package = new_plugin(name, kind, to)
     click.echo(f"Wrote {package.folder}. Next:")
     for step in package.next_steps:
         click.echo(f"  {step}")

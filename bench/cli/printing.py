@@ -177,15 +177,28 @@ def print_ablation(plan: Plan) -> None:
 
 
 def cost_words(cost: Cost) -> str:
-    """Time and disk of what is left to score."""
+    """Time and disk of what is left to do."""
+    lines = []
+    if cost.unknown_trainings:
+        unknown = ", ".join(cost.unknown_trainings)
+        lines.append(f"time: not known here for the training of {unknown}; --calibrate measures it")
+    elif cost.trainings:
+        several = "1 training" if cost.trainings == 1 else f"{cost.trainings} trainings"
+        shared = cost.training_shared < cost.training
+        on_cluster = f", {_duration(cost.training_shared)} on {cost.workers} workers of a cluster"
+        lines.append(
+            f"time: {_duration(cost.training)} for {several}, one at a time"
+            f"{on_cluster if shared else ''}"
+        )
     if cost.unknown:
-        return f"time: not known here for {', '.join(cost.unknown)}; --calibrate measures it"
-    training = ", training not counted" if cost.trains else ""
+        lines.append(f"time: not known here for {', '.join(cost.unknown)}; --calibrate measures it")
+        return "\n".join(lines)
     processes = f"{cost.workers} process{'es' if cost.workers > 1 else ''}"
-    return (
-        f"time: {_duration(cost.seconds)} to score in {processes}{training}; "
+    lines.append(
+        f"time: {_duration(cost.seconds)} to score in {processes}; "
         f"disk: {cost.bytes / 1e9:.2g} GB, separated stems included ($BENCH_CACHE_GB limits them)"
     )
+    return "\n".join(lines)
 
 
 def _state(run: PlannedRun) -> str:

@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,8 @@ class WorkerState:
         plugins: version of each distribution of plugins.
         data: ``$BENCH_DATA_ROOT``; empty where it is not set.
         has_data: whether that is a folder.
+        has_root: whether it sees the data root that was asked for, there or at ``data``.
+        resources: what it was started with, as ``{"GPU": 1}``.
     """
 
     name: str
@@ -45,6 +47,8 @@ class WorkerState:
     plugins: Mapping[str, str]
     data: str
     has_data: bool
+    has_root: bool = True
+    resources: Mapping[str, float] = field(default_factory=dict)
 
 
 @contextmanager
@@ -84,21 +88,27 @@ def executing(executor: Executor | Client | str | None) -> Iterator[None]:
             client.close()
 
 
-def workers_of(client: Client) -> list[WorkerState]:
+def workers_of(client: Client, root: str = "") -> list[WorkerState]:
     """What each worker of a cluster has, by name.
+
+    Args:
+        client: of the cluster.
+        root: a data root that each worker should see; empty where none is asked for.
 
     Raises:
         BenchError: a worker lacks bench, or does not answer.
     """
     known = client.scheduler_info(n_workers=-1)["workers"]
     found = []
-    for address, about in client.run(_look, on_error="return").items():
+    for address, about in client.run(_look, root, on_error="return").items():
         own = known.get(address, {})
         name = f"{own.get('name', address)} ({address})"
         if isinstance(about, Exception):
             hint = "Install the same bench where its workers run."
             raise BenchError(f"worker {name}: {about}", where="cluster", hint=hint)
-        found.append(WorkerState(name=name, threads=int(own.get("nthreads", 1)), **about))
+        given = {key: float(value) for key, value in own.get("resources", {}).items()}
+        threads = int(own.get("nthreads", 1))
+        found.append(WorkerState(name=name, threads=threads, resources=given, **about))
     return sorted(found, key=lambda worker: worker.name)
 
 
@@ -131,10 +141,11 @@ def check_here(code: str, plugins: Mapping[str, str]) -> None:
         raise BenchError(f"it has {difference}", where=where, hint="Install the same everywhere.")
 
 
-def inspect_cluster(client: Client) -> Iterator[tuple[str, str, str]]:
+def inspect_cluster(client: Client, root: str = "") -> Iterator[tuple[str, str, str]]:
     """What a user must know of each worker: its name, what it has, and what is wrong with it."""
-    for worker in workers_of(client):
+    for worker in workers_of(client, root):
         gpus = f", {', '.join(worker.gpus)}" if worker.gpus else ", no GPU"
+        gpus += "".join(f", {name}={n:g}" for name, n in worker.resources.items())
         data = f", data at {worker.data}" if worker.data else ""
         has = (
             f"{worker.threads} threads, {worker.memory / 2**30:.0f} GiB{gpus}, code {worker.code}"
@@ -143,6 +154,8 @@ def inspect_cluster(client: Client) -> Iterator[tuple[str, str, str]]:
         wrong = differences_of(worker)
         if worker.data and not worker.has_data:
             wrong.append(f"no folder {worker.data} (${DATA_ROOT})")
+        if not worker.has_root:
+            wrong.append(f"no data root: neither {root} nor a folder in ${DATA_ROOT} is there")
         yield worker.name, has, "; ".join(wrong)
 
 
@@ -166,7 +179,7 @@ def _differences(
     return found
 
 
-def _look() -> dict[str, Any]:
+def _look(root: str = "") -> dict[str, Any]:
     """What this machine has, as fields of :class:`WorkerState`."""
     import torch
 
@@ -180,4 +193,5 @@ def _look() -> dict[str, Any]:
         "plugins": plugins,
         "data": data,
         "has_data": bool(data) and Path(data).is_dir(),
+        "has_root": not root or any(Path(at).is_dir() for at in (root, data) if at),
     }

@@ -74,7 +74,9 @@ class Diagnosis:
         return {"ok": self.ok, "sections": sections}
 
 
-def doctor(plugins: Plugins | None = None, *, scheduler: str = "") -> Diagnosis:
+def doctor(
+    plugins: Plugins | None = None, *, scheduler: str = "", root: Path | str | None = None
+) -> Diagnosis:
     """Look at versions, devices, plugins, files and caches: ``bench doctor``.
 
     It changes nothing, and imports torch and numba, which takes seconds.
@@ -82,6 +84,7 @@ def doctor(plugins: Plugins | None = None, *, scheduler: str = "") -> Diagnosis:
     Args:
         plugins: the plugins to look at; the installed ones by default.
         scheduler: of a Dask cluster whose workers are looked at too: its address or file.
+        root: of a dataset that each of these workers should see.
     """
     plugins = plugins or installed()
     sections: dict[str, Callable[[], Iterator[Finding]]] = {
@@ -92,7 +95,7 @@ def doctor(plugins: Plugins | None = None, *, scheduler: str = "") -> Diagnosis:
         "caches": _caches,
     }
     if scheduler:
-        sections["cluster"] = lambda: _cluster(scheduler)
+        sections["cluster"] = lambda: _cluster(scheduler, str(root or ""))
     return Diagnosis({title: list(_safely(title, look)) for title, look in sections.items()})
 
 
@@ -104,7 +107,7 @@ def _safely(title: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Findi
         yield Finding(title, f"{type(error).__name__}: {error}", PROBLEM, "Install bench again")
 
 
-def _cluster(scheduler: str) -> Iterator[Finding]:
+def _cluster(scheduler: str, root: str) -> Iterator[Finding]:
     from bench.commands.cluster import inspect_cluster
     from bench.runtime.cluster import connect
 
@@ -112,7 +115,7 @@ def _cluster(scheduler: str) -> Iterator[Finding]:
     try:
         yield Finding("dashboard", str(client.dashboard_link))
         count = 0
-        for name, has, wrong in inspect_cluster(client):
+        for name, has, wrong in inspect_cluster(client, root):
             count += 1
             hint = "Install the same bench there, or set the variable where it runs."
             yield Finding(

@@ -96,20 +96,20 @@ def show_plugin(name: str) -> list[PluginInfo]:
     return [_plugin(item) for item in plugins.find(name)]
 
 
-def new_plugin(name: str, kind: str, out: Path | str = ".") -> NewPackage:
+def new_plugin(name: str, kind: str, to: Path | str = ".") -> NewPackage:
     """Write a package with a working plugin, to be changed: ``bench plugins new``.
 
     Args:
         name: of the plugin and its distribution, such as ``my-separator``.
         kind: one of :data:`ALL_KINDS`.
-        out: folder in which the package's own folder is made.
+        to: folder in which the package's own folder is made.
 
     Raises:
         BenchError: the name cannot be used, the folder exists, or it cannot be written.
     """
     from bench.scaffold import next_steps, write_package
 
-    folder = write_package(name, kind, Path(out), installed())
+    folder = write_package(name, kind, Path(to), installed())
     return NewPackage(folder, next_steps(name, kind, folder))
 
 

@@ -204,8 +204,9 @@ def plan(
     Args:
         out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside it.
-        workers: scoring processes that the time is for; 0 for one a core.
-        calibrate: measure what scoring costs on this machine first, for its time.
+        workers: processes, or workers of a cluster, that the time is for; 0 for one a core, or for
+            those of the cluster that is in force (:func:`bench.executing`).
+        calibrate: measure what scoring and training cost on this machine first, for their time.
         **choices: see :class:`Choices`.
 
     Raises:
@@ -296,8 +297,9 @@ def plan_ablation(
         ablation: what varies, or the path of a TOML file that says so.
         out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside.
-        workers: scoring processes that the time is for; 0 for one a core.
-        calibrate: measure what scoring costs on this machine first, for its time.
+        workers: processes, or workers of a cluster, that the time is for; 0 for one a core, or for
+            those of the cluster that is in force (:func:`bench.executing`).
+        calibrate: measure what scoring and training cost on this machine first, for their time.
         **values: as of :func:`ablate`.
 
     Raises:
@@ -359,7 +361,7 @@ def plan_of(
     from bench.data.song_names import songs_of
     from bench.runs.cost import calibrate_runs, cost_of
     from bench.runs.plan import with_progress
-    from bench.runtime.machine import cores
+    from bench.runtime.executors import executor, is_local
 
     spec = runs[0].spec
     scenes = dataset.scenes(spec.split)
@@ -372,7 +374,13 @@ def plan_of(
         songs=songs_of(dataset, spec.split),
         scenes=len(scenes),
         pairs=min(pairs, spec.limit or pairs),
-        cost=cost_of(runs, scenes, board, workers or cores()),
+        cost=cost_of(
+            runs,
+            scenes,
+            board,
+            executor().workers(workers),
+            0 if is_local() else executor().workers(needs_gpu=True),
+        ),
         skipped=skipped,
     )
 

@@ -133,8 +133,8 @@ def plan_study(
         root: likewise.
         scale: likewise.
         out: likewise.
-        workers: scoring processes that the time is for; 0 for one a core.
-        calibrate: measure what scoring costs on this machine first, for its time.
+        workers: as of :func:`bench.plan`.
+        calibrate: likewise.
         **values: as of :func:`run_study`.
 
     Raises:

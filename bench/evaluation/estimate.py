@@ -1,4 +1,4 @@
-"""Estimate the time and the disk that scoring takes, from a short calibration.
+"""Estimate the time and the disk that scoring and training take, from a short calibration.
 
 Nothing here imports torch: ``bench plan`` reads what an earlier calibration measured.
 """
@@ -6,9 +6,10 @@ Nothing here imports torch: ``bench plan`` reads what an earlier calibration mea
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +45,19 @@ class Rate:
     scene: float
     pair: float
     keeps_stems: bool = False
+
+
+@dataclass(frozen=True)
+class TrainingRate:
+    """The cost of a training, in seconds of one process.
+
+    Attributes:
+        step: a step of the optimiser, reading its segments included.
+        validation: the scores of the songs held out, once an epoch.
+    """
+
+    step: float
+    validation: float
 
 
 @dataclass(frozen=True)
@@ -107,27 +121,89 @@ def bytes_of(rate: Rate, work: Work, sample_rate: int) -> int:
 
 def rates() -> dict[str, Rate]:
     """The rates measured on this machine, by :func:`key_of`; a damaged file counts as none."""
-    try:
-        known = json.loads(_file().read_text(encoding="utf-8"))[processor()]
-        return {key: Rate(**values) for key, values in known.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}
+    return {key: Rate(**values) for key, values in _kept(processor(), Rate).items()}
 
 
 def keep_rates(measured: Mapping[str, Rate]) -> Path:
     """Remember what was measured on this machine; returns the file."""
-    path = _file()
+    return _keep(processor(), {key: asdict(rate) for key, rate in measured.items()})
+
+
+def training_rates() -> dict[str, TrainingRate]:
+    """What was measured of trainings on this machine, by :func:`training_key_of`."""
+    known = _kept(_trainings(), TrainingRate)
+    return {key: TrainingRate(**values) for key, values in known.items()}
+
+
+def keep_training_rates(measured: Mapping[str, TrainingRate]) -> Path:
+    """Remember what was measured of trainings on this machine; returns the file."""
+    return _keep(_trainings(), {key: asdict(rate) for key, rate in measured.items()})
+
+
+def _trainings() -> str:
+    return f"{processor()}: training"
+
+
+def _content() -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(_file().read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        content = {}
-    if not isinstance(content, dict):
-        content = {}
-    known = {key: asdict(rate) for key, rate in {**rates(), **measured}.items()}
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _kept(section: str, kind: type[Rate] | type[TrainingRate]) -> dict[str, dict[str, Any]]:
+    """What a section of the file holds; nothing where it is damaged."""
+    known = _content().get(section)
+    names = {field.name for field in fields(kind)}
+    if not isinstance(known, dict) or not all(
+        isinstance(values, dict) and set(values) == names for values in known.values()
+    ):
+        return {}
+    return known
+
+
+def _keep(section: str, measured: Mapping[str, Mapping[str, Any]]) -> Path:
+    kind = TrainingRate if section == _trainings() else Rate
+    content = {**_content(), section: {**_kept(section, kind), **measured}}
+    path = _file()
     with replacing(path) as draft:
-        text = json.dumps({**content, processor(): known}, indent=1)
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(json.dumps(content, indent=1), encoding="utf-8")
     return path
+
+
+def training_key_of(spec: RunSpec) -> str:
+    """The key of a training's rate: all on which the time of a step and a validation depends."""
+    form = spec.canonical()
+    parts = ("separator", "gains", "prescription", "reference_prescription", "metrics", "losses")
+    about: dict[str, Any] = {name: form[name] for name in parts}
+    about["terms"] = sorted(term.name for term in spec.loss.terms if term.weight)
+    sizes = ("batch", "segment_seconds", "validation_pairs", "validation_seconds", "protocol")
+    about |= {name: getattr(spec.training, name) for name in sizes}
+    return _hash(about)
+
+
+def training_seconds(spec: RunSpec, rate: TrainingRate, done: int) -> float:
+    """Seconds of a training of which so many epochs are done."""
+    settings = spec.training
+    steps = -(-settings.segments // settings.batch)
+    left = max(0, settings.epochs - done)
+    # The system is scored once before the first epoch, too.
+    validations = left + (1 if left and not done else 0)
+    return left * steps * rate.step + validations * rate.validation
+
+
+def in_turn(seconds: Sequence[float], workers: int) -> float:
+    """Seconds until jobs are done that so many workers take from a list, one after the other.
+
+    Example:
+        >>> in_turn([3.0, 2.0, 2.0], 1), in_turn([3.0, 2.0, 2.0], 2)
+        (7.0, 4.0)
+    """
+    busy = [0.0] * max(1, workers)
+    for one in seconds:
+        heapq.heapreplace(busy, busy[0] + one)
+    return max(busy)
 
 
 def key_of(spec: RunSpec) -> str:
@@ -135,6 +211,10 @@ def key_of(spec: RunSpec) -> str:
     form = spec.canonical()
     parts = ("separator", "gains", "prescription", "reference_prescription", "metrics")
     about: dict[str, Any] = {name: form[name] for name in parts}
+    return _hash(about)
+
+
+def _hash(about: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -51,6 +51,10 @@ class Plugins:
         found.manager = self.manager
         return found
 
+    def without_observers(self) -> Plugins:
+        """The same plugins, and nobody to be notified."""
+        return Plugins(self.every, self.failures)
+
     def all(self, spec: type[S]) -> list[Registered[S]]:
         """Every plugin of a kind, which its class of specs names, sorted by name."""
         by_name = self._by_kind[spec.kind]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.api import Dataset, Scene
-from bench.board.layout import is_scored, scenes_scored
+from bench.board.layout import epochs_done, is_scored, scenes_scored
 from bench.evaluation import estimate
 from bench.plugins import Plugins
 from bench.runs.plan import PlannedRun
@@ -15,59 +15,97 @@ from bench.runs.plan import PlannedRun
 
 @dataclass(frozen=True)
 class Cost:
-    """Time and disk of what is left to score.
+    """Time and disk of what is left to do.
 
     Attributes:
-        seconds: until all is scored; training is not counted.
+        seconds: until all is scored, without training.
         bytes: that stay on disk.
-        workers: processes that the time is for.
-        trains: whether there is training besides.
-        unknown: systems that were not calibrated here; then nothing else is known.
+        workers: processes, or workers of a cluster, that the times are for.
+        trainings: how many are left.
+        training: seconds until all are trained, one after the other, as on one machine.
+        training_shared: the same, a training a worker, as on a cluster.
+        unknown: systems that were not calibrated here; then the time of scoring is not known.
+        unknown_trainings: those whose training was not; then that of training is not.
     """
 
     seconds: float
     bytes: int
     workers: int
-    trains: bool
+    trainings: int = 0
+    training: float = 0.0
+    training_shared: float = 0.0
     unknown: tuple[str, ...] = ()
+    unknown_trainings: tuple[str, ...] = ()
 
 
-def cost_of(runs: Sequence[PlannedRun], scenes: Sequence[Scene], board: Path, workers: int) -> Cost:
-    """The time and the disk of what is left to score.
+def cost_of(
+    runs: Sequence[PlannedRun],
+    scenes: Sequence[Scene],
+    board: Path,
+    workers: int,
+    trainers: int = 0,
+) -> Cost:
+    """The time and the disk of what is left to do.
 
     Args:
         runs: of one suite, split and protocol.
         scenes: of the split.
         board: folder of the board, which may have some of it already.
         workers: processes.
+        trainers: workers that train at a time, where these are others: those with a GPU.
     """
-    known = estimate.rates()
-    trains = any(run.spec.trains for run in runs)
-    unknown = dict.fromkeys(
-        f"{run.spec.separator.label} + {run.spec.gains.label}"
-        for run in runs
-        if estimate.key_of(run.spec) not in known
+    training = [run for run in runs if run.spec.trains and not is_scored(board, run.run_id)]
+    known_trainings = estimate.training_rates()
+    untimed = _systems(
+        run for run in training if estimate.training_key_of(run.spec) not in known_trainings
     )
-    if unknown:
-        return Cost(0.0, 0, workers, trains, tuple(unknown))
+    left = [
+        estimate.training_seconds(
+            run.spec,
+            known_trainings[estimate.training_key_of(run.spec)],
+            epochs_done(board, run.run_id),
+        )
+        for run in (() if untimed else training)
+    ]
+    known = estimate.rates()
+    unknown = _systems(run for run in runs if estimate.key_of(run.spec) not in known)
     seconds, size = 0.0, 0
-    for run in runs:
+    for run in () if unknown else runs:
         rate = known[estimate.key_of(run.spec)]
-        left = 1 - _share_done(board, run.run_id, len(scenes))
-        work = estimate.work_of(scenes, run.spec.limit, left)
+        share = 1 - _share_done(board, run.run_id, len(scenes))
+        work = estimate.work_of(scenes, run.spec.limit, share)
         seconds += estimate.seconds_of(rate, work, workers)
         size += estimate.bytes_of(rate, work, scenes[0].sample_rate)
-    return Cost(seconds, size, workers, trains)
+    return Cost(
+        seconds,
+        size,
+        workers,
+        trainings=len(training),
+        training=sum(left),
+        training_shared=estimate.in_turn(left, trainers or workers),
+        unknown=unknown,
+        unknown_trainings=untimed,
+    )
 
 
 def calibrate_runs(runs: Sequence[PlannedRun], dataset: Dataset, plugins: Plugins) -> Path:
-    """Measure what scoring costs here, once for each system; returns the file that keeps it."""
+    """Measure what scoring and training cost here, each once; returns the file that keeps it."""
     from bench.evaluation.calibration import calibrate
     from bench.evaluation.worker import RunToScore
+    from bench.training.calibration import calibrate_training
 
     distinct = list({estimate.key_of(run.spec): run for run in reversed(runs)}.values())[::-1]
     measured = calibrate([RunToScore(run.run_id, run.spec) for run in distinct], dataset, plugins)
+    trained = {estimate.training_key_of(run.spec): run.spec for run in runs if run.spec.trains}
+    estimate.keep_training_rates(
+        {key: calibrate_training(spec, dataset, plugins) for key, spec in trained.items()}
+    )
     return estimate.keep_rates(measured)
+
+
+def _systems(runs: Iterable[PlannedRun]) -> tuple[str, ...]:
+    named = (f"{run.spec.separator.label} + {run.spec.gains.label}" for run in runs)
+    return tuple(dict.fromkeys(named))
 
 
 def _share_done(board: Path, run_id: str, scenes: int) -> float:

@@ -91,9 +91,14 @@ class Cluster:
         """Addresses of workers that cannot begin the work of the moment."""
         self._told: set[str] = set()
 
-    def workers(self, wanted: int = 0) -> int:
-        """The threads of all workers there are now, each of which does a job."""
-        return max(1, _threads(self._able(False)))
+    def workers(self, wanted: int = 0, *, needs_gpu: bool = False) -> int:
+        """The threads of all workers there are now, each of which does a job.
+
+        Args:
+            wanted: counts for nothing: all work.
+            needs_gpu: whether only those with a GPU count, where there are any.
+        """
+        return max(1, _threads(self._able(needs_gpu)))
 
     def run(
         self, work: Work[J, R], jobs: Sequence[J], workers: int = 0

@@ -52,7 +52,7 @@ class Work(Generic[J, R]):
 class Executor(Protocol):
     """Where jobs are done."""
 
-    def workers(self, wanted: int = 0) -> int:
+    def workers(self, wanted: int = 0, *, needs_gpu: bool = False) -> int:
         """Jobs that are done at a time, where `wanted` are asked for; 0 for all there can be."""
 
     def run(
@@ -126,7 +126,7 @@ def run_jobs(
 class LocalProcesses:
     """Jobs are done by processes of this machine."""
 
-    def workers(self, wanted: int = 0) -> int:
+    def workers(self, wanted: int = 0, *, needs_gpu: bool = False) -> int:
         """As many as are wanted, or one a core."""
         return wanted or cores()
 

@@ -5,6 +5,7 @@ Each has another working directory, home and cache.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -41,6 +42,19 @@ class Programs:
 
     def worker(self, name: str, **variables: str) -> None:
         self.start("worker", "--nthreads", "1", "--name", name, "--no-dashboard", **variables)
+
+    def children(self) -> list[int]:
+        """The processes that do jobs for the workers."""
+        import psutil
+
+        found = []
+        for program in self.running.values():
+            if program.poll() is None:
+                for child in psutil.Process(program.pid).children(recursive=True):
+                    with contextlib.suppress(psutil.Error):
+                        if "bench.runtime.child" in child.cmdline():
+                            found.append(child.pid)
+        return found
 
     def end(self) -> None:
         for program in self.running.values():

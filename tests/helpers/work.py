@@ -107,3 +107,9 @@ def refuse_where(folder: str) -> None:
 
 def read_input(number: int) -> str:
     return sys.stdin.read()
+
+
+def who_waits(seconds: float) -> str:
+    """Stay for a while, and say which worker this process belongs to."""
+    time.sleep(seconds)
+    return os.environ.get("BENCH_TEST_WORKER", "")

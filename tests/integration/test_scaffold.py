@@ -34,7 +34,7 @@ def packages(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     pytest.importorskip("hatchling", reason="the backend of the packages is not installed")
     root = tmp_path_factory.mktemp("scaffold")
     for kind in KINDS:
-        assert bench("plugins", "new", f"my-{kind}", "--kind", kind, "--out", str(root)) == 0
+        assert bench("plugins", "new", f"my-{kind}", "--kind", kind, "--to", str(root)) == 0
     pip_install(root / "site", *(root / f"my-{kind}" for kind in KINDS))
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(root / "site"))
@@ -56,14 +56,14 @@ def test_new_says_what_comes_next(
     bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "stems-by-me"
-    assert bench("plugins", "new", folder.name, "--kind", "separator", "--out", str(tmp_path)) == 0
+    assert bench("plugins", "new", folder.name, "--kind", "separator", "--to", str(tmp_path)) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[1:] == [
         f"  pip install -e {folder}",
         "  bench plugins check stems-by-me",
         "  bench run --separator stems-by-me",
     ]
-    assert bench("plugins", "new", folder.name, "--kind", "separator", "--out", str(tmp_path)) == 2
+    assert bench("plugins", "new", folder.name, "--kind", "separator", "--to", str(tmp_path)) == 2
     assert "is there already" in capsys.readouterr().err
 
 

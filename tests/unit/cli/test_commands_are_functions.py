@@ -32,7 +32,7 @@ FUNCTIONS = {
     "listener show": ("make_listener", "read_listener", "describe_listener", "draw_listener"),
     "listening-test import": ("import_ratings",),
     "listening-test make": ("make_listening_test",),
-    "plan": ("plan", "plan_ablation"),
+    "plan": ("plan", "plan_ablation", "plan_study"),
     "plugins check": ("check_plugin",),
     "plugins list": ("list_plugins",),
     "plugins new": ("new_plugin",),
@@ -114,3 +114,26 @@ def test_every_parameter_of_the_command_is_explained(name: str) -> None:
     for option in COMMANDS[name].params:
         if isinstance(option, click.Option):
             assert option.help, f"{name} --{option.name}"
+
+
+def test_an_option_has_one_name_for_one_thing() -> None:
+    """``--out`` is a board, ``-O`` a file, ``--to`` a folder that is written; all over."""
+    for name, command in COMMANDS.items():
+        for option in command.params:
+            if not isinstance(option, click.Option):
+                continue
+            where, kind = f"{name} {option.opts}", option.type
+            if "--out" in option.opts:
+                assert (option.help or "").startswith("Folder of the board."), where
+            if option.name == "to" or "--to" in option.opts:
+                assert isinstance(kind, click.Path), where
+                assert not kind.file_okay, where
+            if "-O" in option.opts:
+                assert option.opts == ["-O", "--output"], where
+                assert isinstance(kind, click.Path), where
+                assert not kind.dir_okay, where
+            if "--workers" in option.opts:
+                assert isinstance(kind, click.IntRange), where
+                assert (kind.min, (option.help or "")[:10]) == (0, "Processes."), where
+            if "--scheduler" in option.opts:
+                assert option.metavar == "ADDRESS|FILE", where
