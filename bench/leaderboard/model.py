@@ -73,7 +73,7 @@ class Row:
         is_baseline: whether the others are compared with this row.
         medians: median over songs by column key, of columns that show it.
         verification: what came of scoring a share of it again the last time, as the board's table
-            `verified` has it; None where nobody did.
+            `verified` has it; None where it was not.
         seeds: of a summary, the seeds that it is the mean of; its intervals are over them. Empty
             for one run.
         system: of one seed among several, the label of their summary. Such a row has no rank and

@@ -52,7 +52,7 @@ class Plugins:
         return found
 
     def without_observers(self) -> Plugins:
-        """The same plugins, and nobody to be notified."""
+        """The same plugins without the observers."""
         return Plugins(self.every, self.failures)
 
     def all(self, spec: type[S]) -> list[Registered[S]]:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 STARTED: list[str] = []
 
@@ -113,3 +114,8 @@ def who_waits(seconds: float) -> str:
     """Stay for a while, and say which worker this process belongs to."""
     time.sleep(seconds)
     return os.environ.get("BENCH_TEST_WORKER", "")
+
+
+def tasks(dask_scheduler: Any) -> int:
+    """The jobs that a scheduler has, whatever becomes of them."""
+    return len([name for name in dask_scheduler.tasks if str(name).startswith("bench")])

@@ -225,12 +225,8 @@ def test_a_signal_leaves_no_task_running(
         assert run.returncode == code, said
         assert "Traceback" not in said
         wait_until(lambda: not programs.children(), 20)
-        wait_until(lambda: client.run_on_scheduler(tasks) == 0, 20)
+        wait_until(lambda: client.run_on_scheduler(work.tasks) == 0, 20)
         assert len(client.scheduler_info()["workers"]) == 2
-
-
-def tasks(dask_scheduler: Any) -> int:
-    return len([name for name in dask_scheduler.tasks if str(name).startswith("bench")])
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
