@@ -274,7 +274,7 @@ def test_doctor_names_the_workers_that_differ_and_a_run_refuses_them(
     shutil.copytree(ROOT / "bench", other / "bench", ignore=shutil.ignore_patterns("__pycache__"))
     changed = other / "bench" / "hearing" / "sdr.py"
     changed.write_text(changed.read_text() + "\n# Another version.\n")
-    site = tmp_path / "more"
+    site = tmp_path / "site of more"
     site.mkdir()
     noises.entry_point(site)
     own = os.environ.get("PYTHONPATH", "")
