@@ -1,10 +1,17 @@
-"""The Parquet files of a board: each is read by its schema, and written whole or not at all."""
+"""The Parquet files of a board: each is read by its schema, and written whole or not at all.
+
+Parquet has no checksum of its own that covers all of a file: one damaged bit may be another number.
+So each file of a board carries a seal, a digest of all else that is in it, right before its footer,
+where no reader of Parquet looks. A file without one, of an older bench or another program, is read
+as it is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +19,12 @@ import pyarrow.parquet as pq
 from bench.board.schema import SCHEMA_VERSION, VERSION_KEY, arrow_schema
 from bench.errors import BenchError
 from bench.runtime.files import replacing
+
+_MAGIC: Final = b"bench seal"
+_DIGEST: Final = 16
+_SEAL: Final = len(_MAGIC) + _DIGEST
+_TAIL: Final = 8
+"""Bytes behind a footer: its length, and Parquet's own name."""
 
 
 class UnusableError(Exception):
@@ -55,7 +68,9 @@ def replace_table(path: Path, table: pa.Table) -> None:
     """Put `table` at `path` in one step that outlasts a power cut."""
     try:
         with replacing(path) as draft:
-            pq.write_table(table, draft, compression="zstd")
+            stream = pa.BufferOutputStream()
+            pq.write_table(table, stream, compression="zstd")
+            draft.write_bytes(_sealed(stream.getvalue().to_pybytes()))
     except OSError as error:
         raise BenchError(
             f"the board cannot be written: {error.strerror or error}",
@@ -68,9 +83,22 @@ def read_table(path: Path, table: str, schema: pa.Schema) -> tuple[pa.Table, int
     """The columns of a file that a schema asks for, null where it lacks them, and its version.
 
     Raises:
-        UnusableError: it is no file of a board, of a newer version, or lacks a required column.
+        UnusableError: it is damaged, no file of a board, of a newer version, or lacks a required
+            column.
+        FileNotFoundError: it is not there.
+        OSError: it cannot be read.
     """
-    footer = pq.read_metadata(path)
+    content = path.read_bytes()
+    _check_seal(content)
+    try:
+        return _parsed(content, table, schema)
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise UnusableError(f"it is damaged, or no Parquet file: {reason}") from None
+
+
+def _parsed(data: bytes, table: str, schema: pa.Schema) -> tuple[pa.Table, int]:
+    footer = pq.read_metadata(pa.BufferReader(data))
     there = footer.schema.to_arrow_schema()
     # Of an older bench, or another program, it may lack some.
     encoded = [
@@ -78,7 +106,8 @@ def read_table(path: Path, table: str, schema: pa.Schema) -> tuple[pa.Table, int
         for field in schema
         if pa.types.is_dictionary(field.type) and field.name in there.names
     ]
-    with pq.ParquetFile(path, metadata=footer, read_dictionary=encoded) as file:
+    source = pa.BufferReader(data)
+    with pq.ParquetFile(source, metadata=footer, read_dictionary=encoded) as file:
         version = (there.metadata or {}).get(VERSION_KEY)
         if version is None:
             raise UnusableError("not a file of a bench board")
@@ -102,3 +131,27 @@ def read_table(path: Path, table: str, schema: pa.Schema) -> tuple[pa.Table, int
         for field in schema
     ]
     return pa.Table.from_arrays(columns, schema=schema), int(version)
+
+
+def _sealed(data: bytes) -> bytes:
+    """A Parquet file with its seal."""
+    body, footer = _split(data)
+    return body + _MAGIC + blake2b(body + footer, digest_size=_DIGEST).digest() + footer
+
+
+def _check_seal(data: bytes) -> None:
+    """Raise UnusableError where a file has a seal, and something of it changed since."""
+    body, footer = _split(data)
+    seal = body[-_SEAL:]
+    if not seal.startswith(_MAGIC):
+        return
+    digest = blake2b(memoryview(body)[:-_SEAL], digest_size=_DIGEST)
+    digest.update(footer)
+    if digest.digest() != seal[len(_MAGIC) :]:
+        raise UnusableError("it is damaged: its content is not what was written")
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    """What is before the footer, and the footer with what is behind it."""
+    length = int.from_bytes(data[-_TAIL:-4], "little") + _TAIL
+    return (data[:-length], data[-length:]) if length <= len(data) else (data, b"")

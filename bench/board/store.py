@@ -36,6 +36,8 @@ from bench.errors import BenchError
 _RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _RUN_FILE = re.compile(r"run_id=[A-Za-z][A-Za-z0-9_-]*\.parquet")
 _SCORES_FILE = re.compile(r"scores\.parquet|[A-Za-z0-9_-]{1,60}\.[0-9a-f]{12}\.parquet")
+_VERIFIED_FILE = re.compile(r"[0-9]{8}T[0-9]{12}\.parquet")
+_NOT_OURS = "not of this board, but maybe a cloud drive's copy"
 _EPOCH_FILE = re.compile(r"epoch-[0-9]{4,}\.parquet")
 
 
@@ -212,9 +214,8 @@ class Board:
     def verifications(self, run_id: str) -> list[dict[str, Any]]:
         """What came of scoring shares of a run again, oldest first."""
         folder = verified_folder(self.path, _checked_id(run_id))
-        rows: list[dict[str, Any]] = self._table(
-            "verified", sorted(folder.glob("*.parquet"))
-        ).to_pylist()
+        files = self._own(folder, _VERIFIED_FILE)
+        rows: list[dict[str, Any]] = self._table("verified", files).to_pylist()
         return rows
 
     # --- files ---------------------------------------------------------------------------------
@@ -230,10 +231,14 @@ class Board:
             if name.fullmatch(path.name):
                 found.append(path)
             elif not path.name.startswith("."):
-                self.damaged[path] = (
-                    "not a file of this board, but maybe a cloud drive's copy of one"
-                )
+                self.damaged[path] = _NOT_OURS
         return found
+
+    def _is_copy(self, run_id: str) -> bool:
+        """Whether a folder is a copy that was named after a run, as ``r1-LAPTOP``."""
+        ends = [number for number, letter in enumerate(run_id) if letter in "-_"]
+        named = any(run_file(self.path, run_id[:end]).exists() for end in ends)
+        return named and self.run(run_id) is None
 
     def _parts(self, folder: Path) -> list[Path]:
         return [path for path in self._own(folder, _SCORES_FILE) if path.name != CONSOLIDATED]
@@ -243,8 +248,14 @@ class Board:
 
     def _run_ids(self, table: str, run_id: str | Iterable[str] | None) -> list[str]:
         if run_id is None:
-            folders = sorted((self.path / table).glob("run_id=*/"))
-            return [folder.name.removeprefix("run_id=") for folder in folders]
+            found = []
+            for folder in sorted((self.path / table).glob("run_id=*/")):
+                name = folder.name.removeprefix("run_id=")
+                if _RUN_ID.fullmatch(name) and not self._is_copy(name):
+                    found.append(name)
+                else:
+                    self.damaged[folder] = _NOT_OURS
+            return found
         return [_checked_id(name) for name in ([run_id] if isinstance(run_id, str) else run_id)]
 
     def _run_table(self, run_id: str, columns: Sequence[str], encoded: bool) -> pa.Table:
@@ -283,6 +294,8 @@ class Board:
         for path in files:
             try:
                 content, version = read_table(path, table, schema)
+                if table == "runs" and content["run_id"].to_pylist() != [_id_of(path)]:
+                    raise UnusableError(_NOT_OURS)
                 light = version >= SCHEMA_VERSION or was_light(self._as_written(run_id))
                 tables.append(upgraded(content, table, version, light=light))
                 self.damaged.pop(path, None)
@@ -300,6 +313,11 @@ class Board:
         except (OSError, pa.ArrowException, UnusableError):
             return {}
         return dict(rows[0]) if rows else {}
+
+
+def _id_of(path: Path) -> str:
+    """The run that a file of the table ``runs`` is called after."""
+    return path.stem.removeprefix("run_id=")
 
 
 def _checked_id(run_id: str) -> str:

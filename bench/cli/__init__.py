@@ -8,12 +8,13 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import click
 
 from bench.errors import BenchError, suggest
+from bench.runtime.progress import Step, reporting
 from bench.version import __version__
 
 COMMANDS = {
@@ -107,6 +108,20 @@ def _ended_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+class _Console:
+    """Progress on standard error; what draws it is imported when there is something to draw."""
+
+    def stage(self, title: str, total: int) -> AbstractContextManager[Step]:
+        """A stage of `total` steps."""
+        from bench.runtime.console import ConsoleProgress
+
+        return ConsoleProgress().stage(title, total)
+
+    def say(self, text: str) -> None:
+        """Print a line."""
+        click.echo(text, err=True)
+
+
 def _escape_what_cannot_be_encoded() -> None:
     """A table is not lost for a letter that standard output has no code for."""
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -118,7 +133,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     _escape_what_cannot_be_encoded()
     try:
-        with _ended_by_signals():
+        with _ended_by_signals(), reporting(_Console()):
             code = group.main(args=arguments, prog_name="bench", standalone_mode=False)
     except _EndedError as end:
         click.echo("ended by a signal; the same command goes on where it stopped", err=True)

@@ -22,6 +22,7 @@ from bench.cli.options import (
     protocol_option,
     split_option,
     suite_option,
+    time_limit_option,
     workers_option,
 )
 from bench.errors import BenchError
@@ -62,6 +63,7 @@ _MOST = 20
 @click.option("--prescription", default="", help="Of the reference.  [default: the suite's]")
 @limit_option
 @workers_option
+@time_limit_option
 @executor_options
 @option_option("Of a folder: as dataset.root=DIR.")
 @format_option

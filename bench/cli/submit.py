@@ -13,6 +13,7 @@ from bench.cli.options import (
     executor_options,
     limit_option,
     system_options,
+    time_limit_option,
     workers_option,
 )
 
@@ -23,6 +24,7 @@ from bench.cli.options import (
 @click.option("--split", default="", help="Split, without --run.  [default: the suite's]")
 @limit_option
 @workers_option
+@time_limit_option
 @executor_options
 def command(folder: Path, run: str, suite: str, **choices: Any) -> int:
     """Write FOLDER/enhanced_signals/SCENE_LISTENER_remix.flac, 32 kHz and 16 bit, of every pair.

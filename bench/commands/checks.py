@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from bench.options import Rule, convert
+from bench.runtime.progress import Progress, reporting
 from bench.spec.choices import check_choices
 
 P = ParamSpec("P")
@@ -35,7 +37,8 @@ def checked(command: Callable[P, R]) -> Callable[P, R]:
     """A command whose numbers and choices are checked before it begins.
 
     Numbers are finite, within RULES and of their type, or the text of such a number. What is in
-    ``**choices`` is checked by :func:`bench.spec.choices.check_choices`.
+    ``**choices`` is checked by :func:`bench.spec.choices.check_choices`. What shows its progress is
+    told of deeper work, too.
     """
     signature = inspect.signature(command)
     numbers = {
@@ -55,6 +58,9 @@ def checked(command: Callable[P, R]) -> Callable[P, R]:
         choices: Mapping[str, Any] | None = bound.arguments.get("choices")
         if choices is not None:
             bound.arguments["choices"] = dict(check_choices(choices))
-        return command(*bound.args, **bound.kwargs)
+        progress: Progress | None = bound.arguments.get("progress")
+        # What is too deep to be told, as the reading of large files, shows there, too.
+        with reporting(progress) if progress is not None else nullcontext():
+            return command(*bound.args, **bound.kwargs)
 
     return call

@@ -159,7 +159,7 @@ def run(
             fails is a failed row instead.
     """
     from bench.board.store import Board
-    from bench.runs.execute import execute
+    from bench.runs.execute import execute, with_files
     from bench.runs.plan import plan_runs
     from bench.spec.resolve import open_dataset
 
@@ -175,6 +175,7 @@ def run(
         "progress": progress,
     }
     runs = plan_runs(spec, suite, plugins, dataset, baselines=baselines)
+    runs = with_files(runs, plugins, dataset)
     with executing(executor):
         outcome = execute(runs, board, plugins, dataset, **how)
         beside = None
@@ -259,9 +260,10 @@ def ablate(
     """
     from bench.board.store import Board
     from bench.leaderboard.effects import main_effects
-    from bench.runs.execute import execute_all
+    from bench.runs.execute import execute_all, with_files
 
     plugins, suite, matrix, dataset, runs = _matrix(ablation, values, baselines)
+    runs = with_files(runs, plugins, dataset)
     board = Board(board_folder(out, suite.name))
     with executing(executor):
         outcome = execute_all(

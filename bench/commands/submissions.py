@@ -63,6 +63,7 @@ def submit(
     run: str = "",
     out: Path | str | None = None,
     workers: int = 0,
+    time_limit: float | None = None,
     progress: Progress = NO_PROGRESS,
     **choices: Unpack[Choices],
 ) -> Submission:
@@ -75,6 +76,7 @@ def submit(
         run: id or label of a trained run; without it the system is that of the choices.
         out: folder of the board that has the run, ``leaderboards/SUITE`` by default.
         workers: processes; 0 for one a core.
+        time_limit: as of :func:`bench.run`.
         progress: notified of how far it is.
         **choices: see :class:`Choices`; the separator is ``"hdemucs"`` by default. With a run,
             only `suite`, `limit` and `options` count.
@@ -87,7 +89,10 @@ def submit(
 
     plugins, stored = _stored(run, out, choices)
     dataset = open_dataset(stored.spec, plugins)
-    failed = write(stored, Path(folder), plugins, dataset, workers=workers, progress=progress)
+    failed = write(
+        stored, Path(folder), plugins, dataset,
+        workers=workers, time_limit=time_limit, progress=progress,
+    )  # fmt: skip
     caution = stored.caution(plugins) if stored.spec.caution else ""
     return Submission(
         Path(folder), stored.label, stored.spec.suite, failed, (caution,) if caution else ()
@@ -102,6 +107,7 @@ def score_folder(
     trained_on: Sequence[str] = (),
     out: Path | str | None = None,
     workers: int = 0,
+    time_limit: float | None = None,
     progress: Progress = NO_PROGRESS,
     **choices: Unpack[Choices],
 ) -> ScoredSubmission:
@@ -113,6 +119,7 @@ def score_folder(
         trained_on: data that the system was trained on; without it the row is not ranked.
         out: folder of the board, ``leaderboards/SUITE`` by default.
         workers: processes; 0 for one a core.
+        time_limit: as of :func:`bench.run`.
         progress: notified of how far it is.
         **choices: see :class:`Choices`; parts of a system do not count.
 
@@ -137,6 +144,7 @@ def score_folder(
         name=name or Path(folder).resolve().name,
         trained_on=trained_on,
         workers=workers,
+        time_limit=time_limit,
         progress=progress,
     )
     table = suite_leaderboard(board, suite, spec.split, spec.protocol)

@@ -22,6 +22,8 @@ from bench.errors import BenchError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+KNOWN: Final = ("FLAC", "WAV", "WAVEX", "RF64", "AIFF", "W64", "CAF", "AU", "OGG", "MP3")
+"""Kinds of files, as libsndfile calls them, of which is known how long they should be."""
 BLOCK: Final = 1 << 17
 """Samples that are read at a time."""
 
@@ -75,6 +77,10 @@ class AudioFile:
         try:
             if found.missing and (found.certain or not self._decodes()):
                 raise truncated(path, found.missing)
+            if self._file.format not in KNOWN:
+                hint = f"Convert it to one of {', '.join(KNOWN)}."
+                what = f"a file of the kind {self._file.format} does not show whether it is whole"
+                raise BenchError(what, where=str(path), hint=hint)
             is_float = self._file.subtype in ("FLOAT", "DOUBLE")
             self.header: Final = Header(
                 self._file.samplerate,

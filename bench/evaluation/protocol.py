@@ -17,7 +17,7 @@ from torch import Tensor
 from bench.api import STEMS, Rendering, Scene
 from bench.evaluation.scoring import Stopwatch
 from bench.hearing.loudness import finite_loudness
-from bench.runtime.memory import empty
+from bench.runtime.memory import copy_of, empty
 from bench.system.output import OUTPUT_RATE, to_output
 from bench.system.remix import mix
 from bench.system.system import System
@@ -54,18 +54,12 @@ class Excerpt:
         """
         # In memory of its own: a dataset may hand out the same tensor each time.
         first = scene.mixture(start, frames)
-        mixture = empty(tuple(first.shape), first.dtype).copy_(first)
+        mixture = copy_of(first)
         del first
         stems = empty((len(STEMS), *mixture.shape), mixture.dtype)
         for row, stem in zip(stems, STEMS, strict=True):
             row.copy_(scene.audio.read(stem, start, frames))
         return cls(scene, mixture, stems)
-
-    def restore(self) -> None:
-        """Read a whole scene's signals once more, into the memory where they are."""
-        self.mixture.copy_(self.scene.mixture())
-        for row, stem in zip(self.stems, STEMS, strict=True):
-            row.copy_(self.scene.audio.read(stem))
 
     @cached_property
     def loudness(self) -> float:
@@ -87,15 +81,8 @@ def separate(system: System, excerpt: Excerpt) -> Tensor:
         )
     if not all(bool(torch.isfinite(row).all()) for row in stems):
         raise ValueError("the separator returned samples that are not finite")
-    return _own(stems)
-
-
-def _own(signal: Tensor) -> Tensor:
-    """A copy in memory of its own: a plugin may return one tensor each time, or what it was given.
-
-    A long one lies in a mapped file.
-    """
-    return empty(tuple(signal.shape), signal.dtype).copy_(signal)
+    # A plugin may return one tensor each time, or what it was given.
+    return copy_of(stems)
 
 
 @dataclass(frozen=True)
@@ -122,7 +109,7 @@ class Reference:
         """
         with torch.inference_mode():
             remixed = mix(excerpt.stems, gains, excerpt.loudness, excerpt.scene.sample_rate)
-            return cls(remixed, _own(system.amplify_reference(remixed[None], [listener])[0]))
+            return cls(remixed, copy_of(system.amplify_reference(remixed[None], [listener])[0]))
 
 
 def render(
@@ -158,7 +145,7 @@ def render(
             applied = applied.to(torch.float64, copy=True)
             own = mix(separated, applied[0], excerpt.loudness, rate)
         with watch.stage("prescribe"):
-            amplified = _own(system.amplify(own[None], [listener])[0])
+            amplified = copy_of(system.amplify(own[None], [listener])[0])
             output = to_output(amplified, rate)
         with watch.stage("reference"):
             wanted = reference_gains(protocol, requested, applied)[0]

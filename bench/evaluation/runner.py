@@ -21,7 +21,6 @@ from bench.runtime.executors import WorkerDiedError, is_local, run_jobs, with_wo
 from bench.runtime.memory import recycle
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.resolve import open_dataset
-from bench.version import DISTRIBUTION
 
 FIRST: Final = 3
 """Scenes of a run that must all fail alike for it to be stopped."""
@@ -181,7 +180,8 @@ def _results(
     own = [item for item in plugins.every if isinstance(item, LocalPlugin)]
     local = pickled(own) if own else b""
     workers = min(workers, len(todo)) if local is not None else 1
-    if local is None or (is_local() and workers <= 1 and not _strange(runs, plugins)):
+    apart = any(run.spec.has_strangers(plugins) for run in runs)
+    if local is None or (is_local() and workers <= 1 and not apart):
         evaluator = Evaluator(runs, plugins, **how)
         try:
             for scene_id, pairs in todo.items():
@@ -195,9 +195,9 @@ def _results(
         SceneJob(scene_id, dict(todo[scene_id]), ids[i + workers : i + workers + 1])
         for i, scene_id in enumerate(ids)
     ]
-    # A worker of another machine may have other data under the same names.
-    data = None if is_local() else _fingerprints(runs[0], plugins)
-    start = partial(worker.start, tuple(runs), local=local, data=data, **how)
+    start = partial(
+        worker.start, tuple(runs), local=local, expected=_expected(runs, plugins), **how
+    )
     for job, result in run_jobs(worker.evaluate, jobs, workers, start=start, apart=True):
         if isinstance(result, WorkerDiedError):
             result = _one_by_one(job, runs, plugins, start, result)
@@ -206,16 +206,16 @@ def _results(
         yield job.scene, result
 
 
-def _fingerprints(run: RunToScore, plugins: Plugins) -> dict[str, str]:
-    return run.spec.fingerprints(open_dataset(run.spec, plugins))
-
-
-def _strange(runs: Sequence[RunToScore], plugins: Plugins) -> bool:
-    """Whether a plugin of the runs is another distribution's; the caller's own code is not."""
-    used = (item for run in runs for item in run.spec.used(plugins))
-    return any(
-        item.distribution != DISTRIBUTION and not isinstance(item, LocalPlugin) for item in used
-    )
+def _expected(runs: Sequence[RunToScore], plugins: Plugins) -> dict[str, worker.Expected]:
+    """What the runs are made of here, by run id: a worker must have the same."""
+    dataset, found = open_dataset(runs[0].spec, plugins), {}
+    for run in runs:
+        data = run.spec.fingerprints(dataset)
+        # A worker of this machine reads the same files.
+        found[run.run_id] = worker.Expected(
+            run.spec.run_id(plugins, data), data, is_elsewhere=not is_local()
+        )
+    return found
 
 
 def _one_by_one(

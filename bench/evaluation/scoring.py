@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,9 @@ from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.errors import NoValueError
 from bench.hearing.audiograms import pure_tone_average
 from bench.plugins import Plugins
-from bench.plugins.guard import ChangedInputError, digests, guarded
+from bench.plugins.guard import guarded
 from bench.runtime.causes import Cause, cause_of
+from bench.runtime.memory import copy_of
 from bench.spec.run import Choice
 
 if TYPE_CHECKING:
@@ -61,53 +62,37 @@ class Scorer:
     ) -> None:
         self.strict = strict
         self.metrics: list[tuple[MetricSpec, Metric]] = []
+        self._own: set[str] = set()
         for choice in choices:
             registered = plugins.get(MetricSpec, choice.name)
             self.metrics.append((registered.spec, registered.build(choice.options)))
+            if registered.is_own:
+                self._own.add(registered.spec.name)
 
-    def score(
-        self, rendering: Rendering, watch: Stopwatch, again: Callable[[], Rendering] | None = None
-    ) -> list[Row]:
+    def score(self, rendering: Rendering, watch: Stopwatch) -> list[Row]:
         """Rows of one pair; a metric that fails gives a failed row and never stops the others.
 
         Args:
             rendering: the pair.
             watch: receives the seconds of each metric.
-            again: makes the rendering anew, for the others where a metric wrote into it.
-
-        Raises:
-            ChangedInputError: a metric wrote into the rendering, and it cannot be made anew.
         """
         about = identity_of(rendering.scene, rendering.listener)
         gains = [_row(about, GAINS_METRIC, k, v) for k, v in _gains(rendering).items()]
-        # Looked at once for all metrics, as it takes as long as reading all samples.
-        signals = signals_of(rendering)
-        before = digests(signals)
         rows: list[Row] = []
         for spec, metric in self.metrics:
             rows += self._scored(about, spec, metric, rendering, watch)
-        if digests(signals) != before:
-            if again is None:
-                raise ChangedInputError("one of the metrics changed what it was given")
-            rows = []
-            for spec, metric in self.metrics:
-                rendering = again()
-                signals = signals_of(rendering)
-                rows += self._scored(about, spec, metric, rendering, Stopwatch(), **signals)
         return rows + gains
 
     def _scored(
-        self,
-        about: Row,
-        spec: MetricSpec,
-        metric: Metric,
-        rendering: Rendering,
-        watch: Stopwatch,
-        **signals: Tensor,
+        self, about: Row, spec: MetricSpec, metric: Metric, rendering: Rendering, watch: Stopwatch
     ) -> list[Row]:
-        """The rows of one metric, which may not write into `signals`."""
-        # The arrays of a listener can be written to: a plugin has a copy of its own.
+        """The rows of one metric; one that is not bench's own has copies of all signals."""
+        # The arrays of a listener can be written to.
         own = replace(rendering, listener=copy.deepcopy(rendering.listener))
+        signals: dict[str, Tensor] = {}
+        if spec.name not in self._own:
+            own = _copy(own)
+            signals = signals_of(own)
         try:
             with watch.stage(spec.name), guarded(f"metric '{spec.name}'", **signals):
                 values = metric.score(own)
@@ -127,6 +112,18 @@ class Scorer:
         """The rows of a pair that could not even be rendered."""
         about = identity_of(scene, listener)
         return [failed_row(about, spec, cause) for spec, _ in self.metrics]
+
+
+def _copy(rendering: Rendering) -> Rendering:
+    """A rendering that shares nothing that can be written to."""
+    scene = copy.copy(rendering.scene)
+    object.__setattr__(scene, "audio", copy.copy(scene.audio))
+    signals = {
+        field.name: copy_of(value)
+        for field in fields(rendering)
+        if isinstance(value := getattr(rendering, field.name), Tensor)
+    }
+    return replace(rendering, scene=scene, **signals)  # type: ignore[arg-type]
 
 
 def signals_of(rendering: Rendering) -> dict[str, Tensor]:
@@ -212,7 +209,6 @@ def score_output(
     output: Tensor,
     rate: int,
     watch: Stopwatch,
-    again: Callable[[], tuple[Rendering, Tensor]] | None = None,
 ) -> list[Row]:
     """The rows of audio that somebody made, beside a reference.
 
@@ -222,21 +218,17 @@ def score_output(
         output: ``(2, M)``, float64.
         rate: of `output`, Hz.
         watch: receives the seconds of each metric.
-        again: makes `reference` and `output` anew, where a metric wrote into them.
     """
 
-    def pair(reference: Rendering, output: Tensor) -> Rendering:
-        unknown = torch.full((len(STEMS), 2, 1), torch.nan)
-        return replace(
-            reference,
-            output=output,
-            output_rate=rate,
-            stems=unknown,
-            remix=unknown[0].double(),
-            amplified=None,
-        )
-
-    anew = None if again is None else lambda: pair(*again())
-    rows = scorer.score(pair(reference, output), watch, anew)
+    unknown = torch.full((len(STEMS), 2, 1), torch.nan)
+    pair = replace(
+        reference,
+        output=output,
+        output_rate=rate,
+        stems=unknown,
+        remix=unknown[0].double(),
+        amplified=None,
+    )
+    rows = scorer.score(pair, watch)
     # The gains that were applied are the entrant's secret.
     return [row for row in rows if row["metric"] != GAINS_METRIC]

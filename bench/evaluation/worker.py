@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Final
 import torch
 from torch import Tensor
 
-from bench.api import Rendering, Scene, SeparatorSpec
+from bench.api import Scene, SeparatorSpec
 from bench.errors import BenchError
 from bench.evaluation.estimate import rates, time_limit
 from bench.evaluation.protocol import Excerpt, Reference, render, separate
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, seconds_rows
 from bench.evaluation.separations import Separations
 from bench.plugins import Plugins, installed
-from bench.plugins.guard import ChangedInputError, guarded, limited
+from bench.plugins.guard import guarded, limited
 from bench.runtime.causes import Cause, cause_of
 from bench.runtime.machine import device, one_thread
 from bench.runtime.memory import recycle
@@ -153,8 +153,6 @@ class Evaluator:
                 rows[run_id] = []
             except Exception as error:
                 rows[run_id] = self._all_failed(run_id, scene, listeners, self._cause(error))
-                if isinstance(error, ChangedInputError):
-                    excerpt.restore()
         # Listener by listener, so that all systems share a listener's reference, prepared once.
         for name in scene.listeners:
             known: dict[str, dict[tuple[float, ...], Reference]] = {}
@@ -172,7 +170,7 @@ class Evaluator:
         allowed = self._time_limit
         if allowed is None:
             allowed = time_limit(self.runs[run_id].spec, seconds, self._rates)
-        return limited(allowed, worker=_evaluator is self)
+        return limited(allowed)
 
     def _separated(self, run_id: str, excerpt: Excerpt, watch: Stopwatch) -> Tensor:
         """The stems of a run's separator: kept ones where there are any."""
@@ -205,26 +203,13 @@ class Evaluator:
         """Rows of one pair; `watch` holds the seconds that belong to it."""
         listener, protocol = self.listeners[name], self.runs[run_id].spec.protocol
         system = self._systems[run_id]
-
-        def restore() -> None:
-            """Make all that plugins of this run were given what it was before."""
-            excerpt.restore()
-            references.clear()
-            stems.copy_(self._separated(run_id, excerpt, Stopwatch()))
-
-        def again() -> Rendering:
-            restore()
-            return render(system, excerpt, stems, listener, protocol, known=references)
-
         try:
             rendering = render(
                 system, excerpt, stems, listener, protocol, known=references, watch=watch
             )
-            rows = self._scorers[run_id].score(rendering, watch, again)
+            rows = self._scorers[run_id].score(rendering, watch)
         except Exception as error:
             rows = self._all_failed(run_id, excerpt.scene, [name], self._cause(error))
-            if isinstance(error, ChangedInputError):
-                restore()
         return rows + seconds_rows(excerpt.scene, listener, watch, self.profile)
 
     def keep_nothing(self) -> None:
@@ -285,7 +270,42 @@ class Evaluator:
         return json.dumps(about, sort_keys=True)
 
 
+@dataclass(frozen=True)
+class Expected:
+    """What a run is made of, where the work was begun.
+
+    Attributes:
+        identity: its id by the code, plugins, files and data there.
+        data: the fingerprints of the data.
+        is_elsewhere: whether a worker may have other data under the same names.
+    """
+
+    identity: str
+    data: Mapping[str, str]
+    is_elsewhere: bool = False
+
+    def check(self, spec: RunSpec, plugins: Plugins) -> None:
+        """Compare with what is here.
+
+        Raises:
+            BenchError: something is not the same.
+        """
+        where = f"worker on {platform.node()}"
+        if self.is_elsewhere:
+            here = spec.fingerprints(open_dataset(spec, plugins))
+            other = [split for split in self.data if here[split] != self.data[split]]
+            if other:
+                what = f"the data of split {', '.join(other)} are others than those of who asks"
+                hint = f"Point ${DATA_ROOT} there at the same set."
+                raise BenchError(what, where=where, hint=hint)
+        if spec.run_id(plugins, self.data) != self.identity:
+            hint = "Was a plugin edited, or a file of its options changed, meanwhile? Start again."
+            what = f"{spec.label}: its code or files are others than those of who asks"
+            raise BenchError(what, where=where, hint=hint)
+
+
 _evaluator: Evaluator | None = None
+_refused: BenchError | None = None
 
 
 def start(
@@ -295,7 +315,7 @@ def start(
     time_limit: float | None = None,
     fresh: bool = False,
     local: bytes = b"",
-    data: Mapping[str, str] | None = None,
+    expected: Mapping[str, Expected] | None = None,
 ) -> None:
     """Prepare this worker process.
 
@@ -305,27 +325,33 @@ def start(
         strict: as of :class:`Evaluator`.
         time_limit: as of :class:`Evaluator`.
         local: plugins of the caller's own code, pickled.
-        data: fingerprints that the splits must have here; None where they need no look.
+        expected: what the runs must be made of here, by run id.
 
     Raises:
-        BenchError: a system, a metric or the data cannot be had, or the data are others.
+        BenchError: a system, a metric or the data cannot be had.
     """
-    global _evaluator
+    global _evaluator, _refused
     plugins = installed().adding(pickle.loads(local)) if local else installed()
-    if data is not None:
-        here = runs[0].spec.fingerprints(open_dataset(runs[0].spec, plugins))
-        other = [split for split in data if here[split] != data[split]]
-        if other:
-            what = f"the data of split {', '.join(other)} are others than those of who asks"
-            where = f"worker on {platform.node()}"
-            raise BenchError(what, where=where, hint=f"Point ${DATA_ROOT} there at the same set.")
+    try:
+        for run in runs:
+            if expected is not None:
+                expected[run.run_id].check(run.spec, plugins)
+    except BenchError as error:
+        _refused = error  # told by each scene: a process that does not even start says nothing
+        return
     _evaluator = Evaluator(
         runs, plugins, profile=profile, strict=strict, time_limit=time_limit, fresh=fresh
     )
 
 
 def evaluate(job: SceneJob) -> dict[str, list[Row]]:
-    """Evaluate one scene in this worker process."""
+    """Evaluate one scene in this worker process.
+
+    Raises:
+        BenchError: the runs are not made of the same here.
+    """
+    if _refused is not None:
+        raise _refused
     assert _evaluator is not None
     _evaluator.prefetch(job.upcoming)
     return _evaluator.evaluate(job.scene, job.pairs)

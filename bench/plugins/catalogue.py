@@ -7,17 +7,20 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import pluggy
 
 from bench.api import PluginSpec
 from bench.errors import BenchError, suggest
-from bench.plugins.guard import guarded
+from bench.plugins.guard import guarded, limited
 from bench.plugins.kinds import KINDS
 from bench.plugins.registered import Conflict, Failure, Observer, Registered
 
 log = logging.getLogger(__name__)
+
+OBSERVER_LIMIT: Final = 60.0
+"""Seconds that an observer may take for what it is told."""
 
 S = TypeVar("S", bound=PluginSpec)
 
@@ -191,7 +194,7 @@ class Plugins:
         for impl in reversed(getattr(self.manager.hook, hook).get_hookimpls()):
             try:
                 told = copy.deepcopy([arguments[name] for name in impl.argnames])
-                with guarded(f"observer '{impl.plugin_name}'"):
+                with limited(OBSERVER_LIMIT), guarded(f"observer '{impl.plugin_name}'"):
                     impl.function(*told)
             except Exception as error:
                 if os.environ.get("BENCH_STRICT_PLUGINS") == "1":

@@ -34,6 +34,9 @@ def digest(signal: Tensor) -> tuple[int, ...]:
     content = signal.detach()
     if content.device.type == "meta":
         return ()
+    held = content.untyped_storage().nbytes()
+    if content.numel() and held < (1 + content.storage_offset()) * content.itemsize:
+        return (held,)  # its memory was given away
     if content.device.type != "cpu":
         rows = content.reshape(-1, content.shape[-1]) if content.ndim else content.reshape(1, 1)
         hashes = torch.hash_tensor(rows, dim=1).tolist()

@@ -2,30 +2,33 @@
 
 A plugin is a stranger's code in this process. Whatever of it is called is called inside
 :func:`guarded`: it may neither change what it was given, nor end the program, nor take for ever;
-what it prints goes to standard error, since standard output holds results; and the working
-directory, the generators of random numbers and the settings of numpy and torch are as they were
-before. So no plugin changes the row of another.
+what it prints goes to standard error, since standard output holds results; and what else it sets
+in the process is set back (:mod:`bench.plugins.process_state`). So no plugin changes the row of
+another.
 """
 
 from __future__ import annotations
 
 import contextlib
 import faulthandler
+import functools
 import os
-import random
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from bench.errors import BenchError
+from bench.plugins.process_state import Snapshot
+from bench.runtime.executors import in_worker
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_leave: Final = os._exit
 GRACE: Final = 10.0
 """Seconds after which a call that does not even notice that its time is up ends its process."""
 
@@ -51,10 +54,9 @@ class _Exit(BaseException):
 
 
 class _Limit:
-    """The time that each call may take: seconds, 0 for any; and whether the process is a worker."""
+    """The time that each call may take: seconds, 0 for any."""
 
     seconds: float = 0.0
-    worker: bool = False
 
 
 _limit = _Limit()
@@ -62,22 +64,20 @@ _calls = threading.local()
 
 
 @contextmanager
-def limited(seconds: float, *, worker: bool = False) -> Iterator[None]:
+def limited(seconds: float) -> Iterator[None]:
     """Calls of plugins inside the block may take so long each.
 
     A call that takes longer is interrupted. One that cannot be interrupted, as native code may be,
-    ends its process, but only where that is a `worker` and nothing else.
+    ends its process, but only where that is a worker and nothing else.
 
     Args:
         seconds: 0 for any time.
-        worker: whether this process does but one piece of work that may be lost.
     """
-    before = _limit.seconds, _limit.worker
-    _limit.seconds, _limit.worker = seconds, worker
+    before, _limit.seconds = _limit.seconds, seconds
     try:
         yield
     finally:
-        _limit.seconds, _limit.worker = before
+        _limit.seconds = before
 
 
 @contextmanager
@@ -93,7 +93,7 @@ def guarded(who: str, **given: Tensor) -> Iterator[None]:
         OutOfTimeError: it took longer than :func:`limited` allows.
         PluginFaultError: it would have ended the program.
     """
-    before = digests(given)
+    before, process = digests(given), os.getpid()
     # What a plugin calls of other plugins is part of the same call.
     inner = getattr(_calls, "depth", 0) > 0
     _calls.depth = getattr(_calls, "depth", 0) + 1
@@ -115,6 +115,8 @@ def guarded(who: str, **given: Tensor) -> Iterator[None]:
         ) from end
     finally:
         _calls.depth -= 1
+        if os.getpid() != process:  # a fork that the plugin let go on: the work is not its own
+            _leave(1)
     changed = [name for name, then in before.items() if digests({name: given[name]})[name] != then]
     if changed:
         raise ChangedInputError(
@@ -122,6 +124,33 @@ def guarded(who: str, **given: Tensor) -> Iterator[None]:
             where=who,
             hint="Its author should work on a copy, as x = x / x.std() instead of x /= x.std().",
         )
+
+
+class Guarded:
+    """An object of a plugin, each of whose methods and attributes is asked for in :func:`guarded`.
+
+    Args:
+        thing: the object.
+        who: the plugin.
+    """
+
+    def __init__(self, thing: Any, who: str) -> None:
+        self._thing, self._who = thing, who
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        with guarded(self._who):
+            value = getattr(self._thing, name)
+        if not callable(value):
+            return value
+
+        @functools.wraps(value)
+        def call(*args: Any, **more: Any) -> Any:
+            with guarded(self._who):
+                return value(*args, **more)
+
+        return call
 
 
 def digests(given: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
@@ -146,8 +175,10 @@ def _kept() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(_printing_to_standard_error())
         stack.enter_context(_no_exit())
-        for restore in _settings():
-            stack.callback(restore)
+        # In training the generators go on, since each step draws anew.
+        torch = sys.modules.get("torch")
+        learns = torch is not None and hasattr(torch, "get_rng_state") and torch.is_grad_enabled()
+        stack.callback(Snapshot.now(generators=not learns).restore)
         yield
 
 
@@ -179,11 +210,11 @@ class _StandardError:
 
 @contextmanager
 def _no_exit() -> Iterator[None]:
-    """``os._exit`` in this thread is an exception; other threads may end the process."""
-    ending, thread = os._exit, threading.get_ident()
+    """``os._exit`` in this thread is an exception; other threads, and forks, may end themselves."""
+    ending, here = os._exit, (os.getpid(), threading.get_ident())
 
     def raise_instead(status: int) -> Any:
-        if threading.get_ident() == thread:
+        if (os.getpid(), threading.get_ident()) == here:
             raise _Exit(status)
         ending(status)
 
@@ -192,51 +223,6 @@ def _no_exit() -> Iterator[None]:
         yield
     finally:
         os._exit = ending
-
-
-def _settings() -> Iterator[Callable[[], None]]:
-    """What sets the process's settings back to what they are now."""
-    with contextlib.suppress(OSError):
-        folder = os.getcwd()
-        yield lambda: _return_to(folder)
-    numpy, torch = sys.modules.get("numpy"), sys.modules.get("torch")
-    if numpy is not None and hasattr(numpy, "geterr"):
-        errors = numpy.geterr()
-        yield lambda: numpy.seterr(**errors)
-    learns = False
-    if torch is not None and hasattr(torch, "get_default_dtype"):
-        dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
-        learns = torch.is_grad_enabled()
-        precision = torch.get_float32_matmul_precision()
-
-        def restore() -> None:
-            torch.set_default_dtype(dtype)
-            torch.set_grad_enabled(learns)
-            if torch.get_num_threads() != threads:
-                torch.set_num_threads(threads)
-            if torch.get_float32_matmul_precision() != precision:
-                torch.set_float32_matmul_precision(precision)
-
-        yield restore
-    # In training the generators go on, since each step draws anew.
-    if not learns:
-        yield from _generators(numpy, torch)
-
-
-def _generators(numpy: Any, torch: Any) -> Iterator[Callable[[], None]]:
-    state = random.getstate()
-    yield lambda: random.setstate(state)
-    if numpy is not None and "numpy.random" in sys.modules:
-        legacy = numpy.random.get_state()
-        yield lambda: numpy.random.set_state(legacy)
-    if torch is not None and hasattr(torch, "get_rng_state"):
-        generator = torch.get_rng_state()
-        yield lambda: torch.set_rng_state(generator)
-
-
-def _return_to(folder: str) -> None:
-    with contextlib.suppress(OSError):
-        os.chdir(folder)
 
 
 # --- its time ----------------------------------------------------------------------------------
@@ -248,7 +234,7 @@ def _clock(seconds: float) -> Iterator[None]:
     if not seconds:
         yield
         return
-    if _limit.worker:
+    if in_worker():
         faulthandler.dump_traceback_later(seconds + GRACE, exit=True, file=_nowhere())
     try:
         if threading.current_thread() is threading.main_thread():
@@ -258,7 +244,7 @@ def _clock(seconds: float) -> Iterator[None]:
             with _timer(seconds):
                 yield
     finally:
-        if _limit.worker:
+        if in_worker():
             faulthandler.cancel_dump_traceback_later()
 
 

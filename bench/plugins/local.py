@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import logging
 import pickle
 import re
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from bench.api import GainsSpec, PluginSpec, PrescriptionSpec, SeparatorSpec
 from bench.errors import BenchError
 from bench.plugins.catalogue import Plugins
 from bench.plugins.registered import Registered, S_co
+
+log = logging.getLogger(__name__)
 
 LOCAL: Final = "local"
 """What the distribution of an object begins with."""
@@ -39,7 +41,7 @@ class LocalPlugin(Registered[S_co]):
     is_local: ClassVar[bool] = True
     thing: Any = None
 
-    @cached_property
+    @property
     def source(self) -> str:
         """Empty: its version tells the source of its class."""
         return ""
@@ -83,13 +85,19 @@ def with_local(
 
 
 def pickled(plugins: Sequence[Registered[Any]]) -> bytes | None:
-    """Local plugins for other processes; None where they cannot be sent there."""
+    """Local plugins for other processes; None where they cannot be sent there, which is said."""
     try:
         import cloudpickle
 
         # By value: the other processes import neither a notebook nor a script.
         text: bytes = cloudpickle.dumps(list(plugins))
-    except Exception:
+    except Exception as error:
+        names = ", ".join(plugin.spec.name for plugin in plugins)
+        said = " ".join(str(error).split())[:200]
+        log.warning(
+            "%s cannot be sent to other processes, so this one works alone: %s: %s",
+            names, type(error).__name__, said,
+        )  # fmt: skip
         return None
     return text
 

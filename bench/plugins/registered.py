@@ -98,14 +98,33 @@ class Registered(Generic[S_co]):
         """
         return f"{self.spec.kind} '{self.spec.name}'"
 
-    @cached_property
+    @property
+    def is_own(self) -> bool:
+        """Whether it is bench's own: its code is tested with the harness, and trusted."""
+        return self.distribution == DISTRIBUTION
+
+    @property
     def source(self) -> str:
-        """A digest of its code as it was when first asked for; empty for bench's own.
+        """A digest of its code; empty for bench's own.
 
         The code of bench counts by itself (:func:`bench.spec.identity.code_hash`).
+
+        Raises:
+            BenchError: it was edited since it was first asked for. This process, as that of a
+                notebook, may have imported the former code, and its workers import the present one.
         """
-        if self.distribution == DISTRIBUTION:
+        if self.is_own:
             return ""
+        if self._first_source != self._source():
+            hint = "Start Python again, so that what is on disk is what runs."
+            raise BenchError("its code was edited since it was loaded", where=self.title, hint=hint)
+        return self._first_source
+
+    @cached_property
+    def _first_source(self) -> str:
+        return self._source()
+
+    def _source(self) -> str:
         modules = (self.module, self.spec.target.partition(":")[0])
         return source_digest(self.distribution, modules)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,14 +13,17 @@ from bench.api import Dataset
 from bench.board.failures import Failure, failures_of
 from bench.board.schema import TIME_METRIC
 from bench.data.song_names import songs_of
+from bench.errors import BenchError
 from bench.plugins import Plugins
 from bench.plugins.guard import PluginFaultError
 from bench.runs.plan import PlannedRun
 from bench.runs.record import finish_row, has_ended, run_row, unranked_reason, write_row
-from bench.runs.trainings import train_elsewhere, train_here
+from bench.runs.trainings import train, train_elsewhere
 from bench.runtime.causes import cause_of
-from bench.runtime.executors import executor
+from bench.runtime.executors import WorkerDiedError, executor, is_local
+from bench.runtime.machine import scoring_processes
 from bench.runtime.progress import NO_PROGRESS, Progress
+from bench.spec.identity import lacks_files
 from bench.spec.run import RunSpec
 
 if TYPE_CHECKING:
@@ -97,7 +101,9 @@ def execute(
     if fresh:
         for run in runs:
             board.forget(run.run_id)
-    trained = train_elsewhere(runs, board, plugins, progress) if trained is None else trained
+    trained = (
+        train_elsewhere(runs, board, plugins, progress, time_limit) if trained is None else trained
+    )
     for run in runs:
         # A row that ended stays as it is until there is something new to say of it.
         if not has_ended(board, run.run_id):
@@ -107,8 +113,8 @@ def execute(
             if isinstance(weights, Exception):
                 raise weights
             if weights is None and run.spec.trains:
-                weights = train_here(run, board, plugins, dataset, progress)
-        except (TrainingStopped, PluginFaultError) as error:
+                weights = train(run, board, plugins, dataset, progress, time_limit)
+        except (TrainingStopped, PluginFaultError, WorkerDiedError) as error:
             stopped[run.run_id] = " ".join(str(error).split())
             failure = stopped[run.run_id]
             write_row(board, rows[run.run_id], status="failed", failure=failure)
@@ -124,7 +130,7 @@ def execute(
         todo,
         board,
         plugins,
-        workers=executor().workers(workers),
+        workers=executor().workers(workers or (scoring_processes() if is_local() else 0)),
         profile=profile,
         strict=strict,
         time_limit=time_limit,
@@ -178,7 +184,7 @@ def execute_all(
     stopped: dict[str, str] = {}
     failures: dict[str, Sequence[Failure]] = {}
     # All trainings before all scoring, so that each worker has one for as long as there are any.
-    how["trained"] = train_elsewhere(ordered, board, plugins, progress)
+    how["trained"] = train_elsewhere(ordered, board, plugins, progress, time_limit)
     for start in range(0, len(ordered), BATCH):
         batch = ordered[start : start + BATCH]
         try:
@@ -195,6 +201,31 @@ def execute_all(
             stopped |= outcome.stopped
             failures |= outcome.failures
     return Outcome(failed, stopped, failures)
+
+
+def with_files(runs: Sequence[PlannedRun], plugins: Plugins, dataset: Dataset) -> list[PlannedRun]:
+    """The runs by the ids that they have once the files that they read are on this machine.
+
+    What is not here yet, as published weights, is downloaded: an id knows what is in a file.
+    """
+    if not any(get_files(run.spec, plugins) for run in runs):
+        return list(runs)
+    found: dict[str, PlannedRun] = {}
+    for run in runs:
+        run_id = run.spec.run_id(plugins, run.spec.fingerprints(dataset))
+        found[run_id] = replace(run, run_id=run_id)
+    return list(found.values())
+
+
+def get_files(spec: RunSpec, plugins: Plugins) -> bool:
+    """Download what a run reads and is not on this machine; whether there was anything."""
+    choices = (spec.separator, spec.gains, spec.prescription, *spec.metrics, *spec.losses)
+    if not any(lacks_files(choice.options) for choice in choices):
+        return False
+    # What cannot be had is told when the run is done, as its failure.
+    with contextlib.suppress(BenchError):
+        check_parts(spec, plugins)
+    return True
 
 
 def check_parts(spec: RunSpec, plugins: Plugins) -> None:

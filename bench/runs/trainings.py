@@ -1,8 +1,9 @@
-"""Trainings: in this process, or on the workers of a cluster."""
+"""Trainings: in this process, in one of their own, or on the workers of a cluster."""
 
 from __future__ import annotations
 
 import pickle
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +33,16 @@ class TrainingJob:
     board: Path
     local: bytes = b""
     """Plugins of the caller's own code, pickled."""
+    time_limit: float | None = None
+    progress: Progress = NO_PROGRESS
 
 
 def train_elsewhere(
-    runs: Sequence[PlannedRun], board: Board, plugins: Plugins, progress: Progress = NO_PROGRESS
+    runs: Sequence[PlannedRun],
+    board: Board,
+    plugins: Plugins,
+    progress: Progress = NO_PROGRESS,
+    time_limit: float | None = None,
 ) -> dict[str, Path | Exception]:
     """Train on the workers of the cluster, those with a GPU where there are any.
 
@@ -43,12 +50,14 @@ def train_elsewhere(
         The weights of each run that trains, or what stopped it; nothing where the work is done by
         this machine, or by code that cannot be sent: then this process trains.
     """
-    own = [item for item in plugins.every if isinstance(item, LocalPlugin)]
-    local = pickled(own) if own else b""
-    if is_local() or local is None:
+    if is_local() or (local := _local(plugins)) is None:
         return {}
     folder = board.path.resolve()
-    jobs = [TrainingJob(run.run_id, run.spec, folder, local) for run in runs if run.spec.trains]
+    jobs = [
+        TrainingJob(run.run_id, run.spec, folder, local, time_limit)
+        for run in runs
+        if run.spec.trains
+    ]
     found: dict[str, Path | Exception] = {}
     if not jobs:
         return found
@@ -64,7 +73,8 @@ def train_job(job: TrainingJob) -> Path:
     """Train a run in a worker's process, and return the file of its weights.
 
     Raises:
-        BenchError: the board's folder is not there, or the training is the user's mistake.
+        BenchError: the board's folder is not there, the run is not made of the same here, or the
+            training is the user's mistake.
     """
     from bench.board.store import Board
     from bench.plugins import installed
@@ -75,20 +85,79 @@ def train_job(job: TrainingJob) -> Path:
         raise BenchError("a worker does not see the board", where=str(job.board), hint=hint)
     plugins = installed().adding(pickle.loads(job.local)) if job.local else installed()
     run = PlannedRun(job.run_id, job.spec, is_baseline=False)
-    return train_here(run, Board(job.board), plugins, open_dataset(job.spec, plugins), NO_PROGRESS)
+    dataset = open_dataset(job.spec, plugins)
+    if job.spec.run_id(plugins, job.spec.fingerprints(dataset)) != job.run_id:
+        hint = "Was a plugin edited, or a file changed, meanwhile? Start again."
+        what = "its code, files or data are others than those of who asks"
+        raise BenchError(what, where=f"{job.spec.label}, worker on {platform.node()}", hint=hint)
+    return train_here(run, Board(job.board), plugins, dataset, job.progress, job.time_limit)
+
+
+def train(
+    run: PlannedRun,
+    board: Board,
+    plugins: Plugins,
+    dataset: Dataset,
+    progress: Progress = NO_PROGRESS,
+    time_limit: float | None = None,
+) -> Path:
+    """Train a run on this machine, and return the file of its weights.
+
+    Where a plugin of it is another distribution's, that is done by a process of its own, which the
+    plugin may end.
+
+    Raises:
+        WorkerDiedError: that process ended.
+        BenchError: as of :func:`train_here`.
+    """
+    local = _local(plugins)
+    if not run.spec.has_strangers(plugins) or local is None or not _can_travel(progress):
+        return train_here(run, board, plugins, dataset, progress, time_limit)
+    board.path.mkdir(parents=True, exist_ok=True)
+    folder = board.path.resolve()
+    job = TrainingJob(run.run_id, run.spec, folder, local, time_limit, progress)
+    ((_, result),) = run_jobs(train_job, [job], 1, apart=True)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def _local(plugins: Plugins) -> bytes | None:
+    """The plugins of the caller's own code, pickled; None where that is impossible."""
+    own = [item for item in plugins.every if isinstance(item, LocalPlugin)]
+    return pickled(own) if own else b""
+
+
+def _can_travel(progress: Progress) -> bool:
+    try:
+        pickle.dumps(progress)
+    except Exception:
+        return False
+    return True
 
 
 def train_here(
-    run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset, progress: Progress
+    run: PlannedRun,
+    board: Board,
+    plugins: Plugins,
+    dataset: Dataset,
+    progress: Progress,
+    time_limit: float | None = None,
 ) -> Path:
     """Train a run in this process, and return the file of its weights.
 
     A training that the board has of a run that is only scored otherwise is taken as it is.
     """
+    import torch
+
+    from bench.evaluation.estimate import rates
+    from bench.evaluation.estimate import time_limit as default_limit
+    from bench.plugins.guard import PluginFaultError, limited
+    from bench.runtime.causes import cause_of
     from bench.runtime.machine import device
     from bench.system.system import build_system
     from bench.training.loss import losses_of
-    from bench.training.trainer import Trainer
+    from bench.training.trainer import Trainer, TrainingStopped
 
     identity = run.spec.identity(plugins, run.spec.fingerprints(dataset))
     reuse_training(run.run_id, identity, board)
@@ -104,4 +173,13 @@ def train_here(
         device=device(),
         progress=progress,
     )
-    return trainer.train()
+    settings = run.spec.training
+    if time_limit is None:
+        time_limit = default_limit(run.spec, settings.batch * settings.segment_seconds, rates())
+    try:
+        with limited(time_limit):
+            return trainer.train()
+    except torch.OutOfMemoryError as error:
+        raise TrainingStopped(cause_of(error).reason) from None
+    except SystemExit as end:
+        raise PluginFaultError(f"a plugin would have ended the program ({end})") from None

@@ -48,6 +48,9 @@ def cause_of(error: BaseException) -> Cause:
         return Cause(text)
     kind = type(error).__name__
     said = f"{kind}: {text}" if text else kind
+    if kind == "OutOfMemoryError":  # torch's, of a GPU; its text goes on about an allocator
+        what = text.partition(". GPU ")[0].rstrip(".")
+        said = f"the GPU has too little memory ({what}): try --workers 1"
     if error.__traceback__ is None:
         return Cause(said)
     lines = "".join(traceback.format_exception(error))

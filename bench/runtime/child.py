@@ -18,7 +18,7 @@ from collections.abc import Callable
 from select import select
 from typing import IO, Any, Final, NamedTuple
 
-from bench.runtime.executors import end_with
+from bench.runtime.executors import begin_worker
 
 _LENGTH: Final = 8
 _POLL: Final = 0.2
@@ -156,7 +156,7 @@ def main(parent: int, idle: float = IDLE) -> None:
     results = os.fdopen(os.dup(1), "wb")
     # Whatever is printed meanwhile is no result.
     os.dup2(2, 1)
-    end_with(parent)
+    begin_worker(parent)
     jobs = os.fdopen(os.dup(0), "rb", buffering=0)
     with open(os.devnull, "rb") as nothing:  # a plugin that reads finds an end
         os.dup2(nothing.fileno(), 0)

@@ -39,6 +39,10 @@ class ConsoleProgress:
         self._said = 0
         self._said_before = 0  # lines that were said before the outermost stage began
 
+    def __reduce__(self) -> tuple[type[ConsoleProgress], tuple[()]]:
+        """In another process it shows its work on that one's standard error, which is ours."""
+        return ConsoleProgress, ()
+
     @contextmanager
     def stage(self, title: str, total: int) -> Iterator[Step]:
         """A stage of `total` steps; nothing is shown of one that has nothing to do."""

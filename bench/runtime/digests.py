@@ -92,22 +92,30 @@ def _digests(place: Path, files: list[Path]) -> dict[Path, str]:
             todo.append(path)
     size = sum(keys[path][0] for path in todo)
     step: Step = lambda note, done: None  # noqa: E731
-    with contextlib.ExitStack() as stack:
-        if size >= _SHOWN_FROM:
-            shown = current_progress().stage(f"reading {place.name}, MB", size >> 20)
-            step = stack.enter_context(shown)
-        pool = stack.enter_context(ThreadPoolExecutor(min(cores(), max(1, len(todo)))))
-        for path, digest in zip(todo, pool.map(_hash, todo), strict=True):
-            found[path] = digest
-            step(path.name, keys[path][0] >> 20)
-    now = time.time_ns()
-    new = {
-        str(path.absolute()): [keys[path], found[path]]
-        for path in todo
-        if path in large and found[path] != MISSING and now - keys[path][2] > _SETTLED * 1e9
-    }
-    if new:
-        _keep(place, {**kept, **new})
+    read, fresh = 0, set(todo)
+    try:
+        with contextlib.ExitStack() as stack:
+            if size >= _SHOWN_FROM:
+                shown = current_progress().stage(f"reading {place.name}, MB", size >> 20)
+                step = stack.enter_context(shown)
+            pool = ThreadPoolExecutor(min(cores(), max(1, len(todo))))
+            # Broken off, it does not read the files that are left.
+            stack.callback(pool.shutdown, cancel_futures=True)
+            for path, digest in zip(todo, pool.map(_hash, todo), strict=True):
+                found[path] = digest
+                before, read = read, read + keys[path][0]
+                step(path.name, (read >> 20) - (before >> 20))
+    finally:
+        now = time.time_ns()
+        new = {
+            str(path.absolute()): [keys[path], found[path]]
+            for path in large
+            if path in fresh
+            and found.get(path, MISSING) != MISSING
+            and now - keys[path][2] > _SETTLED * 1e9
+        }
+        if new:
+            _keep(place, {**kept, **new})
     return found
 
 

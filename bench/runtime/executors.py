@@ -28,6 +28,8 @@ from bench.runtime.machine import cores
 
 log = logging.getLogger(__name__)
 
+_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of Linux's prctl
+
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -250,9 +252,30 @@ def _begin(parent: int, start: Callable[[], None] | None) -> None:
     # Standard output holds the results of a command, which a worker has no part in.
     with contextlib.suppress(OSError):
         os.dup2(2, 1)
-    end_with(parent)
+    begin_worker(parent)
     if start is not None:
         start()
+
+
+def begin_worker(parent: int) -> None:
+    """Make this process a worker: it ends with its parent, and what it forks off ends with it."""
+    _this.is_worker = True
+    end_with(parent)
+    _end_forks_with_this()
+
+
+def in_worker() -> bool:
+    """Whether this process does jobs that may be lost with it, and nothing else."""
+    return _this.is_worker
+
+
+class _Process:
+    """This process."""
+
+    is_worker: bool = False
+
+
+_this = _Process()
 
 
 def end_with(parent: int) -> None:
@@ -264,3 +287,16 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _end_forks_with_this() -> None:
+    """Let what a plugin forks off this process be killed when this process ends (Linux alone)."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        prctl = ctypes.CDLL(None).prctl
+        os.register_at_fork(
+            after_in_child=lambda: prctl(_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0) and None
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,9 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
+
+_FULL: Final = 1 << 16
+"""Bytes; a disk with less room is full: what was to be written next did not fit."""
 
 
 @contextmanager
@@ -30,7 +34,7 @@ def replacing(target: Path, *, durable: bool = True) -> Iterator[Path]:
         durable: whether it outlasts a power cut, which takes some milliseconds.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it cannot be written, whatever the library that writes it raises then.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     _remove_dead_drafts(target.parent.absolute(), os.getpid())
@@ -39,9 +43,12 @@ def replacing(target: Path, *, durable: bool = True) -> Iterator[Path]:
         yield draft
         if durable:
             _sync(draft)
-        draft.replace(target)
-    except BaseException:
+        _move(draft, target)
+    except BaseException as error:
+        number = _error_number(error, draft)
         draft.unlink(missing_ok=True)
+        if number:
+            raise OSError(number, os.strerror(number), str(target)) from error
         raise
     if durable:
         _sync(target.parent)
@@ -73,9 +80,28 @@ def _lives(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # another user's
+    except (OSError, OverflowError):  # another user's
         pass
     return True
+
+
+def _error_number(error: BaseException, draft: Path) -> int:
+    """The number of the system's error behind an error, where that does not name the target.
+
+    Of a full disk some libraries say so in a text, some that a position is wrong, some nothing.
+    """
+    if isinstance(error, OSError):
+        return (error.errno or 0) if error.filename in (None, str(draft), draft) else 0
+    if not isinstance(error, Exception):
+        return 0
+    said = re.search(r"\bos error (\d+)", str(error))
+    if said:
+        return int(said[1])
+    try:
+        place = os.statvfs(draft.parent)
+    except (OSError, AttributeError):
+        return 0
+    return errno.ENOSPC if place.f_bavail * place.f_frsize < _FULL else 0
 
 
 def content_problem(path: Path) -> str:
@@ -136,6 +162,10 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write as the challenge's files are written, in one step."""
     write_text(path, json.dumps(content, indent=4))
+
+
+def _move(draft: Path, target: Path) -> None:
+    draft.replace(target)
 
 
 def _sync(path: Path) -> None:

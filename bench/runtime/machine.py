@@ -9,12 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import platformdirs
 
 if TYPE_CHECKING:
     import torch
+
+
+GPU_MEMORY: Final = 4 * 10**9
+"""Bytes of a GPU's memory for each process that scores: weights, 10 s of separation, a context."""
 
 
 def cores() -> int:
@@ -28,6 +32,19 @@ def cores() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
         return os.cpu_count() or 1
+
+
+def scoring_processes() -> int:
+    """The processes that a machine's cores, and the memory of its GPU where it has one, allow.
+
+    Each of them has the systems in the GPU's memory, and what it computes.
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return cores()
+    memory = int(torch.cuda.get_device_properties(0).total_memory)
+    return max(1, min(cores(), memory // GPU_MEMORY))
 
 
 def processor() -> str:

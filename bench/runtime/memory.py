@@ -48,6 +48,17 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         return torch.from_numpy(np.memmap(file, np.uint8, shape=(size,))).view(dtype).view(shape)
 
 
+def copy_of(signal: Tensor) -> Tensor:
+    """A copy in memory of its own, in an unnamed temporary file where it is large.
+
+    Raises:
+        OSError: there is no room for the file.
+    """
+    if signal.device.type != "cpu":
+        return signal.clone()
+    return empty(tuple(signal.shape), signal.dtype).copy_(signal)
+
+
 def _unnamed_file() -> IO[bytes]:
     """A temporary file in the cache folder; where that cannot be written, where such files go."""
     try:

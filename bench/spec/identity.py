@@ -26,6 +26,8 @@ FILE_MARK: Final = "sha256:"
 def by_content(options: Any) -> dict[str, Any]:
     """The values of an options instance; a path by the content of what it names.
 
+    Of the name of a plugin the distribution is left out: a run's identity tells it elsewhere.
+
     Args:
         options: an instance of a plugin's options class, or None.
     """
@@ -34,6 +36,8 @@ def by_content(options: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for field in dataclasses.fields(options):
         value = getattr(options, field.name)
+        if field.metadata.get("plugin"):
+            value = str(value).rpartition("/")[2]
         if field.metadata.get("path") and value not in ("", *field.metadata.get("names", ())):
             value = content_of(Path(value).expanduser()) or value
         found[field.name] = value
@@ -42,8 +46,27 @@ def by_content(options: Any) -> dict[str, Any]:
 
 def read_besides(options: Any) -> dict[str, str]:
     """The further files that are read for options, by name, each by its content."""
-    paths = [Path(path) for path in getattr(options, "reads", ())]
+    paths = _reads(options)
     return {path.name: content for path in paths if (content := content_of(path))}
+
+
+def lacks_files(options: Any) -> bool:
+    """Whether a name is given for a path, and what it stands for is not on this machine yet."""
+    if options is None:
+        return False
+    named = any(
+        getattr(options, field.name) in field.metadata.get("names", ())
+        for field in dataclasses.fields(options)
+        if field.metadata.get("path")
+    )
+    return named and not all(path.exists() for path in _reads(options))
+
+
+def _reads(options: Any) -> list[Path]:
+    try:
+        return [Path(path) for path in getattr(options, "reads", ())]
+    except ValueError:  # of a path that no file can have, as an empty one: that is told later
+        return []
 
 
 def content_of(path: Path) -> str:

@@ -20,6 +20,7 @@ from bench.api import (
 )
 from bench.errors import BenchError, suggest
 from bench.plugins import KINDS, Plugins, Registered
+from bench.plugins.guard import Guarded
 from bench.spec.defaults import DATA_ROOT
 from bench.spec.former_names import default_loss, parse_loss, present_metrics
 from bench.spec.loss import LossExpression
@@ -197,7 +198,7 @@ def make_dataset(plugins: Plugins, suite: Suite, options: Mapping[str, Any]) -> 
         BenchError: it is not there, or its metadata are wrong.
     """
     registered = plugins.get(DatasetSpec, suite.dataset)
-    return cast(Dataset, registered.build(registered.options({**suite.dataset_options, **options})))
+    return _made(registered, registered.options({**suite.dataset_options, **options}))
 
 
 def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
@@ -207,12 +208,17 @@ def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
         BenchError: it is not there, its metadata are wrong, or a split is missing.
     """
     registered = plugins.get(DatasetSpec, spec.dataset.name)
-    dataset = cast(Dataset, registered.build(_of_this_machine(spec.dataset.options)))
+    dataset = _made(registered, _of_this_machine(spec.dataset.options))
     for split in spec.splits():
         if split not in dataset.splits:
             known = ", ".join(dataset.splits) or "none"
             raise BenchError(f"the dataset has no split '{split}'", hint=f"It has: {known}")
     return dataset
+
+
+def _made(registered: Registered[DatasetSpec], options: Any) -> Dataset:
+    made = registered.build(options)
+    return cast(Dataset, made if registered.is_own else Guarded(made, registered.title))
 
 
 class UnreachedPrescriptionError(BenchError):

@@ -223,6 +223,13 @@ class RunSpec:
             *(item for item, _ in self._named(plugins)),
         ]
 
+    def has_strangers(self, plugins: Plugins) -> bool:
+        """Whether a plugin of it is another distribution's: it may end the process it runs in.
+
+        The caller's own code is at home in the caller's process.
+        """
+        return any(not item.is_own and not item.is_local for item in self.used(plugins))
+
     def named(self, plugins: Plugins) -> list[Choice]:
         """The plugins that options name, such as a loss's front end, with their options."""
         return [

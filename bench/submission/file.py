@@ -116,21 +116,15 @@ def score_pair(
     _check_length(made, clean, tail, processed, reference)
     scorer = Scorer(choices, plugins)
 
-    def scores(output: Tensor, rate: int) -> list[Row]:
-        kept = copy.deepcopy((rendering, output))
-        return score_output(
-            scorer, rendering, output, rate, Stopwatch(), lambda: copy.deepcopy(kept)
-        )
-
     with torch.inference_mode():
-        rows = scores(made.samples, made.rate)
+        rows = score_output(scorer, rendering, made.samples, made.rate, Stopwatch())
         result = PairScores(rows, notes=notes, units=units)
         if mixture is not None:
             plain = _at_scene_rate(_read(mixture, "mixture", notes), "mixture", notes)
             _check_length(plain, clean, 0.0, mixture, reference)
             amplified = _amplified(amplifier, plain, listener, registered.title)
             output = to_output(amplified, plain.rate)
-            result.unprocessed = scores(output, OUTPUT_RATE)
+            result.unprocessed = score_output(scorer, rendering, output, OUTPUT_RATE, Stopwatch())
     return result
 
 

@@ -46,6 +46,7 @@ def score_folder(
     name: str,
     trained_on: Sequence[str] = (),
     workers: int = 0,
+    time_limit: float | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> ScoredFolder:
     """Score a folder of submitted files against the set, as a row of its own on the board.
@@ -62,6 +63,8 @@ def score_folder(
         name: label of the row.
         trained_on: data that the system was trained on; without it the row is not ranked.
         workers: processes; 0 for one a core.
+        time_limit: seconds that a plugin may take for a scene; 0 for any time, None for a generous
+            default.
         progress: notified of each scene, in pairs.
 
     Raises:
@@ -69,9 +72,11 @@ def score_folder(
     """
     from bench.evaluation.runner import chosen_pairs, pairs_to_score
     from bench.evaluation.worker import RunToScore
-    from bench.runtime.executors import run_jobs, with_workers
+    from bench.runtime.executors import WorkerDiedError, run_jobs, with_workers
+    from bench.runtime.machine import scoring_processes
     from bench.submission.scene import (
         ScoreJob,
+        failed_rows,
         file_name,
         reference_spec,
         score_scene,
@@ -102,9 +107,15 @@ def score_folder(
     write_row(board, row, status="running")
     scenes = dataset.scenes(spec.split)
     todo = pairs_to_score(scenes, [RunToScore(run_id, spec)], board, spec.limit or None)
-    jobs = [ScoreJob(spec, s, tuple(by_run[run_id]), files) for s, by_run in todo.items()]
+    jobs = [
+        ScoreJob(spec, scene, tuple(by_run[run_id]), files, time_limit)
+        for scene, by_run in todo.items()
+    ]
+    apart = spec.has_strangers(plugins)
     with progress.stage("scoring", sum(len(job.listeners) for job in jobs)) as step:
-        for job, result in run_jobs(score_scene, jobs, workers):
+        for job, result in run_jobs(score_scene, jobs, workers or scoring_processes(), apart=apart):
+            if isinstance(result, WorkerDiedError):
+                result = failed_rows(job, result)
             if isinstance(result, Exception):
                 raise result
             board.append_scores(run_id, job.scene, result)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,12 +19,14 @@ import soundfile
 import torch
 from torch import Tensor
 
-from bench.api import MetricSpec, Rendering, Scene
+from bench.api import MetricSpec, Scene
 from bench.data.audio import read_samples
 from bench.errors import BenchError
+from bench.evaluation.estimate import rates, time_limit
 from bench.evaluation.protocol import Excerpt, render, separate
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, score_output, seconds_rows
 from bench.plugins import installed
+from bench.plugins.guard import guarded, limited
 from bench.runs.restore import StoredRun
 from bench.runtime.causes import cause_of
 from bench.runtime.files import fault_of, replacing
@@ -58,7 +61,10 @@ def file_name(scene_id: str, listener_id: str) -> str:
             raise BenchError(
                 f"{ascii(name)[:80]} names no file: {fault}", where="the dataset's ids"
             )
-    return f"{scene_id}_{listener_id}_remix.flac"
+    name = f"{scene_id}_{listener_id}_remix.flac"
+    if fault := fault_of(name):
+        raise BenchError(f"{ascii(name)[:80]} names no file: {fault}", where="the dataset's ids")
+    return name
 
 
 def signals_folder(folder: Path) -> Path:
@@ -77,6 +83,7 @@ class WriteJob:
     scene: str
     listeners: tuple[str, ...]
     folder: Path
+    time_limit: float | None = None
 
 
 def write_scene(job: WriteJob) -> None:
@@ -86,9 +93,11 @@ def write_scene(job: WriteJob) -> None:
         BenchError: the scene's audio is missing or wrong.
         OSError: a file cannot be written.
     """
-    with one_thread():
-        system, scenes, listeners = _prepared(job.run)
-        excerpt = Excerpt.read(scenes[job.scene])
+    system, scenes, listeners = _prepared(job.run)
+    scene = scenes[job.scene]
+    with one_thread(), _limited(job.run.spec, scene, job.time_limit):
+        with guarded("dataset"):
+            excerpt = Excerpt.read(scene)
         stems = separate(system, excerpt)
         for name in job.listeners:
             pair = render(system, excerpt, stems, listeners[name], job.run.spec.protocol)
@@ -122,6 +131,7 @@ class ScoreJob:
     scene: str
     listeners: tuple[str, ...]
     folder: Path
+    time_limit: float | None = None
 
 
 def reference_spec(spec: RunSpec, plugins: Plugins) -> RunSpec:
@@ -141,23 +151,40 @@ def without_stems(metrics: Sequence[Choice], plugins: Plugins) -> tuple[Choice, 
 
 def score_scene(job: ScoreJob) -> list[Row]:
     """The rows of a scene's files; one that is missing or wrong is a failed row with the reason."""
-    with one_thread():
-        return _score_scene(job)
-
-
-def _score_scene(job: ScoreJob) -> list[Row]:
     system, scenes, listeners = _prepared(StoredRun("", "", job.spec, None))
-    scorer = Scorer(job.spec.metrics, installed())
     scene = scenes[job.scene]
+    with one_thread(), _limited(job.spec, scene, job.time_limit):
+        return _score_scene(job, system, scene, listeners)
+
+
+def failed_rows(job: ScoreJob, error: Exception) -> list[Row]:
+    """The rows of a scene that could not be scored at all."""
+    _, scenes, listeners = _prepared(StoredRun("", "", job.spec, None))
+    scorer, cause = Scorer(job.spec.metrics, installed()), cause_of(error)
+    return [
+        row
+        for name in job.listeners
+        for row in scorer.failed(scenes[job.scene], listeners[name], cause)
+    ]
+
+
+def _limited(spec: RunSpec, scene: Scene, given: float | None) -> AbstractContextManager[None]:
+    """The time that each call of a plugin may take: what is given, or what suits the scene."""
+    seconds = scene.frames / scene.sample_rate
+    return limited(time_limit(spec, seconds, rates()) if given is None else given)
+
+
+def _score_scene(
+    job: ScoreJob, system: System, scene: Scene, listeners: Mapping[str, Listener]
+) -> list[Row]:
+    scorer = Scorer(job.spec.metrics, installed())
     rows: list[Row] = []
     try:
-        excerpt = Excerpt.read(scene)
+        with guarded("dataset"):
+            excerpt = Excerpt.read(scene)
         stems = separate(system, excerpt)
     except Exception as error:
-        cause = cause_of(error)
-        return [
-            row for name in job.listeners for row in scorer.failed(scene, listeners[name], cause)
-        ]
+        return failed_rows(job, error)
     for name in job.listeners:
         watch = Stopwatch()
         try:
@@ -166,14 +193,7 @@ def _score_scene(job: ScoreJob) -> list[Row]:
                 output = read_submitted(path, scene.frames / scene.sample_rate)
             with watch.stage("reference"):
                 reference = render(system, excerpt, stems, listeners[name], job.spec.protocol)
-
-            def again(name: str = name, path: Path = path) -> tuple[Rendering, Tensor]:
-                excerpt.restore()
-                stems.copy_(separate(system, excerpt))
-                reference = render(system, excerpt, stems, listeners[name], job.spec.protocol)
-                return reference, read_submitted(path, scene.frames / scene.sample_rate)
-
-            rows += score_output(scorer, reference, output, OUTPUT_RATE, watch, again)
+            rows += score_output(scorer, reference, output, OUTPUT_RATE, watch)
         except Exception as error:
             rows += scorer.failed(scene, listeners[name], cause_of(error))
         rows += seconds_rows(scene, listeners[name], watch)

@@ -25,6 +25,7 @@ def submit(
     dataset: Dataset,
     *,
     workers: int = 0,
+    time_limit: float | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> list[str]:
     """Write the challenge's files of a system into ``OUT/enhanced_signals``; what failed.
@@ -37,18 +38,23 @@ def submit(
         plugins: the installed plugins.
         dataset: what the run's spec names.
         workers: processes; 0 for one a core.
+        time_limit: seconds that a plugin may take for a scene; 0 for any time, None for a generous
+            default.
         progress: notified of each scene, in files.
 
     Raises:
         BenchError: the system is not trained, or the folder holds another one's files.
     """
     from bench.evaluation.runner import chosen_pairs
+    from bench.runs.execute import get_files
     from bench.runtime.executors import run_jobs, with_workers
+    from bench.runtime.machine import scoring_processes
     from bench.submission.scene import FOLDER, WriteJob, file_name, write_scene
 
     if run.spec.trains and run.weights is None:
         hint = f"Train it: bench run --separator {run.spec.separator.name} ..., then --run LABEL"
         raise BenchError(f"{run.spec.label} is not trained", hint=hint)
+    get_files(run.spec, plugins)
     _check_manifest(out, run, plugins, dataset)
     folder = out / FOLDER
     jobs = []
@@ -56,10 +62,11 @@ def submit(
     for scene_id, names in chosen_pairs(scenes, run.spec.limit).items():
         missing = tuple(n for n in names if not (folder / file_name(scene_id, n)).is_file())
         if missing:
-            jobs.append(WriteJob(run, scene_id, missing, folder))
+            jobs.append(WriteJob(run, scene_id, missing, folder, time_limit))
     failed = []
     with progress.stage("writing", sum(len(job.listeners) for job in jobs)) as step:
-        for job, result in run_jobs(write_scene, jobs, workers):
+        apart = run.spec.has_strangers(plugins)
+        for job, result in run_jobs(write_scene, jobs, workers or scoring_processes(), apart=apart):
             if isinstance(result, Exception):
                 failed.append(f"{job.scene}: {' '.join(str(result).split())}")
             step(with_workers(job.scene), len(job.listeners))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,7 @@ from bench.api import (
 )
 from bench.hearing.audiograms import audiogram_tensor
 from bench.plugins.guard import guarded
+from bench.runtime.memory import copy_of
 from bench.runtime.seeds import derive, seeded
 
 if TYPE_CHECKING:
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
 class System:
     """Separator, gain strategy and prescription, made ready to run.
 
-    Its methods are the only way in which they are called. What they are given is the caller's own:
-    one that writes into it is an error (:class:`bench.plugins.guard.ChangedInputError`).
+    Its methods are the only way in which they are called. In evaluation a plugin that is not
+    bench's own is given copies: whatever it writes there, at once or later, no other sees. One
+    that writes into them at once is an error (:class:`bench.plugins.guard.ChangedInputError`).
     """
 
     separator: Separator
@@ -49,6 +52,8 @@ class System:
     titles: Mapping[str, str] = field(default_factory=dict)
     """The plugins as errors name them, by ``"separator"``, ``"gains"``, ``"prescription"`` and
     ``"reference prescription"``."""
+    own: frozenset[str] = frozenset()
+    """The roles of the plugins that are bench's own."""
 
     def separate(self, mixture: Tensor, stems: Tensor) -> Tensor:
         """``(B, 2, N)`` -> ``(B, 4, 2, N)``; only an oracle is handed the clean stems."""
@@ -56,8 +61,8 @@ class System:
         given = {"mixture": mixture.to(device)}
         if self.reads_stems:
             given["stems"] = stems.to(device)
-        with guarded(self._title("separator"), **given):
-            separated = cast(Any, self.separator).separate(*given.values())
+        with self._calling("separator", **given) as signals:
+            separated = cast(Any, self.separator).separate(*signals)
         return cast(Tensor, separated).to(mixture.device)
 
     def gains(self, stems: Tensor, requested: Tensor, listeners: Sequence[Listener]) -> Tensor:
@@ -65,11 +70,9 @@ class System:
         audiograms = torch.stack([audiogram_tensor(listener) for listener in listeners])
         ids = tuple(listener.id for listener in listeners)
         device = _device(self.gain_strategy, stems.device)
-        query = GainQuery(
-            requested.to(device, copy=True), audiograms.to(device), stems.to(device), ids
-        )
-        with guarded(self._title("gains"), stems=query.stems):
-            found = self.gain_strategy.gains(query)
+        with self._calling("gains", stems=stems.to(device)) as (given,):
+            wanted = requested.to(device, copy=True)
+            found = self.gain_strategy.gains(GainQuery(wanted, audiograms.to(device), given, ids))
         return found.to(stems.device)
 
     def amplify(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
@@ -84,8 +87,8 @@ class System:
         if not isinstance(self.prescription, AdaptivePrescription):
             return self
         heard = [copy.deepcopy(listener) for listener in listeners]
-        with guarded(self._title("prescription"), signal=signal):
-            own = self.prescription.fit(signal, heard, self.sample_rate)
+        with self._calling("prescription", signal=signal) as (given,):
+            own = self.prescription.fit(given, heard, self.sample_rate)
         return replace(self, prescription=own)
 
     def amplify_reference(self, signal: Tensor, listeners: Sequence[Listener]) -> Tensor:
@@ -98,13 +101,23 @@ class System:
     ) -> Tensor:
         # Their arrays can be written to: a plugin has copies of its own.
         own = [copy.deepcopy(listener) for listener in listeners]
-        given = signal.to(_device(by, signal.device))
-        with guarded(self._title(role), signal=given):
+        with self._calling(role, signal=signal.to(_device(by, signal.device))) as (given,):
             amplified = by.amplify(given, own, self.sample_rate)
         return amplified.to(signal.device)
 
-    def _title(self, role: str) -> str:
-        return self.titles.get(role, role)
+    @contextmanager
+    def _calling(self, role: str, **signals: Tensor) -> Iterator[tuple[Tensor, ...]]:
+        """Call a plugin inside the block with the signals that this yields."""
+        title = self.titles.get(role, role)
+        if role in self.own:
+            with guarded(title):
+                yield tuple(signals.values())
+            return
+        # A training has nothing that other runs see, and gradients go through what it is given.
+        if not torch.is_grad_enabled():
+            signals = {name: copy_of(signal) for name, signal in signals.items()}
+        with guarded(title, **signals):
+            yield tuple(signals.values())
 
     def modules(self) -> dict[str, nn.Module]:
         """The parts that are torch modules, by name."""
@@ -179,16 +192,18 @@ def build_system(spec: RunSpec, plugins: Plugins) -> System:
     reference = made(others, spec.reference_prescription, seed=0)
     if isinstance(reference, nn.Module):
         reference.requires_grad_(False).eval()
+    parts = {
+        "separator": separator,
+        "gains": gains,
+        "prescription": own,
+        "reference prescription": others,
+    }
     return System(
         separator=made(separator, spec.separator),
         gain_strategy=made(gains, spec.gains),
         prescription=made(own, spec.prescription),
         reference_prescription=reference,
         reads_stems=separator.spec.reads_stems,
-        titles={
-            "separator": separator.title,
-            "gains": gains.title,
-            "prescription": own.title,
-            "reference prescription": others.title,
-        },
+        titles={role: part.title for role, part in parts.items()},
+        own=frozenset(role for role, part in parts.items() if part.is_own),
     )

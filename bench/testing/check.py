@@ -5,12 +5,16 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from bench.plugins.guard import OutOfTimeError, guarded, limited
 from bench.testing.subject import NotMade, Skip
 
 if TYPE_CHECKING:
     from bench.testing.subject import Subject
+
+LIMIT: Final = 120.0
+"""Seconds that a check may take."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +26,14 @@ class Result:
         status: "passed", "failed" or "skipped".
         got: what there was instead of what was expected, or why the check was skipped.
         made: whether the plugin could be made.
+        ended: whether it ended by itself.
     """
 
     check: Check
     status: str
     got: str = ""
     made: bool = True
+    ended: bool = True
 
     def __str__(self) -> str:
         if self.status != "failed":
@@ -71,12 +77,16 @@ class Check:
 
     def run(self, subject: Subject) -> Result:
         """Look at a plugin; never raises for what is wrong with it."""
+        who = f"{subject.kind} '{subject.name}'"
         try:
-            got = self.look(subject)
+            with limited(LIMIT), guarded(who):
+                got = self.look(subject)
         except Skip as reason:
             return Result(self, "skipped", str(reason), made=not isinstance(reason, NotMade))
-        # A plugin may raise anything at all, or exit.
-        except (Exception, SystemExit) as error:
+        except OutOfTimeError as error:
+            return Result(self, "failed", described(error), ended=False)
+        # A plugin may raise anything at all, exit, or never end.
+        except Exception as error:
             return Result(self, "failed", described(error))
         return Result(self, "failed", got) if got else Result(self, "passed")
 

@@ -17,7 +17,9 @@ from bench.api import Dataset
 from bench.board.layout import BEST, LAST
 from bench.board.store import Board
 from bench.plugins import Plugins
+from bench.plugins.guard import guarded
 from bench.runtime.progress import NO_PROGRESS, Progress, Step
+from bench.runtime.seeds import derive, seeded
 from bench.spec.run import RunSpec
 from bench.system.system import System
 from bench.system.weights import save_weights
@@ -187,23 +189,27 @@ class Trainer:
         settings, epoch = self.spec.training, state.epoch + 1
         best = f", best {_best(state)}" if _best(state) else ""
         started = time.perf_counter()
-        batches = draw_epoch(
-            self._scenes,
-            self._listeners,
-            segments=settings.segments,
-            batch=settings.batch,
-            seconds=settings.segment_seconds,
-            seed=self.spec.seed,
-            epoch=epoch,
-        )
+        with guarded("dataset"):
+            batches = draw_epoch(
+                self._scenes,
+                self._listeners,
+                segments=settings.segments,
+                batch=settings.batch,
+                seconds=settings.segment_seconds,
+                seed=self.spec.seed,
+                epoch=epoch,
+            )
         self.system.train(True)
         values: dict[str, list[float]] = {}
-        for number, items in enumerate(batches, start=1):
-            batch = read_batch(items)
-            for name, value in self._step(epoch, number, batch, optimizer).items():
-                values.setdefault(name, []).append(value)
-            loss = f", loss {fmean(values['loss']):.4g}"
-            step(f"epoch {epoch}/{settings.epochs}{loss}{best}{self._led}", 1)
+        # What a part draws, as dropout does, depends on nothing that went before.
+        with seeded(derive(self.spec.seed, "epoch", epoch)):
+            for number, items in enumerate(batches, start=1):
+                with guarded("dataset"):
+                    batch = read_batch(items)
+                for name, value in self._step(epoch, number, batch, optimizer).items():
+                    values.setdefault(name, []).append(value)
+                loss = f", loss {fmean(values['loss']):.4g}"
+                step(f"epoch {epoch}/{settings.epochs}{loss}{best}{self._led}", 1)
         trained = time.perf_counter() - started
         row: dict[str, Any] = {"epoch": epoch, **{k: fmean(v) for k, v in values.items()}}
         row["lr"] = settings.learning_rate
@@ -222,8 +228,9 @@ class Trainer:
         where = f"epoch {epoch}, step {step}: {'; '.join(batch.names)}"
         self._check_finite(total, terms, where)
         measured = step == 1 and (epoch - 1) % NORMS_EVERY == 0
-        norms = self._gradient_norms(weighted, where) if measured else {}
-        total.backward()  # type: ignore[no-untyped-call]
+        with guarded("backward pass"):
+            norms = self._gradient_norms(weighted, where) if measured else {}
+            total.backward()  # type: ignore[no-untyped-call]
         everything = [p for parameters in self._parameters.values() for p in parameters]
         limit = self.spec.training.clip_norm or float("inf")
         norm = nn.utils.clip_grad_norm_(everything, limit)

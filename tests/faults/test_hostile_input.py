@@ -5,6 +5,8 @@ A batch of each kind is part of the default tests; ``make test-all`` reads many 
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import math
 import os
@@ -12,20 +14,34 @@ import random
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import soundfile
+import torch
+from safetensors.torch import save_file
 
+from bench.ablation.design import read_ablation
+from bench.api import MOST_GAIN, GainQuery
+from bench.board.store import Board
+from bench.builtin.gains import TableOptions
+from bench.builtin.gains.table import Table
 from bench.data import CadenzaOptions
 from bench.data.audio import AudioFile, read_samples
 from bench.data.cadenza import CadenzaDataset
 from bench.data.listeners import read_listeners
 from bench.errors import BenchError
 from bench.hearing.audiograms import parse_audiogram
+from bench.separation.hdemucs import load_network
 from bench.spec.loss import LossExpression
 from bench.spec.suite import load_suite
+from bench.submission.scene import file_name
+from bench.system.weights import load_weights
+from bench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from tests.helpers.boards import fill, run_row
 from tests.helpers.cadenza_set import metadata, write_set
+from tests.helpers.command_line import run_bench
 
 FEW, MANY = 150, int(os.environ.get("BENCH_FUZZ", "12500"))
 _TOKENS = (
@@ -134,6 +150,151 @@ def of_audiogram(folder: Path, rng: random.Random) -> None:
     assert np.isfinite(found.levels).all()
 
 
+def of_board(folder: Path, rng: random.Random) -> None:
+    """A damaged file is left out and named, or its numbers are those that were written."""
+    place = folder / "board"
+    if not place.exists():
+        fill(Board(place), "r1", 0.5, songs=2)
+        Board(place).consolidate("r1")
+        Board(place).write_run(run_row("r1", "mixture", "fixed"))
+        Board(place).append_epoch("r1", {"epoch": 1, "loss": 0.25})
+    path = place / rng.choice(sorted(p.relative_to(place) for p in place.rglob("*.parquet")))
+    whole = path.read_bytes()
+    numbers = place / "numbers.json"
+    if not numbers.exists():
+        numbers.write_text(json.dumps(sorted(Board(place).scores().value.dropna())))
+    known = json.loads(numbers.read_text())
+    try:
+        path.write_bytes(mutated(whole, rng))
+        board = Board(place)
+        found = sorted(board.scores().value.dropna())
+        frame = board.runs()
+        log = board.training()
+        assert path in board.damaged or found == known
+        assert path in board.damaged or list(frame.run_id) == ["r1"]
+        assert path in board.damaged or list(log.value) == [0.25]
+        if board.damaged:
+            raise BenchError("named")
+    finally:
+        path.write_bytes(whole)
+
+
+def of_weights(folder: Path, rng: random.Random) -> None:
+    path, tensors = folder / "x.safetensors", {"a.weight": torch.ones(3, 2), "b": torch.zeros(4)}
+    save_file(tensors, folder / "whole.safetensors", metadata={"config": '{"channels": 4}'})
+    whole = (folder / "whole.safetensors").read_bytes()
+    header = len(whole) - 40
+    path.write_bytes(mutated(whole[:header], rng) + whole[header:])
+    found = load_weights(path)
+    assert sum(tensor.numel() for tensor in found.values()) <= 20
+    load_network(path)
+
+
+def of_checkpoint(folder: Path, rng: random.Random) -> None:
+    whole, path = folder / "whole.pt", folder / "x.pt"
+    if not whole.exists():
+        save_checkpoint(whole, Checkpoint(1, {"a": torch.ones(2)}, {"state": {}}, 1, 0.5))
+    path.write_bytes(mutated(whole.read_bytes(), rng))
+    found = load_checkpoint(path)
+    assert found is not None
+    assert isinstance(found.epoch, int)
+    assert isinstance(found.best_score, float)
+
+
+def of_gains(folder: Path, rng: random.Random) -> None:
+    stems = {"vocals": 3, "drums": 0, "bass": -2.5, "other": 1}
+    whole = json.dumps({"default": stems, "L1": {"left": stems, "right": stems}}).encode()
+    path = folder / rng.choice(("gains.json", "gains.toml"))
+    if path.suffix == ".toml":
+        table = "\n".join(f"{stem} = {value}" for stem, value in stems.items())
+        whole = f"[default]\n{table}\n[L1.left]\n{table}\n[L1.right]\n{table}\n".encode()
+    path.write_bytes(mutated(whole, rng))
+    found = Table(TableOptions(path=str(path)))
+    query = GainQuery(torch.zeros(1, 4), torch.zeros(1, 2, 8), torch.zeros(1, 4, 2, 1), ("L1",))
+    assert float(found.gains(query).abs().max()) <= MOST_GAIN
+
+
+def of_ablation(folder: Path, rng: random.Random) -> None:
+    whole = (
+        b'suite = "demo"\nseparator = ["hdemucs", "mixture"]\ngains = "cnn"\nseeds = 2\n'
+        b'loss = ["mse + {alpha}*haaqi-light"]\nepochs = 3\nlimit = 4\n[grid]\nalpha = [0, 1.5]\n'
+        b'[options]\n"training.batch" = 2\n'
+    )
+    path = folder / "ablation.toml"
+    path.write_bytes(mutated(whole, rng))
+    found = read_ablation(path)
+    assert found.seeds >= 1
+    assert found.limit >= 0
+
+
+def of_ids(folder: Path, rng: random.Random) -> None:
+    """Whatever a scene and a listener are called, their file lies in its folder."""
+    scene, listener = (
+        mutated(whole, rng).decode("utf-8", "surrogateescape") for whole in (b"scene_1", b"L0001")
+    )
+    place = folder / "ids"
+    path = place / file_name(scene, listener)
+    assert path.resolve().parent == place.resolve()
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    path.unlink()
+
+
+COMMANDS = (
+    "run --suite demo --separator mixture --gains fixed --limit 1 --out board --format csv",
+    "plan --suite demo --separator mixture -o separator.segment=3 --seed 1",
+    "ablate --separator mixture,hdemucs --grid alpha=0,1 --loss mse+{alpha}*sdr --limit 1",
+    "leaderboard --suite demo --out board --format json",
+    "compare r1 r2 --suite demo --out board --scenes 2",
+    "listener show --audiogram 250:20,500:30,1000:40,2000:50 --format json",
+    "enhance song.wav -O out.flac --audiogram N3 --request vocals:3 --separator mixture",
+    "score song.wav --reference song.wav --audiogram N2 --format markdown --suite quick.toml",
+    "power --out board --detect 0.01 --listeners 5 --suite demo",
+    "data info --suite demo -o dataset.root=set",
+    "suites --format json",
+)
+QUICK = ("listener", "suites", "leaderboard", "score", "enhance", "compare")
+"""Commands that are also done; of the others only the arguments are read."""
+
+
+def of_command_line(folder: Path, rng: random.Random) -> None:
+    """An exit code, no error of Python's, and no file outside the folder."""
+    texts = rng.choice(COMMANDS).split()
+    at = rng.randrange(1, len(texts))
+    if texts[at] != "out.flac":  # it is written where the user says
+        # No system hands a program a zero byte.
+        damaged = mutated(texts[at].encode(), rng).replace(b"\0", b"")
+        texts[at] = damaged.decode("utf-8", "surrogateescape")
+    if rng.random() < 0.2:
+        texts.insert(rng.randrange(1, len(texts) + 1), rng.choice(texts))
+    inside = folder / "line" / "deep"
+    if not inside.exists():
+        inside.mkdir(parents=True)
+        for run_id in ("r1", "r2"):
+            fill(Board(inside / "board"), run_id, 0.5, songs=2)
+            Board(inside / "board").write_run(run_row(run_id, run_id, "fixed"))
+        sound = np.random.default_rng(0).uniform(-0.1, 0.1, (20_000, 2))
+        soundfile.write(inside / "song.wav", sound, 44_100)
+        (inside / "quick.toml").write_text(
+            'name = "q"\n[dataset]\nname = "demo"\n'
+            '[evaluation]\nsplit = "valid"\nmetrics = ["lufs"]\n'
+        )
+    written = (inside / "out.flac", inside / "out.wav")
+    for path in written:
+        path.unlink(missing_ok=True)
+    with contextlib.chdir(inside), contextlib.ExitStack() as stack:
+        said = stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        if texts[0] not in QUICK:
+            stack.enter_context(patch("click.core.Context.invoke", lambda *_, **__: 2))
+        code = run_bench(*texts)
+    assert code in (0, 1, 2), (texts, code)
+    assert "Traceback" not in said.getvalue(), texts
+    assert [path.name for path in inside.parent.iterdir()] == ["deep"], texts
+    if code == 2:
+        raise BenchError("told")
+
+
 READERS = {
     "wav": audio_reader("wav"),
     "flac": audio_reader("flac"),
@@ -143,6 +304,13 @@ READERS = {
     "suite": of_suite,
     "loss": of_loss,
     "audiogram": of_audiogram,
+    "board": of_board,
+    "weights": of_weights,
+    "checkpoint": of_checkpoint,
+    "gains": of_gains,
+    "ablation": of_ablation,
+    "ids": of_ids,
+    "command line": of_command_line,
 }
 
 
@@ -160,7 +328,7 @@ def test_what_is_damaged_is_told_or_read(tmp_path: Path, kind: str, count: int) 
         except BenchError as error:
             told += 1
             lines = str(error).splitlines()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             error.add_note(f"{kind}, input {number}")
             raise
         assert len(lines) <= 2, (number, lines)

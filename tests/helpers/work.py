@@ -119,3 +119,22 @@ def who_waits(seconds: float) -> str:
 def tasks(dask_scheduler: Any) -> int:
     """The jobs that a scheduler has, whatever becomes of them."""
     return len([name for name in dask_scheduler.tasks if str(name).startswith("bench")])
+
+
+def leave_behind(number: int) -> tuple[int, int]:
+    """Start a thread that Python waits for and a fork that sleeps; who works, and the fork."""
+    threading.Thread(target=time.sleep, args=(120,), daemon=False).start()
+    fork = os.fork()
+    if fork == 0:
+        time.sleep(120)
+        os._exit(0)
+    return os.getpid(), fork
+
+
+def is_there(process: int) -> bool:
+    """Whether a process lives, and is more than an entry in the table."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"

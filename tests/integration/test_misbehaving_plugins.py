@@ -14,8 +14,10 @@ import bench as library
 from bench.board.schema import GAINS_METRIC, TIME_METRIC
 from bench.evaluation.worker import Evaluator, RunToScore
 from bench.plugins import Plugins, installed
+from bench.plugins.process_state import Snapshot
 from bench.spec.resolve import make_run_spec
 from bench.spec.suite import parse_suite
+from bench.testing import find, run_checks
 from tests.helpers import misbehaving, noises
 from tests.helpers.command_line import Bench
 from tests.helpers.suites import WriteSuite
@@ -94,6 +96,9 @@ def of(scores: Scores, systems: tuple[str, ...]) -> Scores:
         ("writes-by-numpy", "changed what it was given (mixture)"),
         ("swaps-ears", "changed what it was given (mixture)"),
         ("writes-stems", "changed what it was given (stems)"),
+        ("writes-data", "changed what it was given (mixture)"),
+        ("writes-by-memory", "changed what it was given (mixture)"),
+        ("frees-memory", "not resizable"),
         ("mixture + scales-stems", "gains 'scales-stems': it changed what it was given (stems)"),
         ("oracle + scales-stems", "changed what it was given (stems)"),
         ("mixture + fixed + in-place", "prescription 'in-place': it changed what it was given"),
@@ -114,6 +119,7 @@ def test_a_plugin_that_writes_into_what_it_is_given_fails_its_own_row_alone(
     "system",
     [
         *("view", "sets-defaults", "mixture + writes-request", "one-buffer"),
+        *("keeps + writes-kept", "writes-later", "sets-the-process", "forks", "uses-processes"),
         "mixture + fixed + writes-audiogram",
         "view + scales-stems",
     ],
@@ -152,6 +158,9 @@ def test_a_plugin_moves_no_generator_of_random_numbers(evaluate: Evaluate) -> No
         ("sleeps", "metric 'sleeps': it took longer than 0.2 s"),
         ("stubborn", "metric 'stubborn': it took longer than 0.2 s"),
         ("writes-listener", ""),
+        ("writes-scene", "it changed what it was given (stems)"),
+        ("keeps-rendering", ""),
+        ("writes-in-thread", ""),
         ("changes-folder", ""),
         ("prints", ""),
     ],
@@ -169,9 +178,42 @@ def test_a_metric_costs_no_other_metric_and_no_other_system(
     assert {key: value for key, value in scores.items() if key[2] != metric} == undisturbed
     own = [value for key, value in scores.items() if key[2] == metric]
     assert len(own) == 4
-    assert all(told in str(value) if told else value == 1.0 for value in own), own
+    if metric != "writes-in-thread":  # whether that is noticed at once is chance
+        assert all(told in str(value) if told else value == 1.0 for value in own), own
     assert Path.cwd() == folder
     assert capfd.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("plugins")
+@pytest.mark.parametrize(
+    ("kind", "name", "told"),
+    [
+        *(("separator", name, "inputs-untouched") for name in ("writes-mixture", "writes-data")),
+        *(("separator", n, "inputs-untouched") for n in ("writes-by-numpy", "writes-by-memory")),
+        *(("separator", name, "inputs-untouched") for name in ("swaps-ears", "writes-stems")),
+        ("separator", "one-buffer", "repeatable"),
+        ("separator", "sets-defaults", "global-state"),
+        ("separator", "sets-the-process", "global-state"),
+        ("gains", "scales-stems", "inputs-untouched"),
+        ("prescription", "in-place", "inputs-untouched"),
+        ("loss", "writes-reference", "inputs-untouched"),
+        ("loss", "sleeps-in-training", "shape"),
+        ("loss", "exits-backward", "gradient"),
+        *(("metric", name, "inputs-untouched") for name in ("writes-output", "writes-everything")),
+        *(("metric", name, "shape") for name in ("exits", "ends-process", "lazy-failure")),
+        *(("metric", name, "shape") for name in ("sleeps", "stubborn")),
+        ("metric", "changes-folder", "global-state"),
+    ],
+)
+def test_what_the_checks_catch_a_run_survives(
+    kind: str, name: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    never_ends = name in ("sleeps", "stubborn", "sleeps-in-training")
+    monkeypatch.setattr("bench.testing.check.LIMIT", 1.0 if never_ends else 60.0)
+    before = Snapshot.now(generators=True)
+    report = run_checks(find(installed(), kind, name))
+    assert told in [result.check.name for result in report.failures], str(report)
+    assert [setting.name for setting, _ in before.changed()] == []
 
 
 # --- by the command line ------------------------------------------------------------------------
@@ -213,7 +255,7 @@ def test_one_that_ends_or_blocks_its_process_fails_its_scene_with_the_reason(
 
 
 @pytest.mark.usefixtures("plugins")
-@pytest.mark.parametrize("how", ["writes", "exits", "moves", "prints"])
+@pytest.mark.parametrize("how", ["writes", "exits", "moves", "prints", "sleeps"])
 def test_an_observer_changes_neither_rows_nor_folder_nor_standard_output(
     suite: Callable[..., Path],
     tmp_path: Path,
@@ -224,7 +266,8 @@ def test_an_observer_changes_neither_rows_nor_folder_nor_standard_output(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(misbehaving.OBSERVES, how)
-    monkeypatch.setattr("bench.evaluation.runner._strange", lambda runs, plugins: False)
+    monkeypatch.setattr("bench.plugins.catalogue.OBSERVER_LIMIT", 0.5)
+    monkeypatch.setattr("bench.spec.run.RunSpec.has_strangers", lambda spec, plugins: False)
     arguments = ["--suite", str(suite("prints")), "--separator", "mixture", "--out", "board"]
     more = ["--no-baselines", "--no-report", "--workers", "1", "--format", "csv", "--limit", "2"]
     assert bench("run", *arguments, *more) == 0
@@ -237,13 +280,36 @@ def test_an_observer_changes_neither_rows_nor_folder_nor_standard_output(
 
 
 @pytest.mark.usefixtures("plugins")
-def test_a_loss_that_writes_into_what_it_is_given_stops_its_run_alone(
-    small_suite: WriteSuite, tmp_path: Path
+def test_a_dataset_that_ends_the_program_is_an_error(
+    suite: Callable[..., Path], tmp_path: Path, bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = suite()
+    path.write_text(
+        path.read_text().replace('name = "noises"\n[eval', 'name = "exits-asked"\n[eval')
+    )
+    arguments = ("--suite", path, "--separator", "mixture", "--out", tmp_path / "board")
+    assert bench("run", *arguments, "--no-baselines") == 2
+    assert "dataset 'exits-asked': it would have ended the program" in capsys.readouterr().err
+    assert not (tmp_path / "board").exists()
+
+
+@pytest.mark.usefixtures("plugins")
+@pytest.mark.parametrize(
+    ("loss", "told"),
+    [
+        ("writes-reference", "loss 'writes-reference': it changed what it was given (reference)"),
+        ("kills-training", "its worker process died (SIGKILL"),
+        ("sleeps-in-training", "loss 'sleeps-in-training': it took longer than 1 s"),
+        ("exits-backward", "it would have ended the program (SystemExit: enough)"),
+    ],
+)
+def test_a_loss_that_misbehaves_stops_its_run_alone(
+    small_suite: WriteSuite, tmp_path: Path, loss: str, told: str
 ) -> None:
     done = library.run(
-        suite=small_suite(loss="writes-reference"), separator="mixture", gains="cnn",
-        out=tmp_path / "board", workers=1, limit=1,
+        suite=small_suite(loss=loss), separator="mixture", gains="cnn",
+        out=tmp_path / "board", workers=1, limit=1, time_limit=1.0,
     )  # fmt: skip
     (reason,) = done.outcome.stopped.values()
-    assert "loss 'writes-reference': it changed what it was given (reference)" in reason
+    assert told in reason
     assert sorted(done.board.runs().status) == ["done", "failed"]

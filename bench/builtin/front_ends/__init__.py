@@ -26,6 +26,8 @@ class SpectralOptions:
     weights: str = option(
         "bundled",
         "'bundled', or a path to what `python -m bench.pretraining.predictors.train_head` wrote",
+        path=True,
+        names=("bundled",),
     )
 
 

@@ -153,7 +153,7 @@ def check_space(folder: Path, size: int) -> None:
     """Raise a BenchError where `size` bytes do not fit on the disk of a folder that is there."""
     free = shutil.disk_usage(folder).free
     if size + _SPARE > free:
-        what = f"{size / 1e9:.1f} GB are to be written and {free / 1e9:.1f} GB are free"
+        what = f"{size / 1e6:,.0f} MB are to be written and {free / 1e6:,.0f} MB are free"
         raise BenchError(what, where=str(folder), hint="Free some space, or give another folder.")
 
 

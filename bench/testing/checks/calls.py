@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Real
 from typing import Any, Final
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from bench.api import LossInput, MetricSpec
 from bench.errors import BenchError, NoValueError
+from bench.plugins.process_state import Snapshot
 from bench.testing.check import check
 from bench.testing.material import ODD, SHORT, Case
 from bench.testing.subject import Skip, Subject
@@ -23,7 +22,8 @@ CALLED: Final = (*SIGNALS, "metric")
 TOLERANCE: Final = 1e-3
 """How far an item may be from itself in a batch, as a part of its peak."""
 UNCHANGED: Final = (
-    "the generators of random, numpy and torch, torch's default type and its threads as they were"
+    "the process as it was: generators of random numbers, settings of numpy and torch, working "
+    "directory, environment, sys.path, signals, locale, filters of warnings"
 )
 OWN_GENERATOR: Final = (
     "use a generator of your own: torch.Generator().manual_seed(...), np.random.default_rng(...)"
@@ -307,23 +307,14 @@ def _global_state(subject: Subject) -> str | None:
     return changed(before)
 
 
-def global_state() -> dict[str, Any]:
-    """The global state that a plugin must leave alone, by name."""
-    legacy: Any = np.random.get_state()  # noqa: NPY002
-    name, keys, *rest = legacy
-    return {
-        "random's generator": random.getstate(),
-        "numpy's global generator": (name, bytes(keys), *rest),
-        "torch's global generator": bytes(torch.get_rng_state().numpy()),
-        "torch's default type": torch.get_default_dtype(),
-        "torch's number of threads": torch.get_num_threads(),
-    }
+def global_state() -> Snapshot:
+    """The state of the process, which a plugin must leave alone."""
+    return Snapshot.now(generators=True)
 
 
-def changed(before: Mapping[str, Any]) -> str | None:
-    """The parts of the global state that are not as they were `before`."""
-    after = global_state()
-    found = [name for name, value in before.items() if after[name] != value]
+def changed(before: Snapshot) -> str | None:
+    """The parts of that state that are not as they were `before`."""
+    found = [setting.name for setting, _ in before.changed()]
     return f"{' and '.join(found)} changed" if found else None
 
 

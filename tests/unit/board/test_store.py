@@ -353,3 +353,61 @@ def test_copies_of_a_runs_row_and_of_an_epoch_are_left_out(tmp_path: Path) -> No
     (file,) = (tmp_path / "training" / "run_id=ra").iterdir()
     shutil.copy(file, file.with_name("epoch-0001 (1).parquet"))
     assert len(board.training("ra")) == 1
+
+
+# --- seals --------------------------------------------------------------------------------------
+
+
+def test_one_changed_bit_anywhere_is_damage_and_no_other_number(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    board.append_scores("rabc", "s1", [score_row(f"L{n}", n / 7) for n in range(30)])
+    (path,) = board.score_files("rabc")
+    whole, expected = path.read_bytes(), board.scores()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        found = Board(tmp_path)
+        if found.scores().empty:
+            assert path in found.damaged
+        else:  # its seal, which no number depends on
+            pd.testing.assert_frame_equal(found.scores(), expected)
+    for size in (0, 1, 7, 100, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        found = Board(tmp_path)
+        assert found.scores().empty
+        assert "damaged" in found.damaged[path]
+
+
+def test_a_file_of_another_program_has_no_seal_and_is_read(tmp_path: Path) -> None:
+    board = Board(tmp_path)
+    board.append_scores("rabc", "s1", [score_row()])
+    (path,) = board.score_files("rabc")
+    pq.write_table(pq.ParquetFile(path).read(), path)
+    assert board.scores()["value"].tolist() == [0.5]
+    assert not board.damaged
+
+
+COPIES = (
+    "{} (1){}", "{} (conflicted copy 2024-01-01){}", "{}-LAPTOP{}", "{}.sync-conflict-2024-X{}",
+    "{} 2{}", "Copy of {}{}", "{}{}.bak", "~{}{}", "{}{}~", "._{}{}", "{}_LAPTOP{}",
+)  # fmt: skip
+
+
+def test_a_cloud_drives_copies_of_all_files_and_folders_change_nothing(tmp_path: Path) -> None:
+    board = Board(tmp_path / "board")
+    for run_id in ("r1", "r2"):
+        board.write_run(run_row(run_id))
+        board.append_scores(run_id, "s1", [score_row()])
+        board.append_epoch(run_id, {"epoch": 1, "loss": 0.5})
+    board.consolidate("r1")
+    expected = board.runs(), board.scores(), board.training()
+    for path in sorted(board.path.rglob("*"), reverse=True):
+        name, suffix = (path.stem, path.suffix) if path.is_file() else (path.name, "")
+        for copy in COPIES:
+            target = path.with_name(copy.format(name, suffix))
+            (shutil.copytree if path.is_dir() else shutil.copy)(path, target)
+    copied = Board(board.path)
+    for found, before in zip(
+        (copied.runs(), copied.scores(), copied.training()), expected, strict=True
+    ):
+        pd.testing.assert_frame_equal(found, before)
+    assert len(copied.damaged) > 20

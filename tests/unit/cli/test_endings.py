@@ -16,6 +16,7 @@ import soundfile
 import bench.cli as cli
 from tests.helpers.command_line import Bench
 from tests.helpers.swells import RATE, noise
+from tests.helpers.work import is_there
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,15 +51,6 @@ def started(tmp_path: Path) -> tuple[subprocess.Popen[str], list[int]]:
         assert time.monotonic() < until
         time.sleep(0.05)
     return process, [int(path.name) for path in folder.iterdir()]
-
-
-def is_there(process: int) -> bool:
-    """Whether a process lives, and is more than an entry in the table."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from bench import cli
+from bench.commands.checks import checked
 from bench.runtime import digests
 from bench.runtime.digests import digest_of, digests_of, tree_digest
+from bench.runtime.progress import NO_PROGRESS, Progress, Step
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +96,73 @@ def test_a_tree_is_its_names_and_contents(tmp_path: Path) -> None:
     (folder / "a.py").rename(folder / "b.py")
     found.append(tree_digest(folder))
     assert len(set(found)) == 3
+
+
+class Told:
+    """Progress that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.stages: list[tuple[str, int]] = []
+        self.done = 0
+
+    @contextmanager
+    def stage(self, title: str, total: int) -> Iterator[Step]:
+        self.stages.append((title, total))
+
+        def step(note: str, done: int) -> None:
+            self.done += done
+
+        yield step
+
+    def say(self, text: str) -> None:
+        raise AssertionError(text)
+
+
+def test_commands_show_that_large_files_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digests, "_SHOWN_FROM", 1 << 20)
+    paths = [tmp_path / f"{number}.wav" for number in range(3)]
+    for path in paths:
+        path.write_bytes(bytes(700 << 10))
+
+    @checked
+    def command(*, progress: Progress = NO_PROGRESS) -> None:
+        digests_of(paths)
+
+    told = Told()
+    command(progress=told)
+    assert told.stages == [(f"reading {tmp_path.name}, MB", 2)]
+    assert told.done == 2
+
+
+def test_the_command_line_shows_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(digests, "_SHOWN_FROM", 10)
+    (tmp_path / "a.wav").write_bytes(bytes(1 << 20))
+    monkeypatch.setattr(cli.group, "main", lambda **_: digest_of(tmp_path / "a.wav") and None)
+    with pytest.raises(SystemExit):
+        cli.main(["plan"])
+    assert f"reading {tmp_path.name}, MB: done" in capsys.readouterr().err
+
+
+def test_what_was_read_before_it_was_broken_off_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{number}.wav" for number in range(3)]
+    for path in paths:
+        path.write_bytes(b"a song that is long enough")
+
+    def broken_off(path: Path) -> str:
+        if path == paths[2]:
+            raise KeyboardInterrupt
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(digests, "_hash", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            digests_of(paths)
+    read = count_reads(monkeypatch)
+    digests_of(paths)
+    assert read == [paths[2]]

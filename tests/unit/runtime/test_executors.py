@@ -18,6 +18,7 @@ from bench.errors import BenchError
 from bench.runtime import executors
 from bench.runtime.executors import WorkerDiedError, run_jobs
 from tests.helpers import work
+from tests.helpers.work import is_there
 
 ROOT = Path(__file__).parents[3]
 
@@ -134,6 +135,20 @@ from bench.runtime.executors import run_jobs
 for job, result in run_jobs(square, [2, 3, 4], 2):
     print(job, result[0] if isinstance(result, tuple) else repr(result))
 """
+
+
+def test_threads_and_forks_that_a_job_leaves_behind_hold_nothing_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(executors, "PATIENCE", 0.5)
+    begun = time.monotonic()
+    ((_, found),) = run_jobs(work.leave_behind, [1], 1, apart=True)
+    assert isinstance(found, tuple), found
+    assert time.monotonic() - begun < 60
+    until = time.monotonic() + 10
+    while any(map(is_there, found)):
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("way", ["a script without a guard", "standard input"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.runtime import files
 from bench.runtime.files import replacing, write_json, write_text
 
 
@@ -144,3 +146,26 @@ def test_what_killed_processes_left_is_removed_by_the_next_one(tmp_path: Path) -
         path.write_bytes(b"half")
     write_text(folder / "a.txt", "x")
     assert sorted(folder.iterdir()) == sorted([folder / "a.txt", *others])
+
+
+def test_what_a_library_raises_on_a_full_disk_is_the_systems_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "a.bin"
+    for said, number in (("I/O error (os error 5)", errno.EIO), ("odd position", errno.ENOSPC)):
+        if number == errno.ENOSPC:
+            monkeypatch.setattr(files, "_FULL", 1 << 62)
+        with pytest.raises(OSError, match=os.strerror(number)) as caught, replacing(target):
+            raise RuntimeError(said)
+        assert (caught.value.errno, caught.value.filename) == (number, str(target))
+    monkeypatch.undo()
+    with pytest.raises(RuntimeError, match="odd"), replacing(target):
+        raise RuntimeError("odd position")
+
+
+def test_an_error_names_the_file_and_not_its_draft(tmp_path: Path) -> None:
+    target = tmp_path / "a.bin"
+    for name in (None, "draft"):
+        with pytest.raises(OSError, match="No space left") as caught, replacing(target) as draft:
+            raise OSError(errno.ENOSPC, "No space left on device", name and str(draft))
+        assert caught.value.filename == str(target)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from bench.runtime import machine
+from bench.runtime.causes import cause_of
 from bench.runtime.machine import cache_folder, cores, environment, one_thread, processor
 
 
@@ -110,3 +113,26 @@ def test_long_signals_where_the_cache_cannot_be_written(monkeypatch: pytest.Monk
     signal = memory.empty((2, 1000), torch.float32)
     signal.fill_(1.0)
     assert float(signal.sum()) == 2000.0
+
+
+@pytest.mark.parametrize(("memory", "expected"), [(80, 16), (24, 6), (8, 2), (2, 1)])
+def test_a_gpus_memory_bounds_the_processes_that_score(
+    monkeypatch: pytest.MonkeyPatch, memory: int, expected: int
+) -> None:
+    monkeypatch.setattr(machine, "cores", lambda: 16)
+    assert machine.scoring_processes() == 16
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    of_gpu = SimpleNamespace(total_memory=memory * 10**9)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda number: of_gpu)
+    assert machine.scoring_processes() == expected
+
+
+def test_a_gpu_without_memory_is_told_as_such() -> None:
+    try:
+        raise torch.OutOfMemoryError(
+            "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79 GiB"
+        )
+    except torch.OutOfMemoryError as error:
+        reason = cause_of(error).reason
+    said = "CUDA out of memory. Tried to allocate 2.00 GiB"
+    assert reason.startswith(f"the GPU has too little memory ({said}): try --workers 1 (")

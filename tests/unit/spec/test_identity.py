@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePath
 from types import ModuleType
 
@@ -14,9 +14,15 @@ import pytest
 import bench
 from bench.api import option
 from bench.builtin.separators import BUNDLES, HDemucsOptions, bundle_folder
+from bench.data import CadenzaOptions
+from bench.data.cadenza import CadenzaDataset
+from bench.plugins import KINDS, Plugins, installed
+from bench.runs.execute import with_files
+from bench.runs.plan import PlannedRun
 from bench.spec import identity
 from bench.spec.identity import WITHOUT_SCORES, by_content, counts, read_besides
-from bench.spec.run import Choice
+from bench.spec.run import Choice, RunSpec
+from bench.version import DISTRIBUTION
 
 PACKAGE = Path(bench.__file__).parent
 
@@ -232,3 +238,58 @@ def test_options_of_the_gains_change_the_canonical_form() -> None:
     wide = make(gains="cnn-embedding", options={"gains": {"size": "4"}}).canonical()
     assert plain["gains"] != wide["gains"]
     assert {**plain, "gains": None} == {**wide, "gains": None}
+
+
+def test_a_plugin_named_in_an_option_is_one_however_it_is_written(tmp_path: Path) -> None:
+    from tests.helpers.specs import make
+
+    def form(front_end: str, weights: str = "bundled") -> str:
+        options = {"haaqi-net.front_end": front_end, "haaqi-net.weights": weights}
+        spec = make(gains="cnn", loss="haaqi-net", options={"loss": options})
+        return spec.run_id(installed(), {})
+
+    assert form("spectral") == form(f"{DISTRIBUTION}/spectral")
+    assert form("spectral") != form("haaqi-light")
+    (tmp_path / "w.safetensors").write_bytes(b"w")
+    there = tmp_path / "w.safetensors"
+    assert form("spectral", str(there)) == form(
+        "spectral", f"{tmp_path}/../{tmp_path.name}/w.safetensors"
+    )
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_options_that_are_paths_say_so(kind: str) -> None:
+    for item in installed().all(KINDS[kind].spec):
+        for field in fields(item.spec.options) if item.spec.options is not None else ():
+            is_path = "path" in field.metadata.get("help", "") or field.name in ("weights", "root")
+            asks = field.name != "trained_on" and field.type in (str, "str")
+            assert field.metadata.get("path") or not (is_path and asks), (item.full_name, field)
+
+
+def test_what_a_name_stands_for_is_there_before_the_id(
+    tmp_path: Path, small_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    dataset = CadenzaDataset(CadenzaOptions(root=str(small_set)))
+    from tests.helpers.specs import make
+
+    spec = make(separator="hdemucs", gains="fixed", options={"separator": {"weights": "musdb"}})
+    plain = make(separator="hdemucs", gains="fixed")
+    runs = [
+        PlannedRun(one.run_id(installed(), one.fingerprints(dataset)), one, False)
+        for one in (plain, spec)
+    ]
+    asked = []
+
+    def download(one: RunSpec, plugins: Plugins) -> None:
+        asked.append(one.label)
+        file = bundle_folder() / BUNDLES["musdb"]
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"weights")
+
+    monkeypatch.setattr("bench.runs.execute.check_parts", download)
+    found = with_files(runs, installed(), dataset)
+    assert asked == [spec.label]
+    assert found[0] == runs[0]
+    assert found[1].run_id != runs[1].run_id
+    assert with_files(found, installed(), dataset) == found

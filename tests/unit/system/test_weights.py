@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 
+from bench.errors import BenchError
 from bench.system.weights import load_weights, save_weights
 
 
@@ -15,3 +17,15 @@ def test_weights_round_trip(tmp_path: Path) -> None:
     save_weights(path, state)
     loaded = load_weights(path)
     assert all(torch.equal(loaded[key], value) for key, value in state.items())
+
+
+def test_one_changed_bit_is_damage_and_no_other_system(tmp_path: Path) -> None:
+    path = tmp_path / "best.safetensors"
+    save_weights(path, {"gains.a": torch.linspace(0, 1, 9), "b": torch.ones(2, 2).half()})
+    whole = path.read_bytes()
+    for place in range(len(whole) - 44, len(whole), 5):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+        with pytest.raises(BenchError, match="it is damaged"):
+            load_weights(path)
+    path.write_bytes(whole)
+    assert load_weights(path)["gains.a"].tolist() == torch.linspace(0, 1, 9).tolist()

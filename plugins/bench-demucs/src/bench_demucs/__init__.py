@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.api import SeparatorSpec, hookimpl, option
+from bench.runtime.machine import hub_folder
 
 _SEEN = ("musdb18-train", "private")
 _TRAINED_ON = {"htdemucs": _SEEN, "htdemucs_ft": _SEEN}
@@ -33,10 +37,47 @@ class DemucsOptions:
     )
 
     @property
+    def reads(self) -> tuple[Path, ...]:
+        """The published files that a name stands for."""
+        if self.weights not in _TRAINED_ON:
+            return ()
+        return tuple(published_file(self.weights, file) for file in published_names(self.weights))
+
+    @property
     def weights_trained_on(self) -> tuple[str, ...]:
         """Names of the data that the weights were trained on."""
         said = tuple(name.strip() for name in self.trained_on.split(",") if name.strip())
         return _TRAINED_ON.get(self.weights, said or ("unknown",))
+
+
+def published_names(weights: str) -> list[str]:
+    """The names of a published model's files; the demucs package says which networks it has."""
+    spec = importlib.util.find_spec("demucs")
+    places = spec.submodule_search_locations if spec is not None else None
+    for place in places or ():
+        recipe = (Path(place) / "remote" / f"{weights}.yaml").read_text(encoding="utf-8")
+        models = re.search(r"models:\s*\[([^\]]*)\]", recipe)
+        if models:
+            return [f"{name}.safetensors" for name in re.findall(r"[0-9a-f]+", models[1])]
+    return []
+
+
+def published_file(weights: str, file: str) -> Path:
+    """Where a file is: in torch's hub folder, or in Hugging Face's cache, where demucs keeps it."""
+    path = hub_folder() / "checkpoints" / file
+    if path.is_file():
+        return path
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return path
+    cached = try_to_load_from_cache(repository(weights), file)
+    return Path(cached) if isinstance(cached, str) else path
+
+
+def repository(weights: str) -> str:
+    """The name of a published model's repository on Hugging Face, as ``demucs.hf`` has it."""
+    return f"adefossez/HTDemucs{weights.removeprefix('htdemucs').replace('_', '-')}"
 
 
 @hookimpl

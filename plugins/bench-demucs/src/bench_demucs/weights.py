@@ -14,11 +14,12 @@ import yaml
 from demucs.apply import BagOfModels
 from demucs.demucs import Demucs
 from demucs.hdemucs import HDemucs
-from demucs.hf import DEFAULT_NAMESPACE, hf_repo_name, load_safetensors_model
+from demucs.hf import load_safetensors_model
 from demucs.htdemucs import HTDemucs
 from demucs.states import load_model
 
 from bench.errors import BenchError
+from bench_demucs import published_file, published_names, repository
 
 _NAMES: Final = ("htdemucs", "htdemucs_ft")
 _CLASSES: Final = {f"{cls.__module__}.{cls.__name__}": cls for cls in (HTDemucs, HDemucs, Demucs)}
@@ -38,36 +39,31 @@ def load_models(weights: str) -> BagOfModels:
     # The package says which networks a name stands for, and what each of them is for.
     recipe = Path(demucs.__file__).parent / "remote" / f"{weights}.yaml"
     bag = yaml.safe_load(recipe.read_text())
-    files = [f"{signature}.safetensors" for signature in bag["models"]]
-    networks = [_network(path) for path in _published(weights, files)]
+    networks = [_network(path) for path in _published(weights, published_names(weights))]
     return BagOfModels(networks, bag.get("weights"), bag.get("segment")).eval()
 
 
 def _published(name: str, files: list[str]) -> list[Path]:
     """Files of a published model: in torch's hub folder, in Hugging Face's cache, or downloaded."""
-    from huggingface_hub import hf_hub_url, try_to_load_from_cache
+    from huggingface_hub import hf_hub_url
 
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    repository = f"{DEFAULT_NAMESPACE}/{hf_repo_name(name)}"
+    place = repository(name)
     paths = []
     for file in files:
-        path = folder / file
-        # Where demucs itself keeps them.
-        cached = try_to_load_from_cache(repository, file)
-        if not path.is_file() and isinstance(cached, str):
-            path = Path(cached)
+        path = published_file(name, file)
         paths.append(path)
         if path.is_file():
             continue
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            torch.hub.download_url_to_file(hf_hub_url(repository, file), str(path))
+            torch.hub.download_url_to_file(hf_hub_url(place, file), str(path))
         except (URLError, OSError) as error:
             missing = ", ".join(other for other in files if not (folder / other).is_file())
             raise BenchError(
                 f"{name} is not on this machine and could not be downloaded: {error}",
                 where="separator demucs",
-                hint=f"Download {missing} from huggingface.co/{repository} elsewhere and put "
+                hint=f"Download {missing} from huggingface.co/{place} elsewhere and put "
                 f"them into {folder}",
             ) from error
     return paths

@@ -186,7 +186,7 @@ def test_processes_write_the_same_and_go_on_where_they_stopped(
 
 
 def test_space_is_checked_first(tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="GB are free"):
+    with pytest.raises(BenchError, match="MB are free"):
         write_demo(tmp_path / "set", songs_train=10**7, seconds=240.0, processes=1)
     assert not list(tmp_path.iterdir())
 
