@@ -125,6 +125,11 @@ def _config(path: Path, metadata: Mapping[str, str]) -> Config:
         if unknown:
             raise ValueError(f"unknown setting {unknown[0]}, known are {', '.join(sorted(known))}")
         config = Config(**settings)
+        for name in ("channels", "growth", "depth", "nfft"):
+            if not 1 <= getattr(config, name) <= 8192:
+                raise ValueError(f"{name} must be from 1 to 8192")
+        if config.depth > 12 or config.channels * config.growth ** (config.depth - 1) > 1 << 16:
+            raise ValueError("the network is too large")
         if sorted(config.sources) != sorted(STEMS):
             raise ValueError(f"sources must be {', '.join(STEMS)} in some order")
     except (ValueError, TypeError) as error:

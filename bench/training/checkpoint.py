@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 
 from bench.errors import BenchError
 from bench.runtime.files import replacing
+
+_HINT: Final = "Run it again with --fresh to train it anew."
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,13 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
     Raises:
         BenchError: the file is damaged.
     """
-    return Checkpoint(**_load(path)) if path.exists() else None
+    if not path.exists():
+        return None
+    content = _load(path)
+    if not isinstance(content, dict) or set(content) != set(Checkpoint.__dataclass_fields__):
+        what = "it is damaged, or no checkpoint of this bench"
+        raise BenchError(what, where=str(path), hint=_HINT)
+    return Checkpoint(**content)
 
 
 def _save(path: Path, content: dict[str, Any]) -> None:
@@ -55,6 +63,5 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:
-        hint = "Run it again with --fresh to train it anew."
-        raise BenchError(f"cannot be read: {error}", where=str(path), hint=hint) from error
+        raise BenchError(f"cannot be read: {error}", where=str(path), hint=_HINT) from error
     return content

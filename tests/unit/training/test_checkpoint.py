@@ -54,3 +54,11 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
     with pytest.raises(BenchError):
         load_checkpoint(path)
     assert not marker.exists()
+
+
+def test_a_checkpoint_with_other_names_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "last.pt"
+    for content in ({"epoch": 1, "best": 2}, [1, 2], {}):
+        torch.save(content, path)
+        with pytest.raises(BenchError, match="it is damaged, or no checkpoint"):
+            load_checkpoint(path)
