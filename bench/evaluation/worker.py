@@ -337,7 +337,9 @@ def start(
             if expected is not None:
                 expected[run.run_id].check(run.spec, plugins)
     except BenchError as error:
-        _refused = error  # told by each scene: a process that does not even start says nothing
+        if expected and any(one.is_elsewhere for one in expected.values()):
+            raise  # of a cluster, another worker may do it
+        _refused = error  # told by each scene: a pool's process that does not start says nothing
         return
     _evaluator = Evaluator(
         runs, plugins, profile=profile, strict=strict, time_limit=time_limit, fresh=fresh
