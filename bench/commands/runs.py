@@ -13,7 +13,7 @@ from bench.commands.checks import checked
 from bench.commands.cluster import executing
 from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.choices import Choices, named_parts, resolve
-from bench.tables.notebook import Presented, Shown, presented
+from bench.tables.notebook import Presented, Shown, presented, quantity
 from bench.tables.sections import Section
 
 if TYPE_CHECKING:
@@ -90,19 +90,57 @@ class Plan(Shown):
 def _(result: RunResult) -> Presented:
     from bench.leaderboard.summaries import effects_section
 
-    outcome, table = result.outcome, presented(result.leaderboard)
+    table = presented(result.leaderboard)
+    line = f"{quantity(len(result.runs), 'run')} on {result.board.path}: {_state(result.outcome)}"
+    sections = [*table.sections, effects_section(result.effects), _failures(result)]
+    return Presented(line, table.records, sections)
+
+
+def _state(outcome: Outcome) -> str:
+    """What failed and the first cause, in a line."""
+    if outcome.ok:
+        return "all scored"
     failed = sum(outcome.failed_pairs.values())
-    state = "all scored" if outcome.ok else f"{failed} pairs failed"
-    stopped = f", {len(outcome.stopped)} runs stopped" if outcome.stopped else ""
-    line = f"{len(result.runs)} runs on {result.board.path}: {state}{stopped}"
-    effects = effects_section(result.effects)
-    return Presented(line, table.records, [*table.sections, effects])
+    parts = [
+        *([f"{quantity(len(outcome.stopped), 'run')} stopped"] if outcome.stopped else []),
+        *([f"{quantity(failed, 'pair')} failed"] if failed else []),
+    ]
+    causes = [one.reason for own in outcome.failures.values() for one in own]
+    causes = list(dict.fromkeys(causes or outcome.stopped.values()))
+    more = f" and {quantity(len(causes) - 1, 'more cause')}" if causes[1:] else ""
+    cause = f": {' '.join(causes[0].split())}{more}" if causes else ""
+    return ", ".join(parts) + cause
+
+
+def _failures(result: RunResult) -> Section:
+    """Why pairs failed and runs stopped, a row a cause, for a notebook."""
+    outcome = result.outcome
+    rows = [
+        {
+            "system": run.spec.label,
+            "cause": one.reason,
+            "pairs": one.pairs,
+            "first scene": one.scene,
+        }
+        for run in result.runs
+        for one in outcome.failures.get(run.run_id, ())
+    ]
+    rows += [
+        {"system": run.spec.label, "cause": outcome.stopped[run.run_id], "pairs": 0}
+        | {"first scene": ""}
+        for run in result.runs
+        if run.run_id in outcome.stopped and not outcome.failures.get(run.run_id)
+    ]
+    ids = [run.run_id for run in result.runs if outcome.failures.get(run.run_id)]
+    there = f"bench show {ids[0]} --failures --out {result.board.path}" if ids else ""
+    note = f"A traceback: bench.show_run(...).failures, or {there}" if there else ""
+    return Section("Failures", tuple(rows), note=note)
 
 
 @presented.register
 def _(plan: Plan) -> Presented:
     left = sum(not run.scored for run in plan.runs)
-    where = f"plan of {len(plan.runs)} runs on {plan.board}"
+    where = f"plan of {quantity(len(plan.runs), 'run')} on {plan.board}"
     records = [
         {
             "run_id": run.run_id,

@@ -28,7 +28,7 @@ from bench.leaderboard.render import (
 )
 from bench.leaderboard.statistics import Interval
 from bench.tables.markup import csv_text, escape_latex, escape_markdown, json_text
-from bench.tables.notebook import Presented, presented
+from bench.tables.notebook import Presented, presented, quantity
 from bench.tables.sections import Section, finite, render_sections, section_records
 
 CONTRAST_WORDS: Final = (
@@ -119,7 +119,7 @@ def _cells(table: Leaderboard, *, expand: bool) -> tuple[list[str], list[list[st
 def _(table: Leaderboard) -> Presented:
     line = (
         f"leaderboard of {table.suite}, split {table.split}, protocol {table.protocol}: "
-        f"{len(table.systems)} systems, {table.songs} songs"
+        f"{quantity(len(table.systems), 'system')}, {quantity(table.songs, 'song')}"
     )
     records = [record(row, table.shown_columns) for row in table.lines(expand=True)]
     return Presented(line, records, [cells_section(table)])

@@ -36,6 +36,16 @@ def presented(result: object) -> Presented:
     return Presented(type(result).__name__)
 
 
+def quantity(count: int, word: str) -> str:
+    """A number of things, in words.
+
+    Example:
+        >>> quantity(1, "run"), quantity(2, "run")
+        ('1 run', '2 runs')
+    """
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 class Shown:
     """What results have in common: :meth:`to_frame`, a line as ``repr``, a table in a notebook."""
 

@@ -126,3 +126,28 @@ def test_results_show_themselves(tmp_path: Path) -> None:
     assert repr(pair).startswith("<hdemucs + fixed minus mixture + fixed: haaqi: A - B = +0.2")
     assert set(pair.to_frame().metric) == {"haaqi", "sdr", "lufs", "clipping"}
     assert "<script" not in pair._repr_html_()
+
+
+class Raises:
+    """A separator of one's own that does not work yet."""
+
+    def separate(self, mixture: Tensor) -> Tensor:
+        raise KeyError("conv1.weight")
+
+
+def test_a_result_shows_why_it_failed(suite: Path, tmp_path: Path) -> None:
+    """The cause and its place, in the line that a shell and a notebook show."""
+    how = {"gains": "fixed", "suite": suite, "out": tmp_path / "board", "baselines": False}
+    found = bench.run(separator=Raises, workers=1, report=False, **how)  # type: ignore[arg-type]
+    line = repr(found)
+    assert line.startswith(f"<1 run on {tmp_path / 'board'}: 4 pairs failed: KeyError")
+    assert "pairs failed: KeyError: 'conv1.weight' (" in line
+    assert "test_objects.py:" in line
+    assert "\n" not in line
+    page = found._repr_html_()
+    assert "<p>Failures</p>" in page
+    assert "KeyError: &#x27;conv1.weight&#x27;" in page
+    assert f"bench show {found.runs[0].run_id} --failures" in page
+    fine = bench.run(separator=EqualShares, workers=1, report=False, **how)  # type: ignore[arg-type]
+    assert repr(fine) == f"<1 run on {tmp_path / 'board'}: all scored>"
+    assert "Failures" not in fine._repr_html_().partition("local-")[0]
