@@ -19,26 +19,26 @@ from bench.version import __version__
 
 COMMANDS = {
     "run": "Train a system, score it beside the baselines, show the leaderboard.",
-    "plan": "Say what a run would do, and what of it is there already.",
-    "ablate": "Run every combination of lists and a grid; say what each part brought.",
+    "plan": "Show what a run would do, and what the board already has.",
+    "ablate": "Run every combination of parts; show what each contributes.",
     "runs": "List the runs of a board.",
-    "show": "Show all that a board keeps of a run, its failures too.",
+    "show": "Show everything about a run: settings, scores, failures.",
     "suites": "List the suites: data, protocol, metrics and baselines.",
     "compare": "Show two runs in full: by metric, part, ear and hearing loss.",
     "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
     "board": "List, show, merge and verify boards; remove a run.",
-    "power": "Say how many songs and listeners it takes to see a difference.",
+    "power": "Compute how many songs and listeners it takes to see a difference.",
     "report": "Write a report to open in a browser.",
-    "listen": "Write a page to hear the systems of a board side by side.",
-    "listening-test": "Make a blind listening test; bring its ratings into the board.",
-    "plugins": "List, show, check and write separators, gains, losses, ...",
-    "data": "Make and look at datasets.",
+    "listen": "Write a page to compare the systems of a board by ear.",
+    "listening-test": "Make a blind listening test; import its ratings.",
+    "plugins": "List, show, check and create plugins: separators, gains, ...",
+    "data": "Make, prepare, describe and validate datasets.",
     "submit": "Write the challenge's FLAC files of a system.",
-    "score": "Score a folder of submitted files, or one file beside its reference.",
-    "enhance": "Put a song through a system, for one listener.",
-    "listener": "Show a listener's audiogram and what NAL-R makes of it.",
+    "score": "Score a folder of submitted files, or one file.",
+    "enhance": "Enhance a song for one listener.",
+    "listener": "Show a listener's audiogram and the NAL-R gain for it.",
     "proxy": "Train and evaluate the proxy: differentiable predictors of HAAQI.",
-    "doctor": "Say what works on this machine, what is missing, how to get it.",
+    "doctor": "Check this machine: what works, what is missing.",
 }
 
 
@@ -76,7 +76,7 @@ class LazyGroup(click.Group):
 def group(debug: bool) -> None:
     """Train and benchmark music enhancement for people with hearing aids.
 
-    The main job:  bench run --separator hdemucs-ft --gains cnn
+    The main command:  bench run --separator hdemucs-ft --gains cnn
     """
 
 

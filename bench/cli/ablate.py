@@ -39,8 +39,10 @@ _VARIED = {
 @click.command()
 @click.argument("file", metavar="[FILE|NAME]", type=FILE, required=False)
 @click.option("--list", "listed", is_flag=True, help="List the shipped ablations.")
-@click.option("--root", type=FOLDER, default=None, help="Of a shipped one: a Cadenza dataset.")
-@click.option("--scale", default=None, help="Of a shipped one: how much is done.  [default: small]")
+@click.option(
+    "--root", type=FOLDER, default=None, help="Shipped ablation: folder of a Cadenza dataset."
+)
+@click.option("--scale", default=None, help="Shipped ablation: how much is done.  [default: small]")
 @group(*(click.option(f"--{name}", default=None, help=text) for name, text in _VARIED.items()))
 @click.option(
     "--grid",
@@ -48,14 +50,16 @@ _VARIED = {
     metavar="NAME=VALUES",
     help="Values of {NAME} in the loss, or of an option, as training.learning_rate=1e-4,1e-3.",
 )
-@click.option("--seeds", type=int, default=None, help="Trainings of each, with seeds 0, 1, ...")
+@click.option(
+    "--seeds", type=int, default=None, help="Train each system so often, with seeds 0, 1, ..."
+)
 @click.option("--epochs", type=int, default=None, help="Epochs of training.")
 @click.option("--limit", type=int, default=None, help="Score only so many pairs, spread evenly.")
 @loudness_limit_option
 @metrics_option
 @option_option("An option of every run that has it, as separator.weights=PATH.")
 @baselines_option
-@click.option("--plan", "only_plan", is_flag=True, help="Say what would be done; run nothing.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show what would run; run nothing.")
 @click.option(
     "--calibrate", is_flag=True, help="With --plan: measure what scoring and training cost here."
 )
@@ -80,7 +84,7 @@ def command(
     format: str,
     **given: Any,
 ) -> int:
-    """Run every combination of parts and show what each of them brought.
+    """Run every combination of parts and show what each part contributes.
 
     Lists are written a,b,c. FILE, in TOML, may say what the options say; options come first.
     Combinations that make no sense are skipped, with the reason. What the board has already is

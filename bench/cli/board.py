@@ -19,7 +19,7 @@ from bench.cli.options import (
 if TYPE_CHECKING:
     from bench.commands.shared_boards import BoardSummary
 
-_suite_option = click.option("--suite", default="", help="Whose board, without --out.")
+_suite_option = click.option("--suite", default="", help="Suite of the board, without --out.")
 
 
 @click.group()
@@ -31,7 +31,7 @@ def command() -> None:
 @click.argument("folder", type=FOLDER, default="leaderboards")
 @format_option
 def list_command(folder: Path, format: str) -> None:
-    """List the boards that FOLDER is or has below."""
+    """List the boards in and below FOLDER."""
     from bench.cli.printing import print_tables
     from bench.commands.shared_boards import list_boards
 
@@ -43,7 +43,7 @@ def list_command(folder: Path, format: str) -> None:
 @out_option
 @format_option
 def show_command(format: str, **choices: Any) -> None:
-    """Show what a board holds, and who verified what of it."""
+    """Show the contents of a board, and who verified which runs."""
     from bench.cli.printing import print_tables
     from bench.commands.shared_boards import show_board
 
@@ -62,7 +62,7 @@ def show_command(format: str, **choices: Any) -> None:
 @click.argument("into", type=FOLDER)
 @click.argument("others", type=FOLDER, nargs=-1, required=True)
 def merge_command(into: Path, others: tuple[Path, ...]) -> None:
-    """Bring the runs of boards OTHERS into the board INTO, all of one suite.
+    """Copy the runs of the boards OTHERS into the board INTO, all of one suite.
 
     Where a run has different scores on two boards nothing of that board is merged.
     """
@@ -91,17 +91,17 @@ def remove_command(**choices: Any) -> None:
     type=click.FloatRange(min=0.0, max=1.0, min_open=True),
     default=0.05,
     show_default=True,
-    help="Of its pairs, drawn at random.",
+    help="Share of the run's pairs, drawn at random.",
 )
 @click.option(
     "--within",
     type=click.FloatRange(min=0.0),
     default=1e-3,
     show_default=True,
-    help="How far a score may be off and agree.",
+    help="Largest difference at which scores agree.",
 )
-@click.option("--by", default="", help="Who verifies.  [default: the user's name]")
-@click.option("--seed", type=int, default=None, help="Of the draw.  [default: another each time]")
+@click.option("--by", default="", help="Name of who verifies.  [default: the user's name]")
+@click.option("--seed", type=int, default=None, help="Seed of the draw.  [default: a new one]")
 @click.option("--suite", default="", help="The run's suite, as a TOML file.")
 @option_option("What a board does not keep, as dataset.root=PATH.")
 @out_option

@@ -26,7 +26,7 @@ _MOST = 20
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="Scenes to list that speak most for A, and as many for B.",
+    help="List so many scenes that favour A most, and as many for B.",
 )
 @format_option
 def command(a: str, b: str, scenes: int, format: str, **choices: Any) -> int:

@@ -29,22 +29,26 @@ _splits_option = click.option(
 
 @click.group()
 def command() -> None:
-    """Make and look at datasets."""
+    """Make, prepare, describe and validate datasets."""
 
 
 @command.command("demo")
 @click.argument("folder", type=click.Path(path_type=Path))
-@click.option("--songs", type=click.IntRange(min=1), default=8, help="Songs to train on.")
-@click.option("--valid-songs", type=click.IntRange(min=1), default=4, help="Songs to score.")
+@click.option("--songs", type=click.IntRange(min=1), default=8, help="Songs of the split train.")
+@click.option(
+    "--valid-songs", type=click.IntRange(min=1), default=4, help="Songs of the split valid."
+)
 @click.option("--seconds", type=click.FloatRange(min=1), default=12.0, help="Length of a song.")
-@click.option("--scenes", type=click.IntRange(min=1), default=2, help="Scenes a song.")
-@click.option("--listeners", type=click.IntRange(min=1), default=2, help="Listeners a scene.")
+@click.option("--scenes", type=click.IntRange(min=1), default=2, help="Scenes for each song.")
+@click.option(
+    "--listeners", type=click.IntRange(min=1), default=2, help="Listeners for each scene."
+)
 @workers_option
 @executor_options
 def demo_command(folder: Path, **choices: Any) -> None:
     """Write a synthesised set of any size, in the Cadenza layout, into FOLDER.
 
-    An interrupted command goes on where it stopped.
+    An interrupted command continues where it stopped.
     """
     from bench.commands.data import make_demo
     from bench.runtime.console import ConsoleProgress
@@ -71,21 +75,21 @@ def demo_command(folder: Path, **choices: Any) -> None:
     "--metadata",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=None,
-    help="The challenge's metadata. What is missing is made by the challenge's draws.",
+    help="The challenge's metadata. Missing files are drawn as the challenge drew them.",
 )
 @click.option(
     "--listeners",
     type=FILE,
     default=None,
-    help="JSON file of listeners, where the metadata have none.",
+    help="JSON file of listeners, if the metadata have none.",
 )
 @_splits_option
 @workers_option
 @executor_options
 def prepare_command(out: Path, **choices: Any) -> int:
-    """Make the music at the microphones in OUT, as the challenge's generator does.
+    """Make the at-mic music in OUT, as the challenge's generator does.
 
-    The same files, bit for bit. An interrupted command goes on where it stopped.
+    The same files, bit for bit. An interrupted command continues where it stopped.
     """
     from bench.commands.data import prepare_data
     from bench.runtime.console import ConsoleProgress
@@ -110,8 +114,13 @@ def prepare_command(out: Path, **choices: Any) -> int:
 @command.command("validate")
 @click.argument("root", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_splits_option
-@click.option("--metadata-only", is_flag=True, help="Read no audio: done in seconds.")
-@click.option("--song", default="", metavar="REGEX", help="Finds songs, as -o dataset.song.")
+@click.option("--metadata-only", is_flag=True, help="Read no audio; takes seconds.")
+@click.option(
+    "--song",
+    default="",
+    metavar="REGEX",
+    help="How to find the song of an excerpt, as -o dataset.song.",
+)
 @workers_option
 @executor_options
 @text_format_option
@@ -158,9 +167,9 @@ def _show_report(report: Report, most: int = 20) -> None:
 
 @command.command("info")
 @suite_option
-@option_option("As in run.", metavar="dataset.NAME=VALUE")
+@option_option("An option, as in bench run.", metavar="dataset.NAME=VALUE")
 def info_command(suite: str, options: dict[str, str]) -> None:
-    """Say what a suite's dataset holds: songs, scenes, listeners, pairs by split."""
+    """Show the contents of a suite's dataset: songs, scenes, listeners, pairs by split."""
     from bench.commands.data import describe_data
 
     found = describe_data(suite, options=options)

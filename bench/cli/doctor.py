@@ -15,7 +15,7 @@ from bench.cli.options import FOLDER, text_format_option
     "--scheduler",
     default="",
     metavar="ADDRESS|FILE",
-    help="Look at the workers of this Dask cluster, too.",
+    help="Also check the workers of this Dask cluster.",
 )
 @click.option(
     "--root",
@@ -25,7 +25,7 @@ from bench.cli.options import FOLDER, text_format_option
 )
 @text_format_option
 def command(format: str, scheduler: str, root: Path | None) -> int:
-    """Say what works on this machine, what is missing and how to get it. Changes nothing.
+    """Check this machine: what works, what is missing and how to get it. Changes nothing.
 
     Exit code 1 where there is a problem; what only some runs need is "missing" and no problem.
     """

@@ -34,7 +34,7 @@ _HEADER = "ear    vocals   drums    bass   other"
     "--request",
     default="",
     metavar="STEM:DB,...",
-    help="Gains asked for, as vocals:6,drums:-3.  [default: 0 dB]",
+    help="Requested gains, as vocals:6,drums:-3.  [default: 0 dB]",
 )
 @click.option(
     "--rate",
@@ -43,7 +43,7 @@ _HEADER = "ear    vocals   drums    bass   other"
     show_default=True,
     help="Sample rate of the output, Hz; 32000 is what the challenge takes.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the output where it is there already.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing output file.")
 @system_options
 def command(
     song: Path,

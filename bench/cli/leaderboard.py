@@ -22,9 +22,9 @@ from bench.cli.options import board_options, format_option, names, where_option
 @click.option("--sort", default="", metavar="NAME", help="Column to sort by, best on top.")
 @where_option
 @click.option("--baseline", default="", help="Row to compare with.  [default: the suite's]")
-@click.option("--effects", is_flag=True, help="Say what each part of the systems brought.")
-@click.option("--published", is_flag=True, help="Show what others published beside; not ranked.")
-@click.option("--seeds", is_flag=True, help="Show each seed of a system, too.")
+@click.option("--effects", is_flag=True, help="Show the main effect of each part of the systems.")
+@click.option("--published", is_flag=True, help="Also show published results; never ranked.")
+@click.option("--seeds", is_flag=True, help="Also show each seed of a system.")
 @format_option
 def command(seeds: bool, format: str, **choices: Any) -> None:
     """Show the rows of one suite, split and protocol, best first, with 95 % intervals.

@@ -14,7 +14,7 @@ from bench.cli.options import FOLDER, excerpt_options
 @click.option(
     "--simulated/--no-simulated",
     default=True,
-    help="Also as the listener's hearing loss leaves it (takes longest).",
+    help="Also through a simulated hearing loss (takes longest).",
 )
 @click.option(
     "--to", type=FOLDER, default=None, help="Folder to write.  [default: listening/ in the board]"

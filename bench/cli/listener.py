@@ -18,7 +18,7 @@ _WIDTH = 8
 
 @click.group()
 def command() -> None:
-    """Show a listener's audiogram and what NAL-R makes of it."""
+    """Show a listener's audiogram and the NAL-R gain for it."""
 
 
 @command.command("show")
@@ -35,7 +35,7 @@ def command() -> None:
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="How to show it.",
+    help="Output format.",
 )
 def show_command(
     listener: Path | None,

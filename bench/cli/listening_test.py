@@ -27,7 +27,7 @@ def command() -> None:
     type=click.Choice(["remix", "amplified", "simulated"]),
     default="remix",
     show_default=True,
-    help="Before amplification, amplified for the listener, or as the listener hears that.",
+    help="Before amplification, amplified, or amplified and through a simulated hearing loss.",
 )
 @click.option(
     "--method",
@@ -44,7 +44,7 @@ def command() -> None:
     help="MUSHRA: cut-off of a low-pass anchor in Hz; may be repeated.  [default: 3500, 7000]",
 )
 @click.option(
-    "--mixture/--no-mixture", default=False, help="MUSHRA: rate the unprocessed mixture, too."
+    "--mixture/--no-mixture", default=False, help="MUSHRA: also rate the unprocessed mixture."
 )
 @click.option(
     "--repeats",
@@ -59,7 +59,7 @@ def command() -> None:
     "--checks/--no-checks",
     default=True,
     show_default=True,
-    help="First set the volume and check the headphones.",
+    help="Begin with a page for volume and headphones.",
 )
 @click.option(
     "--post",
@@ -92,7 +92,7 @@ def make_command(to: Path, anchors: tuple[float, ...], **choices: Any) -> None:
 @click.option("--key", type=_EXISTING, required=True, help="The test's key.json.")
 @out_option
 def import_command(ratings: tuple[Path, ...], key: Path, out: Path | None) -> None:
-    """Bring the files that participants sent into the board, as the metric mushra or abx.
+    """Import the files that participants sent into the board, as the metric mushra or abx.
 
     Of MUSHRA, who rates the hidden reference below 90 in more than 15 % of the trials does not
     count (BS.1534-3).

@@ -94,7 +94,7 @@ time_limit_option = click.option(
     type=click.FloatRange(min=0),
     default=None,
     metavar="SECONDS",
-    help="Time that a plugin may take for a scene, 0 for any.  [default: 600 s or more]",
+    help="Time limit of a plugin for a scene; 0 for none.  [default: 600 s or more]",
 )
 
 
@@ -128,7 +128,7 @@ executor_options = group(
         type=click.Choice(("local", "dask")),
         default=None,
         is_eager=True,
-        help="Where it is done: processes of this machine, or a Dask cluster.  [default: local]",
+        help="Where to run: processes of this machine, or a Dask cluster.  [default: local]",
     ),
     click.option(
         "--scheduler",
@@ -142,20 +142,24 @@ executor_options = group(
 """Where a command that fans out does its work."""
 
 baselines_option = click.option(
-    "--baselines/--no-baselines", default=True, help="Score the suite's baselines beside."
+    "--baselines/--no-baselines", default=True, help="Also score the suite's baselines."
 )
 report_option = click.option(
     "--report/--no-report", default=True, help="Write a report beside the board."
 )
 format_option = click.option(
-    "--format", type=click.Choice(FORMATS), default="table", show_default=True, help="How to show."
+    "--format",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="Output format.",
 )
 text_format_option = click.option(
     "--format",
     type=click.Choice(("text", "json")),
     default="text",
     show_default=True,
-    help="How to show it.",
+    help="Output format.",
 )
 suite_option = click.option(
     "--suite", default=DEFAULT_SUITE, show_default=True, help="Name, or a TOML file."
@@ -182,7 +186,7 @@ where_option = click.option(
     "--where",
     multiple=True,
     metavar="COLUMN=PATTERN",
-    help="Only runs like that, as separator=hdemucs* or status!=done; may be repeated.",
+    help="Only these runs, as separator=hdemucs* or status!=done; may be repeated.",
 )
 _view_options = (
     click.option("--suite", default="", help="Name, or a TOML file.  [default: the board's]"),
@@ -250,7 +254,7 @@ listener_options = group(
         default=None,
         help="JSON file of one listener, or of many as in listeners.valid.json.",
     ),
-    click.option("--listener-id", default="", help="Which one of a file of many."),
+    click.option("--listener-id", default="", help="Id of a listener in --listener."),
     click.option(
         "--audiogram",
         default="",
@@ -261,7 +265,7 @@ listener_options = group(
         "--audiogram-right",
         default="",
         metavar="HZ:DB,...",
-        help="That of the right ear.  [default: as --audiogram]",
+        help="Audiogram of the right ear.  [default: as --audiogram]",
     ),
 )
 """Who listens."""

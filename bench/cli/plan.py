@@ -15,9 +15,9 @@ from bench.errors import BenchError
 @click.argument("file", metavar="[FILE|NAME]", type=FILE, required=False)
 @run_options
 @click.option(
-    "--grid", multiple=True, metavar="NAME=VALUES", help="Of an ablation, as in bench ablate."
+    "--grid", multiple=True, metavar="NAME=VALUES", help="For an ablation, as in bench ablate."
 )
-@click.option("--seeds", type=int, default=None, help="Of an ablation, as in bench ablate.")
+@click.option("--seeds", type=int, default=None, help="For an ablation, as in bench ablate.")
 @click.option(
     "--root", type=FOLDER, default=None, help="Of a shipped ablation, as in bench ablate."
 )
@@ -37,7 +37,7 @@ def command(
     calibrate: bool,
     **choices: Any,
 ) -> None:
-    """Say what a run would do, what of it the board has already, and how long it would take.
+    """Show what a run would do, what the board already has, and how long it would take.
 
     Runs nothing. With --calibrate the beginning of one scene goes through every system first, and
     every system that trains makes two steps; what was measured is kept for this machine. The time

@@ -25,7 +25,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only one kind.")
+@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only this kind.")
 def list_command(kind: str | None) -> None:
     """List every plugin with its summary, and those that failed to load."""
     from bench.cli.printing import warn_of_plugins
@@ -61,15 +61,15 @@ def show_command(name: str) -> None:
 
 @command.command("new")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(ALL_KINDS), required=True, help="What it is to be.")
+@click.option("--kind", type=click.Choice(ALL_KINDS), required=True, help="Kind of the plugin.")
 @click.option(
     "--to",
     type=FOLDER,
     default=Path("."),
-    help="Folder in which the package's own folder is made.  [default: here]",
+    help="Folder in which to make the package's folder.  [default: here]",
 )
 def new_command(name: str, kind: str, to: Path) -> None:
-    """Write a package with a working plugin, its tests and its README, to be changed."""
+    """Write a package with a working plugin, tests and a README, as a starting point."""
     from bench.commands.plugins import new_plugin
 
     package = new_plugin(name, kind, to)
@@ -80,9 +80,14 @@ def new_command(name: str, kind: str, to: Path) -> None:
 
 @command.command("check")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only that kind.")
+@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only this kind.")
 @click.option(
-    "-o", "--option", "options", multiple=True, metavar="NAME=VALUE", help="An option of its own."
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An option of the plugin.",
 )
 @text_format_option
 def check_command(name: str, kind: str | None, options: tuple[str, ...], format: str) -> int:

@@ -22,7 +22,7 @@ from bench.spec.defaults import DEFAULT_LISTENERS, DEFAULT_POWER
     "share",
     default=DEFAULT_POWER,
     show_default=True,
-    help="The share of studies that are to see it.",
+    help="The share of studies that should detect it.",
 )
 @click.option(
     "--listeners",
@@ -32,7 +32,7 @@ from bench.spec.defaults import DEFAULT_LISTENERS, DEFAULT_POWER
 )
 @format_option
 def command(out: Path | None, listeners: str, format: str, **choices: Any) -> None:
-    """Say how many songs and listeners it takes to see a difference.
+    """Compute how many songs and listeners it takes to see a difference.
 
     The spread over songs, listeners and pairs is that of the board's rows to the baseline.
     """

@@ -27,8 +27,13 @@ def warn_of_plugins() -> None:
         click.echo(f"warning: {failure}", err=True)
 
 
-def print_tables(tables: Mapping[str, Rows], format: str, *, err: bool = False) -> None:
-    """Print rows of plain values under their titles; as JSON, rows by title."""
+def print_tables(
+    tables: Mapping[str, Rows], format: str, *, err: bool = False, least: tuple[str, ...] = ()
+) -> None:
+    """Print rows of plain values under their titles; as JSON, rows by title.
+
+    In a terminal too narrow for them, the columns of `least` are left out, the first one first.
+    """
     from bench.tables.markup import json_text
     from bench.tables.sections import Section, finite, render_sections
 
@@ -42,7 +47,9 @@ def print_tables(tables: Mapping[str, Rows], format: str, *, err: bool = False) 
         }
         click.echo(json_text(rows_by_title), nl=False, err=err)
         return
-    sections = [Section(title, tuple(rows), decimals=4) for title, rows in tables.items()]
+    sections = [
+        Section(title, tuple(rows), decimals=4, least=least) for title, rows in tables.items()
+    ]
     click.echo(render_sections("", sections, format), nl=False, err=err)
 
 

@@ -29,10 +29,10 @@ def command() -> None:
     type=click.IntRange(min=1),
     default=10,
     show_default=True,
-    help="Other songs, which choose the best epoch.",
+    help="Further songs, which choose the best epoch.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=12, show_default=True, help="Epochs.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the first weights.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the initial weights.")
 @_workers_option
 @executor_options
 def train_command(out: Path, **choices: Any) -> None:
@@ -52,10 +52,21 @@ def train_command(out: Path, **choices: Any) -> None:
 
 @command.command("evaluate")
 @click.option("--weights", default=BUNDLED, show_default=True, help="'bundled' or a path.")
-@click.option("--front-end", default=HAAQI_LIGHT, show_default=True, help="A plugin's name.")
-@click.option("--songs", type=click.IntRange(min=1), default=3, show_default=True, help="A set.")
+@click.option(
+    "--front-end",
+    default=HAAQI_LIGHT,
+    show_default=True,
+    help="Name of a front end or of haaqi-light.",
+)
+@click.option(
+    "--songs",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Songs in each test set.",
+)
 @click.option("--labels", type=FOLDER, default=None, help="Keep the test labels in this folder.")
-@click.option("--real", type=FOLDER, default=None, help="Also on this Cadenza dataset.")
+@click.option("--real", type=FOLDER, default=None, help="Also evaluate on this Cadenza dataset.")
 @click.option("--plot", type=click.Path(path_type=Path), default=None, help="Calibration image.")
 @_workers_option
 @executor_options

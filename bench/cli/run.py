@@ -25,16 +25,18 @@ from bench.cli.options import (
 @click.option(
     "--both-protocols",
     is_flag=True,
-    help="Score it under challenge and shared-gains, trained once, and show both side by side.",
+    help="Train once, score under challenge and shared-gains, show both side by side.",
 )
-@click.option("--fresh", is_flag=True, help="Do it anew, whatever the board has of it.")
-@click.option("--profile", is_flag=True, help="Keep and show the seconds of each stage of scoring.")
+@click.option("--fresh", is_flag=True, help="Run it again, even if the board has it.")
+@click.option(
+    "--profile", is_flag=True, help="Measure and show the seconds of each stage of scoring."
+)
 @time_limit_option
 @report_option
 def command(format: str, profile: bool, **choices: Any) -> int:
     """Train a system, score it beside the baselines, and show the leaderboard.
 
-    What the board has already is not done again; an interrupted run goes on where it stopped.
+    What the board already has is not computed again. An interrupted run continues where it stopped.
     """
     from bench.cli.printing import (
         print_outcome,

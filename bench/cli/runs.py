@@ -8,9 +8,12 @@ import click
 
 from bench.cli.options import format_option, out_option, where_option
 
+# Left out where the terminal is narrow: mostly the same in all rows of a board.
+_LEAST = ("created", "split", "suite", "protocol", "seed", "epochs")
+
 
 @click.command()
-@click.option("--suite", default="", help="Whose board, without --out.")
+@click.option("--suite", default="", help="Suite of the board, without --out.")
 @out_option
 @where_option
 @format_option
@@ -32,4 +35,4 @@ def command(format: str, **choices: Any) -> None:
          for name, value in row.items()}
         for row in rows
     ]  # fmt: skip
-    print_tables({"Runs": texts}, format)
+    print_tables({"Runs": texts}, format, least=_LEAST)

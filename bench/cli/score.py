@@ -40,32 +40,34 @@ _MOST = 20
     "--reference",
     type=FILE,
     default=None,
-    help="Of one file: the remix that it should be, before amplification.",
+    help="One file: the ideal remix, before amplification.",
 )
 @click.option(
     "--mixture",
     type=FILE,
     default=None,
-    help="Of one file: the unprocessed mixture, amplified and scored beside.",
+    help="One file: the unprocessed mixture, to be amplified and scored too.",
 )
 @listener_options
-@click.option("--name", default="", help="Of a folder: its label.  [default: the folder's name]")
+@click.option("--name", default="", help="Folder: label of its row.  [default: the folder's name]")
 @click.option(
     "--trained-on",
     default="",
-    help="Of a folder: what its system was trained on, by commas; else it is not ranked.",
+    help="Folder: training data of its system, separated by commas; needed to be ranked.",
     callback=lambda context, parameter, text: names(text),
 )
 @suite_option
 @split_option
 @protocol_option
 @out_option
-@click.option("--prescription", default="", help="Of the reference.  [default: the suite's]")
+@click.option(
+    "--prescription", default="", help="Prescription of the reference.  [default: the suite's]"
+)
 @limit_option
 @workers_option
 @time_limit_option
 @executor_options
-@option_option("Of a folder: as dataset.root=DIR.")
+@option_option("Folder: an option, as dataset.root=DIR.")
 @format_option
 def command(
     what: Path,

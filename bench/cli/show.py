@@ -21,10 +21,10 @@ _ABOUT = (
 
 @click.command()
 @click.argument("run", metavar="RUN")
-@click.option("--suite", default="", help="Whose board, without --out.")
+@click.option("--suite", default="", help="Suite of the board, without --out.")
 @out_option
 @click.option("--failures", is_flag=True, help="Why pairs failed, with the traceback.")
-@click.option("--scene", default="", metavar="ID", help="Show the scores of one scene, too.")
+@click.option("--scene", default="", metavar="ID", help="Also show the scores of one scene.")
 @text_format_option
 def command(run: str, failures: bool, format: str, **choices: Any) -> None:
     """Show all that a board keeps of RUN: its settings, versions, scores and failures.

@@ -10,7 +10,7 @@ from bench.cli.options import format_option
 @click.command()
 @format_option
 def command(format: str) -> None:
-    """List the suites that bench brings; any other is a TOML file, as --suite FILE.toml."""
+    """List the suites that come with bench; any other is a TOML file, as --suite FILE.toml."""
     from bench.cli.printing import print_tables
     from bench.commands.inventory import list_suites
 
@@ -27,6 +27,6 @@ def command(format: str) -> None:
         }
         for suite in list_suites()
     ]
-    print_tables({"Suites": rows}, format)
+    print_tables({"Suites": rows}, format, least=("data",))
     for suite in list_suites() if format == "table" else ():
         click.echo(f"{suite.name}: {suite.summary}")

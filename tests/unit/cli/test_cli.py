@@ -26,7 +26,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--help"], "The main job:  bench run"),
+        (["--help"], "The main command:  bench run"),
         (["--version"], "bench, version "),
         (["run", "--help"], "Usage: bench run [OPTIONS]"),
         (["plugins", "list"], "\n  hdemucs-ft "),
