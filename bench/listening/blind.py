@@ -21,6 +21,7 @@ from bench.listening.mushra import check_anchors, mushra_trial
 from bench.listening.questions import Question
 from bench.listening.render import MIXTURE, REFERENCE, HeardPair
 from bench.report.html import STYLE, fill, write
+from bench.runtime.documents import read_json
 
 if TYPE_CHECKING:
     from bench.runs.restore import StoredRun
@@ -106,7 +107,7 @@ def make_test(
     Raises:
         BenchError: too many signals, a pair whose systems have different references, no system
             that differs from the reference, an address that cannot be posted to, or a folder that
-            cannot be written.
+            cannot be written or has the key of another test.
     """
     if REFERENCE not in heard[0].ways[way].signals:
         hint = "Take runs of the protocol challenge, or of one gain strategy."
@@ -168,6 +169,7 @@ def make_test(
         "left_out": [asdict(one) for one in left_out],
         "trials": key,
     }
+    _keep_other_key(out / "key.json", str(data["id"]))
     try:
         write(out / "test" / "index.html", _page(data, questions, way, host))
         write(out / "key.json", json.dumps(answers, indent=1, ensure_ascii=False) + "\n")
@@ -179,6 +181,24 @@ def make_test(
         ) from error
     taken = len(trials) * times
     return MadeTest(out / "test" / "index.html", out / "key.json", taken, tuple(left_out))
+
+
+def _keep_other_key(path: Path, test: str) -> None:
+    """Refuse to replace the key of another test, without which its ratings cannot be read.
+
+    Raises:
+        BenchError: there is one, or a file that is no key.
+    """
+    if not path.exists():
+        return
+    try:
+        found = read_json(path)
+    except BenchError:
+        found = None
+    if not isinstance(found, dict) or found.get("test") != test:
+        hint = "Give another folder with --to, or the --seed of that test to make it again."
+        what = "the key of another test is here, whose ratings could not be read without it"
+        raise BenchError(what, where=str(path), hint=hint)
 
 
 def _page(data: dict[str, Any], questions: Sequence[Question], way: str, host: str) -> str:

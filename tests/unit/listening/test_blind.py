@@ -57,6 +57,18 @@ def test_a_trial_without_a_system_is_none(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+def test_the_key_of_another_test_is_not_replaced(tmp_path: Path) -> None:
+    made, *_ = make(tmp_path, [heard()])
+    before = made.key.read_bytes()
+    make(tmp_path, [heard()])  # the same test may be made again
+    with pytest.raises(BenchError, match="the key of another test is here"):
+        make(tmp_path, [heard()], seed=2)
+    assert made.key.read_bytes() == before
+    made.key.write_text("mine", encoding="utf-8")
+    with pytest.raises(BenchError, match="the key of another test is here"):
+        make(tmp_path, [heard()])
+
+
 def test_one_step_of_16_bit_is_no_difference() -> None:
     signal = np.random.default_rng(0).normal(0, 0.1, (2, 100))
     assert sounds_the_same(signal, signal + 0.9 / 32768)
