@@ -78,10 +78,10 @@ licences: plugins
 	  --ignore-packages bench-hearing $(notdir $(PLUGINS)) pip uv pip-licenses; } > build-licences.md
 	mv build-licences.md docs/licences.md
 
-# Small faults put into the code, one at a time: N of each group of packages (cosmic-ray).
+# Small faults put into the code, one at a time: those that are known, and N of each group of packages (cosmic-ray).
 N ?= 50
 mutants: install
-	$(PIP) cosmic-ray
+	$(PIP) cosmic-ray coverage
 	$(BIN)/python -m tests.mutants $(N)
 
 benchmark: install

@@ -22,11 +22,13 @@ def save_weights(path: Path, state: dict[str, Tensor]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     tensors = {key: value.contiguous() for key, value in state.items()}
+    # save_file has a draft of its own, under a name that nothing tells: killed, it would stay.
+    content = save(tensors, metadata={_DIGEST: _digest(tensors)})
     with replacing(path) as draft:
-        save_file(tensors, draft, metadata={_DIGEST: _digest(tensors)})
+        draft.write_bytes(content)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

@@ -229,6 +229,19 @@ def test_rank_ranges_of_systems_that_differ_and_of_some_that_do_not() -> None:
     assert rank_ranges([]) == []
 
 
+def test_rank_ranges_are_corrected_for_the_number_of_the_others() -> None:
+    """A difference of 2.5 standard errors of 12 songs: t is 2.20 for one other, 2.82 for three."""
+    songs = 12
+    spread = np.resize([1.0, -1.0], songs)
+    error = spread.std(ddof=1) / np.sqrt(songs)
+    base = np.zeros(songs)
+    close = [base, base + 2.5 * error + spread]
+    two = [series(values[:, None], 1, 1) for values in close]
+    assert rank_ranges(two) == [(2, 2), (1, 1)]
+    four = [*two, *(series(base[:, None] + far, 1, 1) for far in (100.0, -100.0))]
+    assert rank_ranges(four) == [(2, 3), (2, 3), (1, 1), (4, 4)]
+
+
 def test_one_song_tells_no_systems_apart() -> None:
     one, two = series(np.full((1, 4), 0.9)), series(np.full((1, 4), 0.1))
     assert rank_ranges([one, two]) == [(1, 2), (1, 2)]

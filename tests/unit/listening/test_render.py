@@ -55,10 +55,11 @@ def test_the_simulated_ear_is_at_the_level_of_haaqi(
     run = StoredRun("ra", "oracle", spec, None)
     scene = open_dataset(spec, plugins).scenes(spec.split)[0]
     level = Audiogram(levels=np.zeros(8))
-    asked = []
+    asked, loudness = [], []
 
     def heard(signal, listener, levels):  # type: ignore[no-untyped-def]
         asked.append(levels)
+        loudness.append(METER.integrated_loudness(signal.T))
         return signal
 
     monkeypatch.setattr("bench.listening.render.with_hearing_loss", heard)
@@ -67,6 +68,9 @@ def test_the_simulated_ear_is_at_the_level_of_haaqi(
         scene, [Listener(level, level)], {"ra": (run, run.system(plugins))}, seconds=2.0
     )
     found = rendered.heard(WAYS, lambda note, done: steps.append(note))
+    assert np.ptp(loudness) < 0.01  # the loss depends on the level: all are at the reference's
+    before = [METER.integrated_loudness(s.T) for s in rendered.signals["amplified"].values()]
+    assert np.ptp(before) > 0.1
     assert len(steps) == len(asked)  # one for each signal: the time left is known early
     assert len(found.ways["simulated"].signals) == len(asked)
     # The oracle's remix is the reference but for a change of level, which is said.

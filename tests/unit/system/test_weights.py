@@ -29,3 +29,15 @@ def test_one_changed_bit_is_damage_and_no_other_system(tmp_path: Path) -> None:
             load_weights(path)
     path.write_bytes(whole)
     assert load_weights(path)["gains.a"].tolist() == torch.linspace(0, 1, 9).tolist()
+
+
+def test_there_is_no_draft_but_the_one_that_is_removed_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*arguments: object, **named: object) -> None:
+        raise AssertionError("it writes to a file .tmpXXXXXX of its own first")
+
+    monkeypatch.setattr("safetensors.torch.save_file", refused)
+    save_weights(tmp_path / "a.safetensors", {"x": torch.ones(3).expand(2, 3)})
+    assert load_weights(tmp_path / "a.safetensors")["x"].tolist() == [[1.0] * 3] * 2
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]

@@ -51,6 +51,23 @@ def test_the_level_is_that_of_the_reference_before_the_prescription() -> None:
     assert score(quiet)["mean"] == pytest.approx(score(rendering(output, clean))["mean"], abs=2e-3)
 
 
+def test_an_ear_is_calibrated_as_the_recipe_calibrates_haaqi() -> None:
+    """``level1 = 65 - 20 log10(rms)`` of each ear's reference before the prescription."""
+    found = []
+
+    def score(output: Tensor, audiograms: Tensor, level1: Tensor, *others: object) -> float:
+        found.append(float(level1))
+        return 0.5
+
+    metric = HaaqiLightMetric()
+    metric.predictor = SimpleNamespace(score=score)  # type: ignore[assignment]
+    clean = music(0)
+    clean[1] /= 4
+    metric.score(rendering(clean, clean))
+    rms = np.sqrt(np.mean(np.square(clean.numpy()), axis=1))
+    assert found == pytest.approx(65 - 20 * np.log10(rms), abs=1e-4)
+
+
 def test_a_silent_reference_has_no_score() -> None:
     clean = music(0)
     clean[1] = 0
