@@ -219,6 +219,7 @@ run_options = group(
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
     limit_option,
     metrics_option,
+    click.option("--name", default="", help="What the board calls it.  [default: its parts]"),
     option_option("An option of a plugin or the training, as separator.weights=PATH."),
     baselines_option,
     out_option,

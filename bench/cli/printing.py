@@ -28,11 +28,16 @@ def warn_of_plugins() -> None:
 
 
 def print_tables(
-    tables: Mapping[str, Rows], format: str, *, err: bool = False, least: tuple[str, ...] = ()
+    tables: Mapping[str, Rows],
+    format: str,
+    *,
+    err: bool = False,
+    least: tuple[str, ...] = (),
+    note: str = "",
 ) -> None:
     """Print rows of plain values under their titles; as JSON, rows by title.
 
-    In a terminal too narrow for them, the columns of `least` are left out, the first one first.
+    Columns of `least` are left out first where the line is too short; a `note` stands below.
     """
     from bench.tables.markup import json_text
     from bench.tables.sections import Section, finite, render_sections
@@ -48,7 +53,7 @@ def print_tables(
         click.echo(json_text(rows_by_title), nl=False, err=err)
         return
     sections = [
-        Section(title, tuple(rows), decimals=4, least=least) for title, rows in tables.items()
+        Section(title, tuple(rows), note, decimals=4, least=least) for title, rows in tables.items()
     ]
     click.echo(render_sections("", sections, format), nl=False, err=err)
 
@@ -57,7 +62,13 @@ def print_protocols(result: RunResult, format: str) -> None:
     """Show each system's headline score under both protocols, side by side."""
     assert result.beside is not None
     tables = {one.leaderboard.protocol: one.leaderboard for one in (result, result.beside)}
-    print_tables({"Under both protocols": protocol_rows(tables)}, format)
+    shared = dict.fromkeys(text for table in tables.values() for text in table.shared)
+    print_tables(
+        {"Under both protocols": protocol_rows(tables)},
+        format,
+        least=tuple(f"{protocol}_n" for protocol in tables),
+        note=" ".join(shared),
+    )
     for protocol, table in tables.items():
         click.echo(f"{protocol}: {table.protocol_words}", err=True)
     click.echo("Scores of two protocols have different references: none is the better.", err=True)
@@ -66,17 +77,29 @@ def print_protocols(result: RunResult, format: str) -> None:
 def protocol_rows(tables: Mapping[str, Leaderboard]) -> Rows:
     """A row a system: the mean and interval of the first score by protocol."""
     found: dict[str, dict[str, Any]] = {}
-    columns = [f"{protocol}{end}" for protocol in tables for end in ("", " low", " high", " n")]
+    names = _names_of(tables)
+    ends_of = ("", "_low", "_high", "_n")
+    columns = [f"{protocol}{end}" for protocol in tables for end in ends_of]
     for protocol, table in tables.items():
         key = table.columns[0].key if table.columns else ""
         for row in table.systems:
-            values = found.setdefault(row.label, {"system": row.label} | dict.fromkeys(columns))
+            own = {"system": names.get(row.label, row.label)} | dict.fromkeys(columns)
+            values = found.setdefault(row.label, own)
             if key in row.values:
                 value = row.values[key]
                 ends = (value.mean, value.low, value.high, value.n)
-                names = [f"{protocol}{end}" for end in ("", " low", " high", " n")]
+                names = [f"{protocol}{end}" for end in ends_of]
                 values |= dict(zip(names, ends, strict=True))
     return list(found.values())
+
+
+def _names_of(tables: Mapping[str, Leaderboard]) -> dict[str, str]:
+    """Names without what all rows share, by label, where the protocols agree on them."""
+    each = [{row.label: row.shown for row in table.systems} for table in tables.values()]
+    shared = {table.shared for table in tables.values()}
+    return (
+        {label: name for names in each for label, name in names.items()} if len(shared) == 1 else {}
+    )
 
 
 def print_outcome(result: RunResult | StudyResult) -> None:

@@ -76,7 +76,7 @@ def _unread(board: Board) -> str:
 def _with_rules(suite: Suite, board: Board) -> Suite:
     """A suite of which the board alone is known, with the rules of its oldest run."""
     from bench.board.rules import Rules
-    from bench.leaderboard.table import run_rows
+    from bench.leaderboard.selection import run_rows
 
     rows = [row for row in run_rows(board) if row["suite"] == suite.name]
     known = [rules for row in rows if (rules := Rules.of(row)) is not None]

@@ -103,7 +103,6 @@ def submit(
 def score_folder(
     folder: Path | str,
     *,
-    name: str = "",
     trained_on: Sequence[str] = (),
     out: Path | str | None = None,
     workers: int = 0,
@@ -115,13 +114,13 @@ def score_folder(
 
     Args:
         folder: holds the files, or a folder ``enhanced_signals`` with them.
-        name: label of the row; the folder's name by default.
         trained_on: data that the system was trained on; without it the row is not ranked.
         out: folder of the board, ``leaderboards/SUITE`` by default.
         workers: processes; 0 for one a core.
         time_limit: as of :func:`bench.run`.
         progress: notified of how far it is.
-        **choices: see :class:`Choices`; parts of a system do not count.
+        **choices: see :class:`Choices`; parts of a system do not count, and the row's `name` is
+            the folder's by default.
 
     Raises:
         BenchError: there are no such files at all, or the protocol is not the challenge's.
@@ -130,6 +129,7 @@ def score_folder(
     from bench.spec.resolve import open_dataset
     from bench.submission import folder as submitted
 
+    name = choices.pop("name", "")
     choices["separator"] = CLEAN_SEPARATOR
     choices.pop("gains", None)
     plugins, suite, spec = resolve(**choices)

@@ -19,8 +19,8 @@ from bench.leaderboard.headline import bounds_of, ordered_metrics
 from bench.leaderboard.headroom import Headroom, headroom
 from bench.leaderboard.intervals import FEWEST_SONGS
 from bench.leaderboard.references import references_of
+from bench.leaderboard.selection import fingerprint, has_ended, run_rows
 from bench.leaderboard.statistics import Comparison, Interval, holm, paired, smallest_p
-from bench.leaderboard.table import fingerprint, has_ended, run_rows
 from bench.tables.notebook import Shown
 
 _SAME: Final = ("suite", "split", "protocol")

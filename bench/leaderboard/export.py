@@ -18,6 +18,7 @@ from bench.leaderboard.render import (
     bracket,
     difference_cell,
     heading,
+    headroom_text,
     label_text,
     median_text,
     number,
@@ -99,6 +100,8 @@ def show(
 def _cells(table: Leaderboard, *, expand: bool) -> tuple[list[str], list[list[str]]]:
     """Header and rows as plain texts, for Markdown and LaTeX."""
     header = ["Rank", "System", "n", *(heading(column) for column in table.shown_columns)]
+    has_headroom = any(row.headroom is not None for row in table.lines(expand=expand))
+    header += ["Headroom %"] if has_headroom else []
     header += ["To baseline"] if table.baseline else []
     rows = []
     for row in table.lines(expand=expand):
@@ -109,6 +112,8 @@ def _cells(table: Leaderboard, *, expand: bool) -> tuple[list[str], list[list[st
             texts += [bracket(value, column)] if value and column is table.columns[0] else []
             texts += [f"({median})"] if (median := median_text(row, column)) else []
             cells.append(" ".join(filter(None, texts)))
+        if has_headroom:
+            cells.append(headroom_text(row))
         if table.baseline:
             cells.append(difference_cell(row, table).plain.replace("\n", " "))
         rows.append(cells)
@@ -131,7 +136,7 @@ def cells_section(table: Leaderboard) -> Section:
     return Section(
         " ".join(table.verdict),
         tuple(dict(zip(header, row, strict=True)) for row in rows),
-        " ".join((table.interval_words, *table.notes)),
+        " ".join((*table.shared, table.interval_words, *table.notes)),
     )
 
 
@@ -142,7 +147,7 @@ def _markdown(table: Leaderboard, *, expand: bool) -> str:
     header, rows = _cells(table, expand=expand)
     rule = ["---", "---", *("---:" for _ in header[2:])]
     body = [line(header), f"| {' | '.join(rule)} |", *map(line, rows)]
-    words = [table.protocol_words, table.interval_words]
+    words = [table.protocol_words, " ".join(table.shared), table.interval_words]
     notes = [f"- {escape_markdown(note)}" for note in table.notes]
     title = f"**{escape_markdown(title_of(table))}**"
     said = escape_markdown(" ".join(table.verdict))
@@ -190,6 +195,8 @@ def record(row: Row, columns: Sequence[Column]) -> dict[str, Any]:
         "n_failed": row.n_failed,
         "n_excluded": row.n_excluded,
         "is_baseline": row.is_baseline,
+        "name": row.shown,
+        "headroom": finite(row.headroom),
     }
     for column in columns:
         values |= interval(column.key, row.values.get(column.key))
@@ -220,6 +227,7 @@ def _content(table: Leaderboard) -> dict[str, Any]:
         "baseline": table.baseline or None,
         "verdict": list(table.verdict),
         "rows": [record(row, table.shown_columns) for row in table.lines(expand=True)],
+        "shared_by_all": list(table.shared),
         "notes": list(table.notes),
         **({"contrasts": list(contrasts_section(table).rows)} if table.contrasts else {}),
         "hearing_loss_below": table.rules.hearing_loss_below,

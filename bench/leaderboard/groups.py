@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from bench.api import EARS
 from bench.board.pairs import PairScores
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
+from bench.leaderboard.clusters import mean_over
 from bench.leaderboard.headline import bounds_of
+from bench.leaderboard.model import Leaderboard, Row
 from bench.leaderboard.statistics import (
     Bounds,
     Comparison,
@@ -100,6 +102,13 @@ def _effects(scores: PairScores, ours: str, theirs: str, metric: str) -> Iterato
     known = sorted(set(genres[own]) - {""})
     for name in known if len(known) > 1 else ():
         yield from effect("genre", name, metric, genres == name)
+
+
+def scores_of(row: Row, table: Leaderboard, scores: PairScores) -> pd.Series:
+    """The first score of a line of a leaderboard, by pair; of several seeds their mean."""
+    key = table.columns[0].key
+    runs = [one for one in table.rows if one.system == row.label] if row.seeds else [row]
+    return mean_over([scores.series(str(one.run["run_id"]), key) for one in runs])
 
 
 def grades_of(scores: PairScores) -> NDArray[np.object_]:

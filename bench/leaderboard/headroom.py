@@ -7,7 +7,7 @@ which they are, never their names.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ from bench.api import GainsSpec, SeparatorSpec
 from bench.board.pairs import PairScores
 from bench.board.store import Board
 from bench.leaderboard.references import reference_prescription, references_of
-from bench.leaderboard.table import fingerprint, has_ended, select_runs
+from bench.leaderboard.selection import fingerprint, has_ended, select_runs
+from bench.leaderboard.systems import System
 from bench.plugins import installed
 
 Run = Mapping[str, Any]
@@ -71,6 +72,36 @@ def headroom(
     return Headroom(
         low, high, (one - low) / (high - low), (two - low) / (high - low), values.shape[1]
     )
+
+
+def headroom_shares(systems: Sequence[System]) -> dict[str, float]:
+    """How far each system has got from the untouched mixture (0) to the clean stems (1), by label.
+
+    Both ends are among the systems, as :func:`headroom` asks of them; a share is over the pairs
+    that a system has in common with them. Systems with another reference have none. Where an end is
+    missing, or the clean stems score no higher than the mixture, there are no shares.
+    """
+    known = [s for s in systems if _is_amplified_as_its_reference(s.first.run)]
+    floors, ceilings = (
+        [s for s in known if fits(s.first.run)] for fits in (_is_floor, _is_ceiling)
+    )
+    if not floors or not ceilings:
+        return {}
+    floor, ceiling = (
+        max(several, key=lambda system: str(system.first.run["created"]))
+        for several in (floors, ceilings)
+    )
+    found = {}
+    for system in systems:
+        if {system.first.reference, ceiling.first.reference} != {floor.first.reference}:
+            continue
+        values = np.stack([one.scores.to_numpy() for one in (system, floor, ceiling)])
+        values = values[:, ~np.isnan(values).any(axis=0)]
+        if values.size:
+            own, low, high = values.mean(axis=1).tolist()
+            if high > low:
+                found[system.label] = (own - low) / (high - low)
+    return found
 
 
 def _newest(board: Board, like: Run, fits: Callable[[Run], bool]) -> Run | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from bench.board.failures import Failure
 from bench.board.rules import Rules
+from bench.leaderboard.names import Name
 from bench.leaderboard.statistics import Comparison, Interval, smallest_p
 from bench.tables.notebook import Shown
 
@@ -61,12 +63,15 @@ class Row:
 
     Attributes:
         run: the run's row of the board's table `runs`.
-        label: its name, distinct on this leaderboard.
+        label: distinct on this leaderboard: by it a row is asked for.
+        name: the same in parts, without what all rows share.
         rank: best and worst rank that it may have; None where it is not ranked.
         unranked_reason: why not; empty where it is.
         n: (scene, listener) pairs that have the leaderboard's first score.
         n_failed: pairs of which something failed.
         n_excluded: pairs that are scored, and left out by the suite's rule on hearing loss.
+        headroom: how far it got from the untouched mixture (0) to the clean stems (1); None where
+            the board has not both ends.
         values: mean and interval by column key.
         difference: of the first score to the baseline's, paired, with its p-value before Holm.
         p: Holm-corrected p-value of that difference.
@@ -99,6 +104,29 @@ class Row:
     failures: tuple[Failure, ...] = ()
     n_excluded: int = 0
     verification: Mapping[str, Any] | None = None
+    name: Name | None = None
+    headroom: float | None = None
+
+    @property
+    def parts(self) -> Name:
+        """Its name in parts; the label where none was made."""
+        return self.name or Name(self.label)
+
+    @property
+    def shown(self) -> str:
+        """Its name for people, without what all rows share."""
+        return str(self.parts)
+
+    @property
+    def against_baseline(self) -> int:
+        """1 where it is better than the baseline, -1 where worse, 0 where that cannot be told.
+
+        Two systems are told apart where the 95 % interval of their paired difference leaves out 0.
+        """
+        found = self.difference.difference if self.difference is not None else None
+        if found is None or math.isnan(found.low) or found.low <= 0.0 <= found.high:
+            return 0
+        return 1 if found.mean > 0.0 else -1
 
 
 def counted(row: Row) -> str:
@@ -147,6 +175,8 @@ class Leaderboard(Shown):
     verdict: tuple[str, ...] = ()
     """Which system is better, for whom, how sure: a few sentences."""
     rules: Rules = field(default_factory=Rules)
+    shared: tuple[str, ...] = ()
+    """What all rows share, in sentences: names leave it out."""
     shown: tuple[str, ...] = ()
     sort: str = ""
 
@@ -171,8 +201,8 @@ class Leaderboard(Shown):
         return (
             f"{TWO_WAY_WORDS if two_way else ONE_WAY_WORDS} Differences are paired by (song, "
             f"scene, listener); p is of a permutation test that {p or 'flips whole songs'}, "
-            f"corrected by Holm over {over}. Rows share ranks unless the interval of their paired "
-            "difference, widened for the number of rows, leaves out 0."
+            f"corrected by Holm over {over}. Two rows share ranks unless the 95 % interval of "
+            "their paired difference leaves out 0, which no other row changes."
             f"{seeds if self.summaries else ''}{median}"
         )
 

@@ -59,10 +59,10 @@ def board_notes(
 def _about_rows(table: Leaderboard) -> Iterator[str]:
     for row in table.rows:
         if row.unranked_reason:
-            yield f"{row.label} is not ranked: {row.unranked_reason}."
+            yield f"{row.shown} is not ranked: {row.unranked_reason}."
     blind = [row for row in table.systems if _is_blind(str(row.run["gains"]))]
     if blind and table.protocol == "challenge":
-        labels = _list([row.label for row in blind])
+        labels = _list([row.shown for row in blind])
         strategies = _list(list(dict.fromkeys(str(row.run["gains"]) for row in blind)))
         yield (
             f"{labels}: the gain strategy {strategies} sees the audiogram and not the gains that "
@@ -93,7 +93,7 @@ def _about_verifications(table: Leaderboard) -> Iterator[str]:
 def _about_counts(table: Leaderboard) -> Iterator[str]:
     scored = [row for row in table.rows if row.n]
     most = max((row.n for row in scored), default=0)
-    fewer = [f"{row.label} ({row.n})" for row in scored if row.n < most]
+    fewer = [f"{row.shown} ({row.n})" for row in scored if row.n < most]
     if fewer:
         yield (
             f"n differs: {most} pairs at most, fewer in {_list(fewer)}. Means are over a row's own "
@@ -107,7 +107,7 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
         known = row.n + row.n_excluded + row.n_failed
         if ended and expected and known < expected:
             missing = _count(int(expected) - known, "pair")
-            yield f"{row.label}: {missing} of {int(expected)} not scored."
+            yield f"{row.shown}: {missing} of {int(expected)} not scored."
     if table.saturated:
         listeners = {listener for _, listener in table.saturated}
         yield (
@@ -120,7 +120,7 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
 def _about_failures(row: Row) -> Iterator[str]:
     told = "; ".join(failure_words(row.failures))
     yield (
-        f"{row.label}: {_count(row.n_failed, 'pair')} failed: {told} "
+        f"{row.shown}: {_count(row.n_failed, 'pair')} failed: {told} "
         f"(bench show {row.run['run_id']} --failures)."
     )
 
@@ -167,7 +167,7 @@ def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:
     yield from _about_published(table)
     several = [row for row in table.summaries if len(row.seeds) < FEWEST_SONGS]
     if several:
-        labels = _list([row.label for row in several])
+        labels = _list([row.shown for row in several])
         yield f"{labels}: two seeds say too little of the spread over seeds for an interval."
 
 
@@ -200,7 +200,7 @@ def _about_published(table: Leaderboard) -> Iterator[str]:
         )
         was = f", whose published HAAQI is {value:.4f}" if value else ""
         yield (
-            f"{row.label} is not the suite's baseline, {separator} with {said}{was}: "
+            f"{row.shown} is not the suite's baseline, {separator} with {said}{was}: "
             f"bench run --suite {table.suite} -o baseline.separator.{said.partition(', ')[0]}"
         )
 

@@ -20,10 +20,12 @@ from bench.leaderboard.model import Column, Leaderboard, Row, counted
 from bench.leaderboard.statistics import Interval
 from bench.tables.markup import clean as clean
 from bench.tables.numbers import interval_text, number_text, p_value_text
+from bench.tables.widths import wrapped
 
 FILE_WIDTH: Final = 100
 """Columns of a text table that is not written to a terminal."""
 _SYSTEM: Final = "System"
+_HEADROOM: Final = "Headroom %"
 _NARROWEST_LABEL: Final = 16
 
 
@@ -45,6 +47,8 @@ def print_leaderboard(table: Leaderboard, console: Console, *, expand: bool = Fa
         console.print(Text("No runs yet."))
     else:
         _print_rows(table, console, table.lines(expand=expand))
+        for sentence in table.shared:
+            console.print(Text(clean(sentence)))
         console.print(Text(table.interval_words, style="dim"))
     for note in table.notes:
         console.print(Text(f"- {clean(note)}"))
@@ -52,15 +56,30 @@ def print_leaderboard(table: Leaderboard, console: Console, *, expand: bool = Fa
 
 def _print_rows(table: Leaderboard, console: Console, rows: Sequence[Row]) -> None:
     kept = list(table.shown_columns)
-    while len(kept) > 1 and _width(_cells_of(table, kept, rows)) > console.width:
+    cells = _cells_of(table, kept, rows)
+    left_out: list[str] = []
+    while _width(cells) > console.width:
         # The ears go first and together: the headlines of all metrics say more.
         ears = [column for column in kept if "/" in column.key]
-        kept = [column for column in kept if column not in (ears or kept[-1:])]
+        if ears or len(kept) > 1:
+            gone = ears or kept[-1:]
+            kept = [column for column in kept if column not in gone]
+            names = [heading(column) for column in gone]
+        elif extra := next((name for name in (_HEADROOM, "n", "Rank") if name in cells), ""):
+            names = [extra]
+        else:
+            break
+        left_out += names
+        for name in names:
+            cells.pop(name, None)
     grid = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, leading=1)
-    cells = _cells_of(table, kept, rows)
+    room = console.width - (_width(cells) - _NARROWEST_LABEL)
+    natural = _widest(_SYSTEM, cells[_SYSTEM])
     for title, texts in cells.items():
         if title == _SYSTEM:
-            grid.add_column(title, min_width=_NARROWEST_LABEL, overflow="fold")
+            width = min(natural, max(room, _NARROWEST_LABEL))
+            cells[title] = [_wrapped(text, width) for text in texts]
+            grid.add_column(title, width=width)
         else:
             left = title == "Rank"
             width = _widest(title, texts)
@@ -68,11 +87,10 @@ def _print_rows(table: Leaderboard, console: Console, rows: Sequence[Row]) -> No
     for line in zip(*cells.values(), strict=True):
         grid.add_row(*line)
     console.print(grid)
-    left_out = [heading(column) for column in table.shown_columns if column not in kept]
+    order = [heading(column) for column in table.shown_columns] + [_HEADROOM, "n", "Rank"]
     if left_out:
-        wider = (
-            f"Left out, as the line is too short: {', '.join(left_out)} (--format csv has them)."
-        )
+        names = sorted(left_out, key=order.index)
+        wider = f"Left out, as the line is too short: {', '.join(names)} (--format csv has them)."
         console.print(Text(wider, style="dim"))
 
 
@@ -82,15 +100,37 @@ def _cells_of(
     """The texts of each column of the grid, by its heading."""
     cells = {
         "Rank": [Text(rank_text(row)) for row in rows],
-        _SYSTEM: [Text(label_text(row), style=_style(row)) for row in rows],
+        _SYSTEM: [_system_cell(row) for row in rows],
         "n": [Text(_counted(row)) for row in rows],
     }
     for column in columns:
         whole = column is table.columns[0]
         cells[heading(column)] = [_value_cell(row, column, whole=whole) for row in rows]
+    if any(row.headroom is not None for row in rows):
+        cells[_HEADROOM] = [Text(headroom_text(row)) for row in rows]
     if table.baseline:
         cells["to baseline"] = [difference_cell(row, table) for row in rows]
     return cells
+
+
+def _system_cell(row: Row) -> Text:
+    """A system's name, what differs on the line below, which the intervals leave free."""
+    indent = "  " if row.system else ""
+    cell = Text(f"{indent}{clean(row.parts.head)}", style=_style(row))
+    seeds = [f"{len(row.seeds)} seeds"] if row.seeds else []
+    below = [*row.parts.details, *seeds, *_verified(row)]
+    if below:
+        cell.append(f"\n{indent}{clean(', '.join(below))}", style="dim")
+    return cell
+
+
+def _wrapped(cell: Text, width: int) -> Text:
+    """The cell in lines that fit, each in the style of its own."""
+    head, *below = cell.plain.split("\n")
+    found = Text(wrapped(head, width), style=cell.style)
+    for line in below:
+        found.append(f"\n{wrapped(line, width)}", style="dim")
+    return found
 
 
 def _width(cells: Mapping[str, Sequence[Text]]) -> int:
@@ -157,16 +197,25 @@ def direction(column: Column) -> str:
 
 
 def label_text(row: Row) -> str:
-    """A row's label, with the number of its seeds where it is of several; a seed is indented.
+    """A row's name, with the number of its seeds where it is of several; a seed is indented.
 
     What others scored again here is marked as verified, or as disputed where it did not agree.
     """
-    mark = ""
-    if row.verification is not None:
-        mark = ", verified" if row.verification["agrees"] else ", disputed"
     if row.seeds:
-        return f"{clean(row.label)}, {len(row.seeds)} seeds"
-    return f"  {clean(row.label)}{mark}" if row.system else f"{clean(row.label)}{mark}"
+        return f"{clean(row.shown)}, {len(row.seeds)} seeds"
+    marked = ", ".join([clean(row.shown), *_verified(row)])
+    return f"  {marked}" if row.system else marked
+
+
+def _verified(row: Row) -> list[str]:
+    if row.verification is None:
+        return []
+    return ["verified" if row.verification["agrees"] else "disputed"]
+
+
+def headroom_text(row: Row) -> str:
+    """How far a row got from the untouched mixture to the clean stems, in percent."""
+    return "–" if row.headroom is None else f"{100 * row.headroom:.0f}"
 
 
 def median_text(row: Row, column: Column) -> str:

@@ -216,24 +216,21 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def rank_ranges(systems: Sequence[pd.Series], *, level: float = LEVEL) -> list[tuple[int, int]]:
     """For each system the ranks that it may have, 1 being the greatest mean.
 
-    Two systems are told apart where the interval of their paired difference leaves out 0. The
-    intervals are widened (Bonferroni) for the number of the others, so that a row's range holds
-    its true rank with probability `level` or more.
+    Two systems are told apart where the interval of their paired difference leaves out 0: the rule
+    of a single comparison, so that further systems change nothing between two. The price is that
+    of many comparisons: of two equal systems one in twenty pairs is told apart.
 
     Args:
         systems: scores, each indexed by PAIR.
-        level: coverage of each row's range.
+        level: coverage of each interval.
     """
-    others = len(systems) - 1
     best = [1] * len(systems)
     worst = [len(systems)] * len(systems)
-    if others < 1:
+    if len(systems) < 2:
         return list(zip(best, worst, strict=True))
     table = pd.concat(systems, axis=1)
     values, crossing = table.to_numpy(np.float64), Crossing.of(table.index)
-    for one, two, low, high in differences_of_all(
-        values, crossing, level=1.0 - (1.0 - level) / others
-    ):
+    for one, two, low, high in differences_of_all(values, crossing, level=level):
         if low > 0 or high < 0:
             better, worse = (one, two) if low > 0 else (two, one)
             best[worse] += 1

@@ -11,6 +11,7 @@ from bench.leaderboard.comparison import PairOfRuns, settings_that_differ
 from bench.leaderboard.effects import Effect
 from bench.leaderboard.export import interval
 from bench.leaderboard.groups import GroupEffect
+from bench.leaderboard.statistics import Comparison, smallest_p
 from bench.tables.notebook import Presented, presented
 from bench.tables.sections import Section, finite
 
@@ -63,7 +64,14 @@ def effects_section(effects: Sequence[Effect]) -> Section:
         for effect in effects
     )
     least = ("by_seed", "n", "matches", "reference_mean", "mean", "p_holm")
-    return Section("What each part brought", rows, EFFECT_WORDS, least=least)
+    hidden = () if p_can_matter([e.comparison for e in effects]) else ("p_holm",)
+    return Section("What each part brought", rows, EFFECT_WORDS, least=least, for_programs=hidden)
+
+
+def p_can_matter(compared: Sequence[Comparison]) -> bool:
+    """Whether a p-value corrected over so many comparisons of so many songs can be below .05."""
+    songs = max((one.difference.songs for one in compared), default=0)
+    return songs > 0 and smallest_p(songs) * len(compared) <= 0.05
 
 
 def groups_section(groups: Sequence[GroupEffect]) -> Section:
@@ -81,7 +89,11 @@ def groups_section(groups: Sequence[GroupEffect]) -> Section:
         }
         for one in groups
     )
-    return Section("By hearing loss, ear and genre", rows, GRADE_WORDS)
+    least = ("n", "p", "B", "A", "p_holm")
+    hidden = () if p_can_matter([one.comparison for one in groups]) else ("p", "p_holm")
+    return Section(
+        "By hearing loss, ear and genre", rows, GRADE_WORDS, least=least, for_programs=hidden
+    )
 
 
 def comparison_sections(pair: PairOfRuns, most: int = 5) -> list[Section]:
@@ -106,7 +118,15 @@ def comparison_sections(pair: PairOfRuns, most: int = 5) -> list[Section]:
         scenes = scenes[:most] + scenes[-most:]
     return [
         Section("What was run differently", settings),
-        Section("By metric and part", measures, MEASURE_WORDS),
+        Section(
+            "By metric and part",
+            measures,
+            MEASURE_WORDS,
+            least=("n", "p", "B", "A", "p_holm"),
+            for_programs=()
+            if p_can_matter([m.comparison for m in pair.measures])
+            else ("p", "p_holm"),
+        ),
         _spread_section(pair),
         _headroom_section(pair),
         groups_section(pair.groups),

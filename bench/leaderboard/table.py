@@ -6,7 +6,6 @@ scores is a row, a failed pair is counted, and whatever limits a comparison is s
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,9 +19,12 @@ from bench.board.schema import NO_SCORES
 from bench.board.store import Board
 from bench.leaderboard.clusters import mean_over
 from bench.leaderboard.headline import column_of, ear_columns, ordered_metrics, validation_of
+from bench.leaderboard.headroom import headroom_shares
 from bench.leaderboard.model import OTHER_DATA, Column, Leaderboard, Row
+from bench.leaderboard.names import names_of
 from bench.leaderboard.notes import board_notes
 from bench.leaderboard.references import OWN_GAINS, applied_gains, are_none, references_of
+from bench.leaderboard.selection import fingerprint, has_ended, select_runs
 from bench.leaderboard.statistics import (
     clustered_mean,
     over_units,
@@ -88,14 +90,26 @@ def leaderboard(
     )
     if columns:
         table = _compared(table, entries, baseline, contrasts)
+    table = _named(table)
     notes = board_notes(
         table, baseline, hidden, _no_better_trained(board, table.rows), board.damaged
     )
     return replace(table, notes=notes, verdict=verdict(table, scores))
 
 
+def _named(table: Leaderboard) -> Leaderboard:
+    """The table with its rows' names in parts, and what they share."""
+    lines = [*table.rows, *table.summaries]
+    names, shared = names_of([(row.label, row.run) for row in lines])
+    named = [replace(row, name=name) for row, name in zip(lines, names, strict=True)]
+    own = len(table.rows)
+    return replace(
+        table, rows=tuple(named[:own]), summaries=tuple(named[own:]), shared=tuple(shared)
+    )
+
+
 def _no_better_trained(board: Board, rows: Sequence[Row]) -> list[str]:
-    """Labels of runs whose training kept the weights it began with."""
+    """Names of runs whose training kept the weights it began with."""
     found = []
     log = board.training([str(row.run["run_id"]) for row in rows if has_ended(row.run)])
     logs = dict(iter(log.groupby("run_id")))
@@ -106,36 +120,8 @@ def _no_better_trained(board: Board, rows: Sequence[Row]) -> list[str]:
         name = validation_of(row.run, own["name"].drop_duplicates()).truth
         truth = own[own["name"] == name].dropna(subset=["value"]).set_index("epoch")["value"]
         if len(truth) and truth.index.max() > 0 and truth.sort_index().idxmax() == 0:
-            found.append(row.label)
+            found.append(row.shown)
     return found
-
-
-def select_runs(
-    board: Board, suite: str, split: str, protocol: str
-) -> tuple[list[dict[str, Any]], int]:
-    """The runs of a leaderboard, and how many older ones of the same configurations it hides."""
-    where = (suite, split, protocol)
-    runs = [r for r in run_rows(board) if (r["suite"], r["split"], r["protocol"]) == where]
-    newest: dict[str, dict[str, Any]] = {}
-    for run in runs:  # oldest first
-        key = run["spec_json"] or run["run_id"]
-        if key not in newest or has_ended(run) or not has_ended(newest[key]):
-            newest[key] = run
-    return list(newest.values()), len(runs) - len(newest)
-
-
-def run_rows(board: Board) -> list[dict[str, Any]]:
-    """The rows of a board's runs, oldest first, null as None."""
-    frame = board.runs().astype(object)
-    return [
-        {str(key): None if pd.isna(value) else value for key, value in row.items()}
-        for row in frame.to_dict("records")
-    ]
-
-
-def has_ended(run: Mapping[str, Any]) -> bool:
-    """Whether all that a run can score is scored, failures included."""
-    return run["status"] in ("done", "failed-scenes")
 
 
 def _columns(scores: PairScores, runs: Sequence[Mapping[str, Any]]) -> tuple[Column, ...]:
@@ -183,16 +169,6 @@ def _entries(
     return sorted(entries, key=lambda e: -means[e.label] if e.scores[first].count() else math.inf)
 
 
-def fingerprint(run: Mapping[str, Any], split: str) -> str:
-    """The fingerprint of the split that was scored."""
-    text = run["dataset_fingerprint"] or ""
-    try:
-        by_split = json.loads(text)
-    except json.JSONDecodeError:
-        return text
-    return str(by_split.get(split, "")) if isinstance(by_split, dict) else text
-
-
 def _unranked_reason(run: Mapping[str, Any], scored: bool, split: str, data: str) -> str:
     if run["status"] == "failed":
         return f"it failed: {run['failure']}" if run["failure"] else "it failed"
@@ -222,6 +198,7 @@ def _compared(
     differences = differences_to(comparable, base, first)
     p_values = p_values_of(differences, base, comparable, named if contrasts else None)
     ranks = ranks_of(systems)
+    shares = headroom_shares(comparable)
     alone = {str(row.run["run_id"]): row for row in table.rows}
     rows: list[Row] = []
     summaries: list[Row] = []
@@ -235,6 +212,7 @@ def _compared(
                 difference=differences.get(system.label),
                 p=p_values.get(system.label),
                 is_baseline=base is not None and system.label == base.label,
+                headroom=shares.get(system.label),
             )
         )
         for entry in system.entries if several else ():

@@ -1,22 +1,42 @@
 """The verdict of a leaderboard: which system is better, for whom, how sure, in a few sentences.
 
 One rule makes them all: two systems are told apart where the 95 % interval of their paired
-difference leaves out 0. What is said to be best is the ranked system with the greatest mean.
+difference leaves out 0, and the difference is not 0 in the decimals that are shown. What is said to
+be better is the ranked system with the greatest mean of those that are told from the baseline.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from bench.board.pairs import PairScores
-from bench.leaderboard.groups import GroupEffect, group_effects
+from bench.hearing.audiograms import GROUPS
+from bench.leaderboard.groups import grades_of, scores_of
 from bench.leaderboard.model import Column, Leaderboard, Row
 from bench.leaderboard.render import bracket, clean, number
-from bench.leaderboard.statistics import Interval
+from bench.leaderboard.statistics import Interval, clustered_mean, compare, paired_differences
 
-_NAMED = 4
+_NAMED: Final = 4
 """Systems that a sentence names."""
+_SEVERAL_REFERENCES: Final = (
+    "None of these systems can be said to be better than another: they are judged by different "
+    "references, so that their scores do not stand on one scale."
+)
+
+
+@dataclass(frozen=True)
+class _Grade:
+    """The difference to the baseline in one grade of hearing loss."""
+
+    name: str
+    difference: Interval
+
+    @property
+    def words(self) -> str:
+        return "normal hearing" if self.name == "normal" else f"{self.name} hearing loss"
 
 
 def verdict(table: Leaderboard, scores: PairScores) -> tuple[str, ...]:
@@ -28,108 +48,148 @@ def verdict(table: Leaderboard, scores: PairScores) -> tuple[str, ...]:
     """
     ranked = [row for row in table.systems if row.rank is not None]
     base = next((row for row in table.systems if row.is_baseline), None)
-    if base is None or len(ranked) < 2:
+    others = [row for row in ranked if row.difference is not None and row is not base]
+    if len({row.reference for row in table.rows if row.n}) > 1:
+        return (_SEVERAL_REFERENCES,)
+    if base is None or not others:
         return ()
-    return tuple(_sentences(table, ranked, base, scores))
+    return tuple(_sentences(table, others, base, scores))
 
 
 def _sentences(
-    table: Leaderboard, ranked: list[Row], base: Row, scores: PairScores
+    table: Leaderboard, others: Sequence[Row], base: Row, scores: PairScores
 ) -> Iterator[str]:
-    column, best = table.columns[0], ranked[0]
-    rivals = [row.label for row in ranked[1:] if row.rank and row.rank[0] == 1 and row is not base]
-    if best is base:
-        yield f"No system is better than the baseline {_name(base)} ({_basis(table)})."
-        rivals = []
-    elif best.difference is None:
+    """Sentences on the ranked rows beside the baseline, best first."""
+    column = table.columns[0]
+    sure = [row for row in others if not math.isnan(_difference(row).low)]
+    if not sure:
+        yield _too_few(others[0], base, column)
         return
+    highest = sure[0]
+    better = [row for row in sure if _told(row, column) > 0]
+    if not better:
+        found = _difference(highest)
+        told = "is worse" if _told(highest, column) < 0 else "cannot be told from it"
+        yield (
+            f"No system is shown to be better than the baseline {_name(base)} in {column.title} "
+            f"({_basis(found)}); the highest of the others, {_name(highest)}, {told} "
+            f"({_amount(found, column, sign=True)})."
+        )
     else:
-        found = best.difference.difference
-        amount = f"{number(abs(found.mean), column)} {bracket(found, column)}".strip()
-        if _apart(found) and found.mean > 0:
+        best = better[0]
+        found = _difference(best)
+        yield (
+            f"{_name(best)} is {_amount(found, column)} better than the baseline {_name(base)} in "
+            f"{column.title} ({_basis(found)}).{_for_whom(best, base, table, scores)}"
+            f"{_of_the_way(best, base)}"
+        )
+        if rivals := [row for row in sure if row is not best and _alike(row, best, table, scores)]:
+            yield f"{_name(best)} cannot be told from {_list(rivals)}."
+        if best is not highest:
             yield (
-                f"{_name(best)} is {amount} better than the baseline {_name(base)} in "
-                f"{column.title} ({_basis(table)}).{_for_whom(best, base, scores, column)}"
+                f"{_name(highest)} has the highest mean and cannot be told from the baseline "
+                f"({_amount(_difference(highest), column, sign=True)})."
             )
-        elif math.isnan(found.low):
-            yield (
-                f"{_name(best)} has the highest {column.title}, {amount} above the baseline "
-                f"{_name(base)}; {_basis(table)} are too few to say how sure that is."
-            )
-            return
-        else:
-            yield (
-                f"No system can be told from the baseline {_name(base)} as better: the highest, "
-                f"{_name(best)}, differs by {number(found.mean, column, sign=True)} "
-                f"{bracket(found, column, sign=True)} in {column.title} ({_basis(table)})."
-            )
-            rivals = []
-    if rivals:
-        yield f"{_name(best)} cannot be told from {_list(rivals)}."
-    worse = [
-        f"{clean(row.label)} ({number(row.difference.difference.mean, column, sign=True)})"
-        for row in ranked
-        if row.difference is not None
-        and _apart(row.difference.difference)
-        and row.difference.difference.mean < 0
-    ]
-    if worse:
-        yield f"Below the baseline: {_list(worse)}."
+    if worse := [row for row in sure if row is not highest and _told(row, column) < 0]:
+        amounts = [number(-_difference(row).mean, column) for row in worse]
+        yield f"Worse than the baseline: {_list(worse, amounts)}."
 
 
-def _for_whom(best: Row, base: Row, scores: PairScores, column: Column) -> str:
-    """The grade of hearing loss of the greatest difference, where more than one is there."""
-    if best.seeds or base.seeds:
-        return ""
-    ours, theirs = str(best.run["run_id"]), str(base.run["run_id"])
-    grades = [
-        one
-        for one in group_effects(scores, ours, theirs, metric=column.key)
-        if one.by == "hearing loss"
-    ]
-    told = [one for one in grades if _apart(one.comparison.difference)]
-    if len(grades) < 2 or not told:
-        return ""
+def _told(row: Row, column: Column) -> int:
+    """1 where a row is better than the baseline, -1 where worse, 0 where that cannot be told."""
+    shown = round(_difference(row).mean * column.scale, column.decimals)
+    return row.against_baseline if shown else 0
 
-    def size(one: GroupEffect) -> float:
-        return one.comparison.difference.mean
 
-    most, least = max(told, key=size), min(grades, key=size)
-    if not most.comparison.difference.low > least.comparison.difference.high:
-        return " It is not told apart by the grade of hearing loss."
+def _too_few(highest: Row, base: Row, column: Column) -> str:
+    found = _difference(highest)
+    if found.mean > 0:
+        first, second, where = highest, base, "above the baseline"
+    else:
+        first, second, where = base, highest, "above"
+        found = Interval(-found.mean, math.nan, math.nan, found.n, found.songs, found.listeners)
+    baseline = "The baseline " if first is base else ""
     return (
-        f" Most for {_loss(most)} ({_amount(most, column)}), least for {_loss(least)} "
-        f"({_amount(least, column)})."
+        f"{baseline}{_name(first)} has the highest {column.title}, {number(found.mean, column)} "
+        f"{where} {_name(second)}; {_basis(found)}: too few to say how sure that is."
     )
 
 
-def _amount(one: GroupEffect, column: Column) -> str:
-    found = one.comparison.difference
-    return f"{number(found.mean, column, sign=True)} {bracket(found, column, sign=True)}".strip()
+def _for_whom(best: Row, base: Row, table: Leaderboard, scores: PairScores) -> str:
+    """The grade of hearing loss of the greatest difference, where it stands out from another."""
+    grades = _by_grade(best, base, table, scores)
+    told = [one for one in grades if one.difference.low > 0]
+    if len(grades) < 2 or not told:
+        return ""
+    column = table.columns[0]
+    most = max(told, key=lambda one: one.difference.mean)
+    least = min(grades, key=lambda one: one.difference.mean)
+    if not most.difference.low > least.difference.high:
+        return " No grade of hearing loss gains more than another, as far as can be told."
+    return (
+        f" Most for {most.words} ({_amount(most.difference, column, sign=True)}), least for "
+        f"{least.words} ({_amount(least.difference, column, sign=True)})."
+    )
 
 
-def _loss(one: GroupEffect) -> str:
-    return "normal hearing" if one.group == "normal" else f"{one.group} hearing loss"
+def _by_grade(one: Row, two: Row, table: Leaderboard, scores: PairScores) -> list[_Grade]:
+    """Differences by the listener's grade of hearing loss, of grades that have an interval."""
+    ours, theirs = (scores_of(row, table, scores) for row in (one, two))
+    grades, found = grades_of(scores), []
+    for name in GROUPS:
+        there = grades == name
+        difference = clustered_mean(paired_differences(ours[there], theirs[there]))
+        if not math.isnan(difference.low):
+            found.append(_Grade(name, difference))
+    return found
 
 
-def _apart(found: Interval) -> bool:
-    return not math.isnan(found.low) and not found.low <= 0 <= found.high
+def _of_the_way(best: Row, base: Row) -> str:
+    """How far the system and the baseline got from the untouched mixture to the clean stems."""
+    if best.headroom is None or best.headroom <= 0:
+        return ""
+    told = ""
+    if base.headroom is not None and round(base.headroom, 2) > 0:
+        told = f", the baseline {100 * base.headroom:.0f} %"
+    return (
+        f" It goes {100 * best.headroom:.0f} % of the way from the untouched mixture to the clean "
+        f"stems{told}."
+    )
 
 
-def _basis(table: Leaderboard) -> str:
-    songs = table.songs
-    first = table.columns[0].key
-    listeners = max((r.values[first].listeners for r in table.rows if first in r.values), default=0)
-    text = "1 song" if songs == 1 else f"{songs} songs"
-    return f"{text}, {listeners} listeners" if listeners else text
+def _alike(one: Row, two: Row, table: Leaderboard, scores: PairScores) -> bool:
+    """Whether two rows cannot be told apart, by the one rule."""
+    ours, theirs = (scores_of(row, table, scores) for row in (one, two))
+    found = compare(ours, theirs, bounds=table.columns[0].bounds).difference
+    return math.isnan(found.low) or found.low <= 0 <= found.high
+
+
+def _difference(row: Row) -> Interval:
+    assert row.difference is not None
+    return row.difference.difference
+
+
+def _amount(found: Interval, column: Column, *, sign: bool = False) -> str:
+    return f"{number(found.mean, column, sign=sign)} {bracket(found, column, sign=sign)}".strip()
+
+
+def _basis(found: Interval) -> str:
+    """What a difference is over, such as ``50 songs, 20 listeners``."""
+    return ", ".join(
+        f"{count} {noun}{'s' if count != 1 else ''}"
+        for count, noun in ((found.songs, "song"), (found.listeners, "listener"))
+        if count
+    )
 
 
 def _name(row: Row) -> str:
-    return clean(row.label)
+    return clean(row.shown)
 
 
-def _list(names: list[str]) -> str:
-    shown = [clean(name) for name in names[:_NAMED]]
-    if len(names) > _NAMED:
-        shown.append(f"{len(names) - _NAMED} more")
+def _list(rows: Sequence[Row], amounts: Sequence[str] = ()) -> str:
+    shown = [_name(row) for row in rows]
+    if amounts:
+        shown = [f"{name} by {amount}" for name, amount in zip(shown, amounts, strict=True)]
+    if len(shown) > _NAMED:
+        shown[_NAMED:] = [f"{len(rows) - _NAMED} more"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

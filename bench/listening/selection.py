@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, suggest
-from bench.leaderboard.table import select_runs
+from bench.leaderboard.selection import select_runs
 from bench.listening.render import HeardPair, RenderedPair, hear
 from bench.runs.restore import StoredRun, stored_run
 from bench.runtime.progress import NO_PROGRESS, Progress

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,49 +11,92 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.api import EARS, STEMS, GainsSpec, MetricSpec
+from bench.api import EARS, STEMS, GainsSpec, MetricSpec, SeparatorSpec
 from bench.board.failures import Failure
 from bench.board.pairs import PairScores
 from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, RUNS, TIME_METRIC
 from bench.board.store import Board
 from bench.hearing.audiograms import GROUPS, hearing_loss_grade
-from bench.leaderboard.groups import grades_of
+from bench.leaderboard.groups import grades_of, scores_of
 from bench.leaderboard.model import Column, Leaderboard, Row
+from bench.leaderboard.names import Name
 from bench.leaderboard.render import clean
-from bench.leaderboard.statistics import Interval, clustered_mean, paired
+from bench.leaderboard.statistics import Interval, compared_with_none
 from bench.plugins import installed
 
 MOST_FAILURES: Final = 200
 """Causes of failures that a report lists."""
+MOST_COLOURS: Final = 7
+"""Systems that can be told apart by their colours."""
+MOST_CHOSEN: Final = 6
+"""Systems that are coloured when the page opens, where there are more than MOST_COLOURS."""
 _SHOWN_ALONE: Final = ("spec_json", "plugin_versions_json", "dataset_fingerprint")
+
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class System:
-    """A row of the leaderboard that has scores: its label, and the number of its mark."""
+    """A line of the leaderboard that has scores, as figures show it.
+
+    Attributes:
+        run_id: its run; of several seeds the first one, which stands for all.
+        name: in parts.
+        mark: number of its colour and shape.
+        chosen: whether it is coloured when the page opens; the others are grey.
+        runs: all of its runs.
+    """
 
     run_id: str
-    label: str
+    name: Name
     mark: int
+    chosen: bool = True
+    runs: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """Its name in one line."""
+        return clean(str(self.name))
+
+
+Facts = tuple[tuple[str, str, str], ...]
+"""(column, value with unit, description)"""
 
 
 @dataclass(frozen=True)
 class RunDetails:
-    """The exact settings of a run: documented columns with values, and the JSON texts, indented."""
+    """What is a run's own: documented columns with values, and the JSON texts, indented."""
 
     label: str
-    facts: tuple[tuple[str, str, str], ...]
-    """(column, value with unit, description)"""
+    facts: Facts
     documents: tuple[tuple[str, str], ...]
 
 
 def systems_of(table: Leaderboard) -> list[System]:
-    """The rows that have scores, best first; a mark belongs to a run throughout a report."""
-    scored = [row for row in table.rows if row.n]
-    return [
-        System(str(row.run["run_id"]), clean(row.label), number)
-        for number, row in enumerate(scored)
-    ]
+    """The lines that have scores, best first.
+
+    Of more than MOST_COLOURS systems the baseline and the best ranked ones are chosen.
+    """
+    lines = [row for row in table.systems if row.n]
+    wanted = sorted(lines, key=lambda row: (not row.is_baseline, row.rank is None))
+    chosen = {row.label for row in (lines if len(lines) <= MOST_COLOURS else wanted[:MOST_CHOSEN])}
+    ordered = sorted(lines, key=lambda row: row.label not in chosen)
+    marks = {row.label: number for number, row in enumerate(ordered)}
+    found = []
+    for row in lines:
+        seeds = [one for one in table.rows if one.system == row.label] if row.seeds else [row]
+        runs = tuple(str(one.run["run_id"]) for one in seeds)
+        found.append(System(runs[0], row.parts, marks[row.label], row.label in chosen, runs))
+    return found
+
+
+def seeds_together(scores: pd.DataFrame, systems: Sequence[System]) -> pd.DataFrame:
+    """Scores with the ``run_id`` that stands for all seeds of a system."""
+    several = {run: one.run_id for one in systems for run in one.runs[1:]}
+    if not several:
+        return scores
+    return scores.assign(run_id=scores.run_id.astype(object).replace(several))
 
 
 @dataclass(frozen=True)
@@ -70,33 +113,44 @@ def differences_by_song(
 ) -> dict[str, list[Contrast]]:
     """Differences to the baseline's row: of all pairs, then by grade of hearing loss.
 
-    Groups that are the only one, and systems that may not be compared, are left out.
+    Groups that are the only one are left out, and so are systems that may not be compared, and
+    those that are handed the clean stems, whose difference would set the scale.
     """
-    rows = {str(row.run["run_id"]): row for row in table.rows}
-    base = next((row for row in table.rows if row.is_baseline), None)
+    base = next((row for row in table.systems if row.is_baseline), None)
     if base is None or not table.columns:
         return {}
-    key, bounds = table.columns[0].key, table.columns[0].bounds
-    theirs = scores.series(str(base.run["run_id"]), key)
+    bounds = table.columns[0].bounds
+    theirs = scores_of(base, table, scores)
     grades = grades_of(scores)
     groups: dict[str, NDArray[np.bool_]] = {"all pairs": np.ones(len(grades), bool)}
     groups |= {name: grades == name for name in GROUPS if (grades == name).any()}
     if len(groups) == 2:
         groups.popitem()
+    lines = [row for row in table.systems if row.n]
     found: dict[str, list[Contrast]] = {}
-    for group, there in groups.items():
-        for system in systems:
-            row = rows[system.run_id]
-            if row.difference is None or row.is_baseline:
-                continue
-            both = paired(scores.series(system.run_id, key)[there], theirs[there])
-            difference = both["ours"] - both["theirs"]
-            if difference.empty:
-                continue
-            mean = clustered_mean(difference, bounds=bounds)
-            by_song = difference.groupby(level="song").mean()
-            found.setdefault(group, []).append(Contrast(system, mean, tuple(by_song)))
-    return found
+    for row, system in zip(lines, systems, strict=True):
+        if row.difference is None or row.is_baseline or _is_handed_stems(row):
+            continue
+        difference = scores_of(row, table, scores) - theirs
+        for group, there in groups.items():
+            own = difference[there].dropna()
+            if len(own):
+                mean = compared_with_none(own, bounds=bounds).difference
+                by_song = own.groupby(level="song").mean()
+                found.setdefault(group, []).append(Contrast(system, mean, tuple(by_song)))
+    return {group: found[group] for group in groups if group in found}
+
+
+def _is_handed_stems(row: Row) -> bool:
+    spec = installed().spec_of(SeparatorSpec, str(row.run["separator"]))
+    return spec is not None and spec.reads_stems
+
+
+def song_means(table: Leaderboard, scores: PairScores) -> list[Array]:
+    """The first score of each song, by line that has scores."""
+    lines = (row for row in table.systems if row.n)
+    values = (scores_of(row, table, scores).dropna() for row in lines)
+    return [own.groupby(level="song").mean().to_numpy() for own in values]
 
 
 def by_listener(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
@@ -207,7 +261,7 @@ def stage_times(scores: pd.DataFrame) -> pd.DataFrame:
 
 def failures(table: Leaderboard) -> list[tuple[str, Failure]]:
     """Why pairs failed: the system's label, and each cause once."""
-    return [(clean(row.label), one) for row in table.rows for one in row.failures][:MOST_FAILURES]
+    return [(clean(row.shown), one) for row in table.rows for one in row.failures][:MOST_FAILURES]
 
 
 def training_of(board: Board, runs: Sequence[Row]) -> dict[str, pd.DataFrame]:
@@ -221,15 +275,42 @@ def training_of(board: Board, runs: Sequence[Row]) -> dict[str, pd.DataFrame]:
     return found
 
 
-def details(row: Row) -> RunDetails:
-    """The exact settings of each run."""
-    facts = [
+def with_trained(
+    table: Leaderboard, systems: Sequence[System], logs: Mapping[str, pd.DataFrame]
+) -> list[System]:
+    """The systems, and after them the lines that are trained and have no scores yet."""
+    found = list(systems)
+    for row in table.systems:
+        run_id = str(row.run["run_id"])
+        if not row.n and run_id in logs:
+            chosen = len(found) < MOST_COLOURS
+            found.append(System(run_id, row.parts, len(found), chosen, (run_id,)))
+    return found
+
+
+def details(rows: Sequence[Row]) -> tuple[Facts, list[RunDetails]]:
+    """The exact settings of the runs: what all have in common, and what is each one's own."""
+    each = [_facts(row) for row in rows]
+    common = [fact for fact in each[0] if all(fact in other for other in each)] if each[1:] else []
+    own = [
+        RunDetails(
+            clean(row.shown), tuple(fact for fact in facts if fact not in common), _texts(row)
+        )
+        for row, facts in zip(rows, each, strict=True)
+    ]
+    return tuple(common), own
+
+
+def _facts(row: Row) -> Facts:
+    return tuple(
         (column.name, _fact(row.run[column.name], column.unit), column.description)
         for column in RUNS
         if column.name not in _SHOWN_ALONE and row.run[column.name] not in (None, "")
-    ]
-    documents = [(name, _indented(str(row.run[name]))) for name in _SHOWN_ALONE if row.run[name]]
-    return RunDetails(clean(row.label), tuple(facts), tuple(documents))
+    )
+
+
+def _texts(row: Row) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _indented(str(row.run[name]))) for name in _SHOWN_ALONE if row.run[name])
 
 
 def _part(scores: pd.DataFrame, metric: str, part: str) -> pd.DataFrame:

@@ -1,8 +1,14 @@
-"""The figures of one training: the seed paper's three, and the truth beside the proxy."""
+"""The figures of all trainings together: a curve a system, the seed paper's three figures and more.
+
+Curves have the colour of their system. The seeds of one system are one curve, their mean, with a
+band from the least to the greatest.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -12,26 +18,49 @@ from matplotlib.ticker import MaxNLocator
 
 from bench.api import LossSpec
 from bench.leaderboard.headline import Validation
+from bench.leaderboard.seed_paper import PUBLISHED, published_curve
 from bench.plugins import installed
-from bench.report.style import INK, MUTED, Drawn, drawing, line_of, mark_style, to_svg
+from bench.report.content import System
+from bench.report.style import (
+    INK,
+    Drawn,
+    drawing,
+    line_of,
+    mark_style,
+    only_chosen,
+    system_color,
+    system_style,
+    to_svg,
+    write_title,
+)
 from bench.training.guard import GoodhartGuard
 
+_GRADIENT: Final = "grad_norm"
 
-def training_curves(log: pd.DataFrame, names: Validation, trained: str) -> list[Drawn]:
-    """The figures of one training; those whose values are not in the log are left out.
 
-    Args:
-        log: epochs as rows, names as columns.
-        names: what of it is truth, and what predicts it.
-        trained: distinct name of the training, for the ids of the figures.
-    """
-    figures = (
-        _prediction_and_ratio(log, names, trained),
-        _validation(log, names, trained),
-        _truth_and_proxy(log, names, trained),
-        _losses(log, trained),
-    )
-    return [drawn for drawn in figures if drawn is not None]
+@dataclass(frozen=True)
+class Training:
+    """The trainings of a system: a log a seed, with epochs as rows and names as columns."""
+
+    system: System
+    logs: tuple[pd.DataFrame, ...]
+    names: Validation
+
+
+Values = Callable[[Training, pd.DataFrame], pd.Series | None]
+"""A curve of a training's log; None where it has none."""
+
+
+def training_figures(trainings: Sequence[Training]) -> dict[str, Drawn]:
+    """The figures by title; those that no log has values for are left out."""
+    drawn = {
+        "Validation": _validation(trainings),
+        "Prediction and SDR": _prediction_and_ratio(trainings),
+        "Truth and prediction": _truth_and_proxy(trainings),
+        "Losses": _losses(trainings),
+        "Gradient": _gradient(trainings),
+    }
+    return {title: found for title, found in drawn.items() if found is not None}
 
 
 def kept_epoch(log: pd.DataFrame, truth: str, *, last: bool = False) -> int | None:
@@ -54,102 +83,288 @@ def parted_epochs(log: pd.DataFrame, truth: str, proxy: str) -> list[int]:
     return parted
 
 
-def _prediction_and_ratio(log: pd.DataFrame, names: Validation, name: str) -> Drawn | None:
-    """The paper's first figure; from validation where neither is a term of the loss."""
-    # The losses are 1 - prediction and -SDR.
-    terms = (
-        (_first_term(log, lambda spec: bool(spec.predicts)), "", 1.0),
-        (_first_term(log, lambda spec: spec.unit == "dB"), "SDR, dB", 0.0),
+def _validation(trainings: Sequence[Training]) -> Drawn | None:
+    """The paper's second figure, with the paper's own curve."""
+    metrics = list(dict.fromkeys(one.names.metric for one in trainings if one.names.truth))
+    panels: list[Markup] = []
+    dashed = False
+    for metric in metrics:
+        own = [one for one in trainings if one.names.metric == metric]
+        for part in ("mean", "left", "right"):
+            beside = pd.Series(dtype=float)
+            if metric == "HAAQI" and part == "mean":
+                beside = published_curve("valid/haaqi/mean")
+            svg = _overlay(
+                f"validation-{metric}-{part}",
+                f"True {metric} in validation, {part}",
+                own,
+                lambda one, log, part=part: log.get(  # type: ignore[misc]
+                    one.names.truth if part == "mean" else one.names.ears.get(part, "")
+                ),
+                metric,
+                rings=part == "mean",
+                published=beside,
+            )
+            dashed = dashed or (svg is not None and len(beside) > 0)
+            panels += [svg] if svg is not None else []
+    if not panels:
+        return None
+    caption = (
+        f"True {' and '.join(metrics)} on the songs that are held out, by epoch; epoch 0 is the "
     )
-    shown = {title or found[0]: best - found[1] for found, title, best in terms if found}
-    source = "training" if shown else "validation"
-    if not shown:
-        curves = {names.predictor: log.get(names.proxy), "SDR, dB": log.get("valid/sdr/mean")}
-        shown = {title: values for title, values in curves.items() if values is not None}
-    if not shown:
+    caption += "system before training. A ring marks the epoch whose weights were kept."
+    if dashed:
+        caption += (
+            " Dashed: the seed paper's published curve, of other music and of a reference with the "
+            "system's own gains, so that its level cannot be compared."
+        )
+    return Drawn(tuple(panels), caption + _seed_words(trainings))
+
+
+def _prediction_and_ratio(trainings: Sequence[Training]) -> Drawn | None:
+    """The paper's first figure; from validation where no training has either in its loss."""
+    found: dict[str, Values] = {}
+    for one in trainings:
+        for log in one.logs:
+            # The losses are 1 - prediction and -SDR.
+            for term, title, best in (
+                (_first_term(log, lambda spec: bool(spec.predicts)), "", 1.0),
+                (_first_term(log, lambda spec: spec.unit == "dB"), "SDR, dB", 0.0),
+            ):
+                if term is not None:
+                    found[f"{title or term[0]} in training"] = _of_term(term[1], best)
+    if not found:
+        for one in trainings:
+            if one.names.proxy:
+                found[f"{one.names.predictor} in validation"] = lambda training, log: log.get(
+                    training.names.proxy
+                )
+        found["SDR, dB in validation"] = lambda training, log: log.get("valid/sdr/mean")
+    panels = [
+        svg
+        for title, values in found.items()
+        if (svg := _overlay(f"prediction-{title}", title, trainings, values)) is not None
+    ]
+    if not panels:
         return None
-    with drawing(rows=len(shown), height=1.7) as (figure, panels):
-        for number, (axes, (title, values)) in enumerate(zip(panels, shown.items(), strict=True)):
-            draw_curve(axes, values, number)
-            axes.set_title(title)
-            label_epochs(axes, last=number == len(shown) - 1)
-        titles = " and ".join(title.partition(",")[0] for title in shown)
-        svg = to_svg(figure, f"{name}-prediction", f"{titles} in {source} by epoch")
-    return Drawn((svg,), f"{titles} in {source}, by epoch.")
+    titles = " and ".join(title.replace(", dB", "") for title in found)
+    return Drawn(tuple(panels), f"{titles}, by epoch.{_seed_words(trainings)}")
 
 
-def _validation(log: pd.DataFrame, names: Validation, name: str) -> Drawn | None:
-    """The paper's second figure."""
-    curves = {ear: log[column] for ear, column in names.ears.items()}
-    if names.truth:
-        curves["mean"] = log[names.truth]
-    if not curves:
+def _truth_and_proxy(trainings: Sequence[Training]) -> Drawn | None:
+    own = [one for one in trainings if one.names.truth and one.names.proxy]
+    if not own:
         return None
-    title = f"True {names.metric} in validation"
-    svg = _together(curves, log, names, f"{name}-validation", f"{title} by epoch")
-    return Drawn((svg,), f"{title}, by epoch; dotted: the epoch that was kept.")
-
-
-def _truth_and_proxy(log: pd.DataFrame, names: Validation, name: str) -> Drawn | None:
-    if names.truth not in log or names.proxy not in log:
-        return None
-    metric, predictor = names.metric, names.predictor
-    curves = {f"true {metric}": log[names.truth], predictor: log[names.proxy]}
-    title = f"True {metric} and {predictor} by epoch"
-    svg = _together(curves, log, names, f"{name}-proxy", title)
-    parted = parted_epochs(log, names.truth, names.proxy)
-    told = (
-        f"At epoch {', '.join(map(str, parted))} {predictor} or the training loss was better "
-        "than at the best epoch and the truth worse by more than chance: the system learned to "
-        "please the proxy."
-        if parted
-        else "They never parted by more than chance."
+    title = f"True {own[0].names.metric}, and dashed what {_predictors(own)} says"
+    svg = _overlay(
+        "truth-and-proxy",
+        title,
+        own,
+        lambda one, log: log.get(one.names.truth),
+        own[0].names.metric,
+        dashed=lambda one, log: log.get(one.names.proxy),
     )
-    caption = f"True {metric} beside its proxy, on the same validation pairs, by epoch. {told}"
+    if svg is None:
+        return None
+    told = [sentence for one in own for sentence in _parting(one)]
+    caption = (
+        f"True {own[0].names.metric} and its prediction, on the same validation pairs, by epoch. "
+        f"{' '.join(told) or 'In no training did they part by more than chance.'}"
+    )
     return Drawn((svg,), caption)
 
 
-def _losses(log: pd.DataFrame, name: str) -> Drawn | None:
+def _predictors(trainings: Sequence[Training]) -> str:
+    return " or ".join(dict.fromkeys(one.names.predictor for one in trainings))
+
+
+def _parting(one: Training) -> Iterator[str]:
+    """What the guard says of a training: it has learned to please its objective."""
+    for number, log in enumerate(one.logs):
+        parted = parted_epochs(log, one.names.truth, one.names.proxy)
+        if parted:
+            seed = f", training {number + 1} of {len(one.logs)}" if len(one.logs) > 1 else ""
+            yield (
+                f"{one.system.label}{seed}: at epoch {', '.join(map(str, parted))} "
+                f"{one.names.predictor} or the training loss was better than at the best epoch and "
+                "the truth worse by more than chance: the system learned to please the proxy."
+            )
+
+
+def _losses(trainings: Sequence[Training]) -> Drawn | None:
     """The paper's third figure."""
-    losses = [str(column) for column in log if str(column).split("/")[0] == "loss"]
-    if not losses:
-        return None
+    names = _columns(trainings, "loss")
     panels = []
-    for number, loss in enumerate(losses):
-        title = "whole objective" if loss == "loss" else loss.removeprefix("loss/")
-        with drawing(height=1.9) as (figure, [axes]):
-            draw_curve(axes, log[loss], number)
-            axes.set_title(title)
-            label_epochs(axes)
-            panels.append(to_svg(figure, f"{name}-loss-{number}", f"Loss {title} by epoch"))
-    return Drawn(tuple(panels), "The losses, each unweighted, by epoch.")
+    for name in names:
+        title = "whole objective" if name == "loss" else name.removeprefix("loss/")
+        svg = _overlay(f"loss-{name}", title, trainings, _of_column(name))
+        panels += [svg] if svg is not None else []
+    if not panels:
+        return None
+    caption = "The losses in training, each unweighted, and the whole objective, by epoch."
+    return Drawn(tuple(panels), caption + _seed_words(trainings))
 
 
-def _first_term(
-    log: pd.DataFrame, wanted: Callable[[LossSpec], bool]
-) -> tuple[str, pd.Series] | None:
-    """Title and values of the first wanted loss term, wherever it acts."""
+def _gradient(trainings: Sequence[Training]) -> Drawn | None:
+    """How much of each part's gradient each term of the loss has."""
+    names = [name for name in _columns(trainings, _GRADIENT) if name.count("/") == 2]
+    panels = []
+    for name in names:
+        _, part, term = name.split("/")
+        svg = _overlay(
+            f"gradient-{name}",
+            f"{term} in the {part}",
+            trainings,
+            lambda one, log, name=name: gradient_share(log, name),  # type: ignore[misc]
+            "share, %",
+            limits=(0.0, 100.0),
+        )
+        panels += [svg] if svg is not None else []
+    if not panels:
+        return None
+    caption = (
+        "What share of a part's gradient each weighted term of the loss has: its norm over the sum "
+        "of all terms' norms. Measured in the first epoch and then in every fifth."
+    )
+    return Drawn(tuple(panels), caption + _seed_words(trainings))
+
+
+def gradient_share(log: pd.DataFrame, name: str) -> pd.Series | None:
+    """The share of a part's gradient that a term has, percent, by epoch where it was measured.
+
+    Args:
+        log: of a training.
+        name: of the term's norm, ``grad_norm/PART/TERM``.
+    """
+    if name not in log:
+        return None
+    part = name.rpartition("/")[0]
+    norms = log[[column for column in log if str(column).rpartition("/")[0] == part]]
+    total = norms.sum(axis=1)
+    return (100.0 * log[name] / total.where(total > 0.0)).dropna()
+
+
+def _columns(trainings: Sequence[Training], kind: str) -> list[str]:
+    """Names of a kind, ``loss`` or ``grad_norm``, in all logs."""
+    names = (str(name) for one in trainings for log in one.logs for name in log)
+    return list(dict.fromkeys(name for name in names if name.split("/")[0] == kind))
+
+
+def _of_column(name: str) -> Values:
+    return lambda training, log: log.get(name)
+
+
+def _of_term(name: str, best: float) -> Values:
+    return lambda training, log: best - log[name] if name in log else None
+
+
+def _first_term(log: pd.DataFrame, wanted: Callable[[LossSpec], bool]) -> tuple[str, str] | None:
+    """Title and column of the first wanted loss term, wherever it acts."""
     for name in map(str, log):
         kind, _, term = name.partition("/")
         spec = installed().spec_of(LossSpec, term.partition("@")[0]) if kind == "loss" else None
         if spec is not None and wanted(spec):
-            return spec.title or spec.name, log[name]
+            return spec.title or spec.name, name
     return None
 
 
-def _together(
-    curves: dict[str, pd.Series], log: pd.DataFrame, names: Validation, name: str, title: str
-) -> Markup:
-    with drawing(height=2.6) as (figure, [axes]):
-        for number, (label, values) in enumerate(curves.items()):
-            draw_curve(axes, values, number, label)
-        kept = kept_epoch(log, names.truth, last=names.keeps_last)
-        if kept is not None:
-            axes.axvline(kept, color=MUTED, linewidth=0.8, linestyle=":")
-        axes.set_ylabel(names.metric)
+def _seed_words(trainings: Sequence[Training]) -> str:
+    if not any(len(one.logs) > 1 for one in trainings):
+        return ""
+    return " Of several seeds the line is the mean and the band reaches from the least to the most."
+
+
+def _overlay(
+    name: str,
+    title: str,
+    trainings: Sequence[Training],
+    values: Values,
+    unit: str = "",
+    *,
+    dashed: Values | None = None,
+    rings: bool = False,
+    published: pd.Series | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Markup | None:
+    """One panel with a curve a system; None where no log has one.
+
+    Args:
+        name: distinct in the page.
+        title: of the panel.
+        trainings: the systems.
+        values: the curve of a log.
+        unit: what stands at its axis.
+        dashed: a second curve of each log, seen of the chosen systems alone.
+        rings: whether the epoch that was kept is marked.
+        published: a curve of somebody else's.
+        limits: of the axis.
+    """
+    drawn = False
+    with drawing(height=2.3) as (figure, [axes]):
+        for one in sorted(trainings, key=lambda one: (one.system.chosen, -one.system.mark)):
+            curves = _present(one, values)
+            drawn = drawn or bool(curves)
+            _draw_seeds(axes, one.system, curves)
+            for curve in _present(one, dashed) if dashed is not None else ():
+                color = system_color(one.system.mark)
+                only_chosen(
+                    one.system.mark,
+                    *axes.plot(curve.index.to_numpy(), curve.to_numpy(), "--", color=color),
+                )
+            if rings:
+                _draw_rings(axes, one, values)
+        if not drawn:
+            return None
+        if published is not None and len(published):
+            axes.plot(
+                published.index.to_numpy(), published.to_numpy(), linestyle=(0, (4, 3)),
+                color=INK, linewidth=1.1, label=PUBLISHED, zorder=1,
+            )  # fmt: skip
+            figure.legend(loc="outside lower left", frameon=False, labelcolor=INK)
+        write_title(figure, title)
+        if unit:
+            axes.set_ylabel(unit)
+        if limits is not None:
+            axes.set_ylim(*limits)
         label_epochs(axes)
-        figure.legend(loc="outside upper left", ncols=3, frameon=False, labelcolor=INK)
-        return to_svg(figure, name, title)
+        plain = "".join(letter if letter.isalnum() else "-" for letter in name)
+        return to_svg(figure, f"training-{plain}", f"{title} by epoch")
+
+
+def _present(one: Training, values: Values) -> list[pd.Series]:
+    found = (values(one, log) for log in one.logs)
+    present = (curve.dropna() for curve in found if curve is not None)
+    return [curve for curve in present if len(curve)]
+
+
+def _draw_seeds(axes: Axes, system: System, curves: Sequence[pd.Series]) -> None:
+    """A system's curve: of several seeds their mean, and a band from the least to the greatest."""
+    if not curves:
+        return
+    together = pd.concat(curves, axis=1)
+    mean = together.mean(axis=1)
+    epochs = mean.index.to_numpy(float)
+    style = system_style(system.mark)
+    axes.plot(epochs, mean.to_numpy(), linestyle="-", zorder=3, **style)
+    if len(curves) > 1:
+        low, high = together.min(axis=1).to_numpy(), together.max(axis=1).to_numpy()
+        color = style["color"]
+        band = axes.fill_between(epochs, low, high, color=color, alpha=0.18, linewidth=0.0)
+        only_chosen(system.mark, band)
+
+
+def _draw_rings(axes: Axes, one: Training, values: Values) -> None:
+    for log in one.logs:
+        kept = kept_epoch(log, one.names.truth, last=one.names.keeps_last)
+        curve = values(one, log)
+        if kept is None or curve is None or pd.isna(curve.get(kept)):
+            continue
+        ring = {"marker": "o", "markersize": 10.0, "markerfacecolor": "none"}
+        color = system_color(one.system.mark)
+        only_chosen(
+            one.system.mark,
+            *axes.plot([kept], [curve[kept]], linestyle="none", color=color, **ring),
+        )
 
 
 def draw_curve(axes: Axes, values: pd.Series, number: int, label: str = "") -> None:
@@ -166,6 +381,9 @@ def draw_curve(axes: Axes, values: pd.Series, number: int, label: str = "") -> N
 
 def label_epochs(axes: Axes, *, last: bool = True) -> None:
     """Whole epochs below the axes, named on the `last` of several."""
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    first, final = axes.dataLim.intervalx
+    if final - first < 1.0:  # one epoch: a point in the middle
+        axes.set_xlim(first - 1.0, final + 1.0)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
     if last:
         axes.set_xlabel("epoch")

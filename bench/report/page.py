@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import pandas as pd
+
 from bench.board.pairs import PairScores
 from bench.board.schema import GAINS_METRIC, PROFILE_METRIC, TIME_METRIC
 from bench.board.store import Board
@@ -20,15 +22,18 @@ from bench.leaderboard.render import (
     clean,
     direction,
     heading,
+    headroom_text,
     median_text,
     number,
     p_text,
     rank_text,
 )
+from bench.leaderboard.summaries import p_can_matter
 from bench.leaderboard.table import leaderboard
 from bench.report import content, curves, figures
+from bench.report.glossary import explained
 from bench.report.html import STYLE, fill, write
-from bench.report.style import Drawn, swatch
+from bench.report.style import Drawn, swatch, variables
 from bench.spec.suite import load_suite, suite_names
 from bench.version import __version__
 
@@ -104,6 +109,8 @@ def render_page(board: Board, table: Leaderboard) -> str:
             "bracket": bracket,
             "median_text": median_text,
             "rank_text": rank_text,
+            "explained": explained,
+            "headroom_text": headroom_text,
             "p_text": lambda p: p_text(p) if table.shows_p else "",
             "direction": direction,
             "swatch": swatch,
@@ -111,6 +118,7 @@ def render_page(board: Board, table: Leaderboard) -> str:
         },
         content={
             "table": table,
+            "has_headroom": any(row.headroom is not None for row in table.systems),
             "interval_words": table.interval_words,
             "version": __version__,
             "written": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -127,24 +135,38 @@ def render_page(board: Board, table: Leaderboard) -> str:
 def _sections(board: Board, table: Leaderboard) -> Mapping[str, Any]:
     scores = PairScores(board, [str(row.run["run_id"]) for row in table.rows])
     systems = content.systems_of(table)
-    labels = {str(row.run["run_id"]): clean(row.label) for row in table.rows}
     logs = content.training_of(board, table.rows)
-    runs = {str(row.run["run_id"]): row.run for row in table.rows}
+    shown = content.with_trained(table, systems, logs)
     first = table.columns[0].key if table.columns else ""
     effects = main_effects(board, table, key=first) if first else []
+    common, details = content.details(table.rows)
     return {
-        "marks": {system.run_id: system.mark for system in systems},
+        "systems": shown,
+        "variables": variables({system.mark: system.chosen for system in shown}),
+        "marks": {run_id: system.mark for system in shown for run_id in system.runs},
+        "line_marks": {system.name: system.mark for system in shown},
         "effects": effects,
+        "effects_have_p": p_can_matter([effect.comparison for effect in effects]),
         "figures": _forest(table, scores, systems) | _figures(table, scores, systems, effects),
-        "trainings": {
-            labels[run_id]: curves.training_curves(
-                log, validation_of(runs[run_id], log.columns), f"training-{number}"
-            )
-            for number, (run_id, log) in enumerate(logs.items())
-        },
+        "trainings": curves.training_figures(_trainings(table, shown, logs)),
         "failures": content.failures(table),
-        "details": [content.details(row) for row in table.rows],
+        "common": common,
+        "details": details,
     }
+
+
+def _trainings(
+    table: Leaderboard, systems: Sequence[content.System], logs: Mapping[str, pd.DataFrame]
+) -> list[curves.Training]:
+    runs = {str(row.run["run_id"]): row.run for row in table.rows}
+    found = []
+    for system in systems:
+        own = {run_id: logs[run_id] for run_id in system.runs if run_id in logs}
+        if own:
+            first, log = next(iter(own.items()))
+            names = validation_of(runs[first], log.columns)
+            found.append(curves.Training(system, tuple(own.values()), names))
+    return found
 
 
 def _figures(
@@ -158,7 +180,7 @@ def _figures(
         return {}
     column = table.columns[0]
     metric, score = column.key, column.title
-    own = scores.frame(metric)
+    own = content.seeds_together(scores.frame(metric), systems)
     groups = {
         "Grades of hearing loss": ("grade of hearing loss", content.by_grade(own, metric)),
         "Ears": ("ear", content.by_ear(own, metric)),
@@ -166,9 +188,9 @@ def _figures(
     }
     by_listener = content.by_listener(own, metric)
     times = scores.frame(TIME_METRIC, PROFILE_METRIC)
-    applied = scores.frame(GAINS_METRIC)
+    applied = content.seeds_together(scores.frame(GAINS_METRIC), systems)
     shown = {
-        "Overview": figures.overview(table, systems),
+        "Overview": figures.overview(table, systems, content.song_means(table, scores)),
         "What each part brought": figures.effects(effects, score),
         "Hearing loss": figures.hearing_loss(by_listener, systems, score),
         **{
@@ -189,7 +211,8 @@ def _forest(
 ) -> dict[str, Drawn]:
     """The page's first figure: differences to the baseline."""
     found = content.differences_by_song(table, systems, scores)
-    drawn = figures.forest(found, table.columns[0], clean(table.baseline)) if found else None
+    base = next((row.shown for row in table.systems if row.is_baseline), "")
+    drawn = figures.forest(found, table.columns[0], clean(base)) if found else None
     return {"Better than the baseline?": drawn} if drawn is not None else {}
 
 
@@ -199,7 +222,11 @@ def _stems(
     column = content.stem_metric(table)
     if column is None:
         return None
-    return figures.stems(content.by_stem(scores.frame(column.key), column.key), systems, column)
+    return figures.stems(
+        content.by_stem(content.seeds_together(scores.frame(column.key), systems), column.key),
+        systems,
+        column,
+    )
 
 
 def _sort_value(row: Row, column: Column) -> str:

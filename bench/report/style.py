@@ -2,25 +2,31 @@
 
 Figures are drawn in placeholder colours, which then become CSS variables: the page gives them their
 values for a light and a dark screen. The colours are Okabe and Ito's, told apart with any kind of
-colour vision, and each system has a mark of its own as well.
+colour vision, and each system has a mark of its own as well. A system's colour is a variable of its
+own, so that the page colours the chosen ones and leaves the others grey, in all figures at once.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import matplotlib as mpl
+import numpy as np
 from markupsafe import Markup, escape
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
-if TYPE_CHECKING:
-    from bench.report.content import System
+from bench.leaderboard.statistics import Interval
+
+Array = NDArray[np.float64]
 
 INK: Final = "#010101"
 MUTED: Final = "#020202"
@@ -67,11 +73,10 @@ _RC: Final[dict[Any, Any]] = {
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure of one or more panels, what stands below it, and the systems of its legend."""
+    """A figure of one or more panels, and what stands below it."""
 
     panels: tuple[Markup, ...]
     caption: str
-    legend: tuple[System, ...] = ()
 
 
 def color_of(number: int) -> str:
@@ -99,16 +104,79 @@ def mark_style(number: int) -> dict[str, Any]:
     return {"color": color_of(number), "marker": marker_of(number)}
 
 
-def point_style(number: int) -> dict[str, Any]:
-    """The same for a mean with its interval."""
-    return {**mark_style(number), "linestyle": "none", "elinewidth": 1.4, "capsize": 2.5}
+def system_color(mark: int) -> str:
+    """The placeholder colour of a system: a variable of its own."""
+    return f"#a{mark:05x}"
+
+
+def system_style(mark: int) -> dict[str, Any]:
+    """Colour and shape of a system, for matplotlib."""
+    return {"color": system_color(mark), "marker": marker_of(mark)}
+
+
+def point_style(color: str, marker: str) -> dict[str, Any]:
+    """A mean with its interval."""
+    style = {"linestyle": "none", "elinewidth": 1.4, "capsize": 2.5}
+    return {"color": color, "marker": marker, **style}
+
+
+def only_chosen(mark: int, *artists: Artist) -> None:
+    """Let what belongs to a system be seen only where it is among the chosen."""
+    for artist in artists:
+        artist.set_gid(f"chosen-{mark}")
+
+
+def draw_mean(
+    axes: Axes, mark: int, at: float, value: Interval, *, scale: float = 1.0, upright: bool = False
+) -> None:
+    """A system's mean, and where it is among the chosen its 95 % interval.
+
+    Args:
+        axes: where.
+        mark: of the system.
+        at: the place across.
+        value: mean and interval.
+        scale: factor of the values.
+        upright: whether values go up rather than to the right.
+    """
+    style = system_style(mark)
+    mean, ends = value.mean * scale, [value.low * scale, value.high * scale]
+    place = ([at], [mean]) if upright else ([mean], [at])
+    axes.plot(*place, linestyle="none", zorder=4, **style)
+    if not math.isnan(value.low):
+        line = ([at, at], ends) if upright else (ends, [at, at])
+        cap = {"marker": "_" if upright else "|", "markersize": 6.0, "color": style["color"]}
+        only_chosen(mark, *axes.plot(*line, linewidth=1.4, zorder=3, **cap))
+
+
+def draw_spread(axes: Axes, mark: int, at: float, values: Array, *, upright: bool = False) -> None:
+    """The middle half of a system's values, as a broad bar behind its mean, where it is chosen."""
+    if len(values) < 4:
+        return
+    quartiles = np.percentile(values, [25, 75])
+    line = ([at, at], quartiles) if upright else (quartiles, [at, at])
+    style = {"linewidth": 5.0, "alpha": 0.28, "solid_capstyle": "butt", "zorder": 1}
+    only_chosen(mark, *axes.plot(*line, color=system_color(mark), **style))
 
 
 def swatch(number: int) -> Markup:
     """The mark as it stands in a legend."""
-    color = f"var(--series-{number % len(SERIES)})"
-    return Markup('<span class="swatch" style="color:{}" aria-hidden="true">{}</span>').format(
-        color, glyph_of(number)
+    return Markup(
+        '<span class="swatch" style="color:var(--c-{})" aria-hidden="true">{}</span>'
+    ).format(number, glyph_of(number))
+
+
+def variables(systems: Mapping[int, bool]) -> Markup:
+    """The CSS variables of systems: the chosen ones have their colour, the others are grey.
+
+    Args:
+        systems: whether each mark is chosen.
+    """
+    return Markup(" ").join(
+        Markup("--c-{}: var(--{}); --o-{}: {};").format(
+            mark, f"series-{mark % len(SERIES)}" if chosen else "other", mark, int(chosen)
+        )
+        for mark, chosen in systems.items()
     )
 
 
@@ -121,6 +189,11 @@ def drawing(rows: int = 1, height: float = 2.7) -> Iterator[tuple[Figure, list[A
     with mpl.rc_context(_RC):
         figure = Figure(figsize=(4.4, height * rows), layout="constrained")
         yield figure, list(figure.subplots(rows, 1, squeeze=False).flat)
+
+
+def write_title(figure: Figure, title: str) -> None:
+    """A panel's title over its whole width, names at the axis included."""
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11.5, fontweight="bold")
 
 
 def to_svg(figure: Figure, name: str, title: str) -> Markup:
@@ -137,11 +210,15 @@ def to_svg(figure: Figure, name: str, title: str) -> Markup:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="chosen-(\d+)"', r'<g style="opacity: var(--o-\1)"', text)
+    # What nothing refers to.
+    text = re.sub(r'<g id="[^"]*"', "<g", text)
     # Sized by the page, from its viewBox.
     text = re.sub(r'(<svg [^>]*?)\s+width="[^"]*"', r"\1", text, count=1, flags=re.DOTALL)
     text = re.sub(r'(<svg [^>]*?)\s+height="[^"]*"', r"\1", text, count=1, flags=re.DOTALL)
     for placeholder, variable in _VARIABLES.items():
         text = text.replace(placeholder, variable)
+    text = re.sub(r": #a([0-9a-f]{5})\b", lambda m: f": var(--c-{int(m[1], 16)})", text)
     # The page's own font; a report of many runs has a hundred figures, so no byte is idle.
     text = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", text)
     text = re.sub(r"\s*font-family: [^;\"]*;?", "", text)

@@ -95,7 +95,7 @@ def execute(
 
     for run in runs:
         check_parts(run.spec, plugins)
-    rows = {run.run_id: _row(run, plugins, dataset) for run in runs}
+    rows = {run.run_id: _row(run, board, plugins, dataset) for run in runs}
     stopped: dict[str, str] = {}
     to_score: list[RunToScore] = []
     if fresh:
@@ -255,16 +255,19 @@ def _alone(
         return execute([run], board, plugins, dataset, **how)
     except Exception as error:
         reason = cause_of(error).reason
-        write_row(board, _row(run, plugins, dataset), status="failed", failure=reason)
+        write_row(board, _row(run, board, plugins, dataset), status="failed", failure=reason)
         return Outcome({}, {run.run_id: reason})
 
 
-def _row(run: PlannedRun, plugins: Plugins, dataset: Dataset) -> dict[str, Any]:
+def _row(run: PlannedRun, board: Board, plugins: Plugins, dataset: Dataset) -> dict[str, Any]:
+    earlier = board.run(run.run_id) or {}
     identity = run.spec.identity(plugins, run.spec.fingerprints(dataset))
     return run_row(
         run.run_id,
         run.spec,
         identity,
+        # A name that it was given stays until it is given another.
+        label=run.spec.name or str(earlier.get("label") or ""),
         unranked=unranked_reason(run.spec, dataset),
         songs=songs_of(dataset, run.spec.split),
     )

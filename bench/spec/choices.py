@@ -42,6 +42,7 @@ class Choices(TypedDict, total=False):
         limit: score only so many pairs, spread evenly; 0, for all, by default.
         metrics: names of further metrics, besides the suite's, as ``["haaqi-light"]``; or one text
             with commas. The baselines get them, too.
+        name: of the run on its board, in place of ``separator + gains``; no score depends on it.
         options: of plugins and training by ``"section.name"``, as
             ``{"separator.weights": "musdb"}``.
     """
@@ -58,6 +59,7 @@ class Choices(TypedDict, total=False):
     seed: int
     limit: int
     metrics: str | Sequence[str]
+    name: str
     options: Mapping[str, OptionValue]
 
 
@@ -216,6 +218,7 @@ def resolve(**choices: Unpack[Choices]) -> tuple[Plugins, Suite, RunSpec]:
         split=choices.get("split", ""),
         seed=choices.get("seed", 0),
         limit=choices.get("limit", 0),
+        name=choices.get("name", ""),
         options=sections,
     )
     return plugins, suite, spec

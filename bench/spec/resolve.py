@@ -6,7 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from bench.api import (
     Dataset,
@@ -27,6 +27,8 @@ from bench.spec.loss import LossExpression
 from bench.spec.run import Choice, RunSpec
 from bench.spec.suite import Suite, check_protocol, parse_training
 
+_LONGEST_NAME: Final = 60
+
 
 def make_run_spec(
     plugins: Plugins,
@@ -40,6 +42,7 @@ def make_run_spec(
     split: str = "",
     seed: int = 0,
     limit: int = 0,
+    name: str = "",
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> RunSpec:
     """A complete, checked RunSpec; what is left empty is the suite's.
@@ -96,6 +99,7 @@ def make_run_spec(
         music=data.spec.music,
         rules=suite.rules.as_json(),
         limit=limit,
+        name=_checked_name(name),
     )
 
 
@@ -108,6 +112,22 @@ def _predictors(loss: LossExpression, plugins: Plugins) -> list[str]:
     named = [name for name in loss.names if plugins.present_name(MetricSpec, name) == name]
     specs = ((n, plugins.spec_of(MetricSpec, n)) for n in named if n.rpartition("/")[2] in known)
     return [name for name, spec in specs if spec is not None and spec.predicts]
+
+
+def _checked_name(name: str) -> str:
+    """A run's own name.
+
+    Raises:
+        BenchError: it is longer than a line, or looks like another run's label.
+    """
+    name = " ".join(name.split())
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        hint = f"Give up to {_LONGEST_NAME} printable characters."
+        raise BenchError("this is no name of a run", where="--name", hint=hint)
+    if " + " in name:
+        what = f"'{name}' looks like the label of a separator and a gain strategy"
+        raise BenchError(what, where="--name", hint="Give it another, such as 'my best'.")
+    return name
 
 
 def _default_separator(

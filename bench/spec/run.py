@@ -105,10 +105,14 @@ class RunSpec:
     """What the suite fixes for statistics, as a board keeps it: no score depends on it."""
     limit: int = 0
     """Score only so many pairs, spread evenly over the split; 0 for all."""
+    name: str = ""
+    """A name of its own in place of the label; no score depends on it."""
 
     @property
     def label(self) -> str:
-        """``separator + gains``, then what is not the suite's, such as prescription or loss."""
+        """Its name, else ``separator + gains``, then what is not the suite's, such as the loss."""
+        if self.name:
+            return self.name
         extra = []
         if self.prescription != (self.default_prescription or self.prescription):
             extra.append(self.prescription.label)

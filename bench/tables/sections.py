@@ -14,22 +14,22 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from bench.tables.markup import clean, csv_text, escape_latex, escape_markdown, json_text
 from bench.tables.numbers import interval_text, number_text, p_value_text
+from bench.tables.widths import longest_word, shared_out, wrapped
 
 WIDTH: Final = 100
 """Columns of a text table."""
 
-_NARROWEST: Final = 14
+_NARROWEST: Final = 12
 
 Record = Mapping[str, Any]
 
@@ -39,7 +39,7 @@ class Section:
     """A table: `rows` with the same keys, and a `note` of what they mean.
 
     Numbers are written with `decimals`. Where the line is too short, the columns of `least` are
-    left out, the first one first.
+    left out, the first one first. Columns of `for_programs` stand in CSV and JSON alone.
     """
 
     title: str
@@ -47,6 +47,7 @@ class Section:
     note: str = ""
     decimals: int = 3
     least: tuple[str, ...] = ()
+    for_programs: tuple[str, ...] = ()
 
 
 def finite(value: float | None) -> float | None:
@@ -109,10 +110,10 @@ def _text(width: int, title: str, sections: Sequence[Section], words: Sequence[s
     for number, section in enumerate(sections):
         gap = "\n" if number or title else ""
         console.print(Text(f"{gap}{clean(section.title)}"))
-        section, left_out = _fitting(section, width)
+        columns, left_out = _fitting(section, width)
         # Rather a line that is too long than a number that is cut off.
-        wide = max(width, _needed(section))
-        Console(file=text, width=wide, color_system=None).print(_grid(section))
+        wide = max(width, _needed(columns))
+        Console(file=text, width=wide, color_system=None).print(_grid(columns, width))
         if left_out:
             names = ", ".join(name.replace("_", " ") for name in left_out)
             console.print(
@@ -123,39 +124,79 @@ def _text(width: int, title: str, sections: Sequence[Section], words: Sequence[s
     return "\n".join(line.rstrip() for line in text.getvalue().split("\n"))
 
 
-def _fitting(section: Section, width: int) -> tuple[Section, list[str]]:
-    """The section without the columns that its lines have no room for, and their names."""
+@dataclass(frozen=True)
+class _TextColumn:
+    """A column of a text table: its heading, its cells, and whether they are numbers."""
+
+    heading: str
+    cells: tuple[str, ...]
+    numeric: bool
+
+    @property
+    def widest(self) -> int:
+        lines = (line for cell in (self.heading, *self.cells) for line in cell.split("\n"))
+        return max(cell_len(line) for line in lines)
+
+    @property
+    def least(self) -> int:
+        """Its narrowest form: numbers and the words of a heading are never broken."""
+        words = longest_word(self.heading)
+        lines = (cell_len(line) for cell in self.cells for line in cell.split("\n"))
+        widest = max(lines, default=0)
+        return max(words, widest if self.numeric else min(widest, _NARROWEST))
+
+
+def _fitting(section: Section, width: int) -> tuple[list[_TextColumn], list[str]]:
+    """The columns that lines have room for, and the names of those left out.
+
+    Where it is narrow, intervals stand below their numbers first.
+    """
     left_out: list[str] = []
     filled = {key for row in section.rows for key, value in row.items() if value not in (None, "")}
-    for key in section.least:
-        if _needed(section) <= width:
-            break
+    filled -= set(section.for_programs)
+    for key in ("", *section.least):
         if key in filled:
             rows = tuple({k: v for k, v in row.items() if k != key} for row in section.rows)
             section = replace(section, rows=rows)
             left_out.append(key)
-    return section, left_out
+        for below in (False, True):
+            columns = _columns(section, intervals_below=below)
+            if _needed(columns) <= width:
+                return columns, left_out
+    return columns, left_out
 
 
-def _needed(section: Section) -> int:
-    """Columns that the narrowest form of a table needs."""
-    wide = Console(file=io.StringIO(), width=10 * WIDTH, color_system=None)
-    return Measurement.get(wide, wide.options, _grid(section)).minimum
-
-
-def _grid(section: Section) -> Table:
+def _columns(section: Section, *, intervals_below: bool) -> list[_TextColumn]:
     header, rows = section_cells(section)
-    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    found = []
     for index, (name, numeric) in enumerate(header.items()):
-        widest = max(cell_len(cells[index]) for cells in rows)
-        grid.add_column(
-            Text(name),
-            justify="right" if numeric else "left",
-            # Numbers are never broken; long names are, where the line is too short for them.
-            min_width=widest if numeric else min(widest, _NARROWEST),
-            overflow="fold",
-        )
-    for cells in rows:
+        cells = (cells[index] for cells in rows)
+        if numeric and intervals_below:
+            cells = (cell.replace(" [", "\n[") for cell in cells)
+        found.append(_TextColumn(name, tuple(cells), numeric))
+    return found
+
+
+def _needed(columns: Sequence[_TextColumn]) -> int:
+    """Cells that the narrowest form of a table needs."""
+    return sum(column.least for column in columns) + _around(len(columns))
+
+
+def _around(columns: int) -> int:
+    """Cells between so many columns, three each, and at both edges."""
+    return 3 * (columns - 1) + 2
+
+
+def _grid(columns: Sequence[_TextColumn], width: int) -> Table:
+    room = width - _around(len(columns))
+    widths = shared_out([c.widest for c in columns], [c.least for c in columns], room)
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    texts = []
+    for column, wide in zip(columns, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if column.numeric else "left"
+        grid.add_column(Text(column.heading), justify=justify, width=wide)
+        texts.append([cell if column.numeric else wrapped(cell, wide) for cell in column.cells])
+    for cells in zip(*texts, strict=True):
         grid.add_row(*map(Text, cells))
     return grid
 
@@ -201,7 +242,8 @@ def section_cells(section: Section) -> tuple[dict[str, bool], list[list[str]]]:
     """Headings, each with whether it is of numbers, and the texts of the rows, for people."""
     keys = list(dict.fromkeys(key for row in section.rows for key in row))
     filled = {key for row in section.rows for key, value in row.items() if value not in (None, "")}
-    shown = [key for key in keys if key in filled and not _is_bound(key, keys)]
+    told = filled - set(section.for_programs)
+    shown = [key for key in keys if key in told and not _is_bound(key, keys)]
     header = {
         key.replace("_", " "): not any(isinstance(row.get(key), str) for row in section.rows)
         for key in shown

@@ -1,5 +1,6 @@
 "use strict";
-// Sorting and filtering of the leaderboard. Without scripts the table is whole and in its own order.
+// Sorting and filtering of the leaderboard, and which systems are coloured in the figures. Without
+// scripts the table is whole and in its own order, and the baseline and the best are coloured.
 const table = document.getElementById("leaderboard");
 const body = table ? table.tBodies[0] : null;
 
@@ -43,3 +44,23 @@ if (table) {
   filter(input.value);
   document.getElementById("tools").hidden = false;
 }
+
+const boxes = document.querySelectorAll("#legend input");
+
+function colour(box) {
+  const mark = box.dataset.mark;
+  const style = document.documentElement.style;
+  style.setProperty(`--c-${mark}`, box.checked ? `var(--series-${mark % 7})` : "var(--other)");
+  style.setProperty(`--o-${mark}`, box.checked ? "1" : "0");
+  box.closest("li").classList.toggle("other", !box.checked);
+}
+
+for (const box of boxes) {
+  box.hidden = false;
+  colour(box);
+  box.addEventListener("change", () => colour(box));
+}
+const choose = document.getElementById("choose");
+if (choose) choose.hidden = false;
+const legend = document.querySelector("#legend details");
+if (legend && matchMedia("(max-width: 70rem)").matches) legend.open = boxes.length <= 7;

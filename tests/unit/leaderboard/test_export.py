@@ -65,7 +65,7 @@ def test_markdown_escapes_names(hostile: Board) -> None:
     assert "<script>" not in text
     assert "&lt;script&gt;" in text
     lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert {line.replace("\\|", "").count("|") for line in lines} == {11}
+    assert {line.replace("\\|", "").count("|") for line in lines} == {12}
     assert len(lines) == 2 + 6
 
 

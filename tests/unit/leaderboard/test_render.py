@@ -7,8 +7,26 @@ import re
 import pytest
 
 from bench.board.store import Board
+from bench.leaderboard.model import Leaderboard
 from bench.leaderboard.render import bracket, rank_text, render_text
-from tests.helpers.boards import build
+from tests.helpers.boards import build, known_board
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Leaderboard:
+    return build(known_board(tmp_path_factory.mktemp("board")))
+
+
+@pytest.mark.parametrize("width", range(60, 161))
+def test_every_width_from_60_to_160_holds_the_board(table: Leaderboard, width: int) -> None:
+    text = render_text(table, width)
+    assert max(map(len, text.splitlines())) <= width
+    [header] = [line for line in text.splitlines() if line.startswith(" Rank")]
+    known = {"Rank", "System", "n", "HAAQI", "left", "right", "SDR", "dB", "LUFS", "diff."}
+    assert set(header.split()) <= known | {"Clipped", "%", "Headroom", "to", "baseline"}
+    assert "to baseline" in header
+    for row in table.rows:
+        assert bracket(row.values["haaqi"], table.columns[0]) in text
 
 
 @pytest.mark.parametrize("width", [80, 100, 140])
@@ -27,7 +45,7 @@ def test_text_fits_its_width(hostile: Board, width: int) -> None:
         if row.difference is not None:
             assert bracket(row.difference.difference, table.columns[0], sign=True) in text
     left_out = re.findall("Left out, as the line is too short: (.*) \\(", text)
-    expected = {80: ["left, right, Clipped %"], 100: [], 140: []}
+    expected = {80: ["left, right, LUFS diff., Clipped %"], 100: ["left, right"], 140: []}
     assert left_out == expected[width]
     for heading in ("SDR dB", "to baseline"):
         assert heading in text

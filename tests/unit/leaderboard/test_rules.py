@@ -13,7 +13,8 @@ from bench.errors import BenchError
 from bench.leaderboard.comparison import compare_runs
 from bench.leaderboard.export import render
 from bench.leaderboard.model import Leaderboard
-from bench.leaderboard.table import leaderboard, run_rows
+from bench.leaderboard.selection import run_rows
+from bench.leaderboard.table import leaderboard
 from bench.report.page import write_report
 from bench.runs.record import write_row
 from bench.spec.suite import load_suite, parse_suite

@@ -117,8 +117,8 @@ def test_the_page_says_what_must_be_known(text: str) -> None:
         "Gains",
         "Where the time went",
         "dataset_fingerprint",
-        "Proxy and SDR in training",
-        "True HAAQI beside its proxy",
+        "Proxy in training and SDR in training, by epoch",
+        "True HAAQI and its prediction",
         "Grades of hearing loss",
         "Gains beyond the request",
     ):

@@ -20,16 +20,20 @@ ROW = {
     "n": 384,
     "by_seed": "+0.010, +0.020, +0.030",
 }
-LEAST = ("by_seed", "n", "matches", "reference_mean", "mean")
+LEAST = ("by_seed", "n", "matches", "reference_mean", "mean", "p_holm")
 
 
-@pytest.mark.parametrize("width", [80, 90, 100, 120, 140, 160])
+@pytest.mark.parametrize("width", range(60, 161))
 def test_no_line_is_longer_than_the_terminal_and_no_number_is_cut(width: int) -> None:
     section = Section("Effects", (ROW, ROW), "A note.", least=LEAST)
     text = render_sections("", [section], "table", width=width)
     assert max(map(len, text.splitlines())) <= width
-    assert "+0.012 [-0.002, +0.046]" in text
-    assert ("Left out" in text) == (width < 140)
+    assert "+0.012" in text
+    assert "[-0.002, +0.046]" in text
+    assert "…" not in text
+    words = {word for name in ROW for word in name.split("_")}
+    header = text.split("─")[0].split()[1:]
+    assert set(header) <= words | {"haaqi-light"}
 
 
 def test_what_is_left_out_is_named_and_a_wide_line_has_all() -> None:
@@ -39,3 +43,11 @@ def test_what_is_left_out_is_named_and_a_wide_line_has_all() -> None:
     wide = render_sections("", [section], "table", width=200)
     assert "+0.010, +0.020, +0.030" in wide
     assert "Left out" not in wide
+
+
+def test_p_values_for_programs_alone_are_in_csv_and_json_only() -> None:
+    section = Section("Effects", (ROW,), for_programs=("p_holm",))
+    for format in ("table", "markdown", "latex"):
+        assert ".040" not in render_sections("", [section], format, width=200)
+    for format in ("csv", "json"):
+        assert "p_holm" in render_sections("", [section], format)
