@@ -77,13 +77,13 @@ def print_protocols(result: RunResult, format: str) -> None:
 def protocol_rows(tables: Mapping[str, Leaderboard]) -> Rows:
     """A row a system: the mean and interval of the first score by protocol."""
     found: dict[str, dict[str, Any]] = {}
-    names = _names_of(tables)
+    shown = _names_of(tables)
     ends_of = ("", "_low", "_high", "_n")
     columns = [f"{protocol}{end}" for protocol in tables for end in ends_of]
     for protocol, table in tables.items():
         key = table.columns[0].key if table.columns else ""
         for row in table.systems:
-            own = {"system": names.get(row.label, row.label)} | dict.fromkeys(columns)
+            own = {"system": shown.get(row.label, row.label)} | dict.fromkeys(columns)
             values = found.setdefault(row.label, own)
             if key in row.values:
                 value = row.values[key]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -359,7 +359,7 @@ def _draw_rings(axes: Axes, one: Training, values: Values) -> None:
         curve = values(one, log)
         if kept is None or curve is None or pd.isna(curve.get(kept)):
             continue
-        ring = {"marker": "o", "markersize": 10.0, "markerfacecolor": "none"}
+        ring: dict[str, Any] = {"marker": "o", "markersize": 10.0, "markerfacecolor": "none"}
         color = system_color(one.system.mark)
         only_chosen(
             one.system.mark,

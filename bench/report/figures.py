@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -126,7 +126,7 @@ def overview(table: Leaderboard, systems: Sequence[System], songs: Sequence[Arra
             draw_spread(axes, system.mark, place, means * first.scale)
             if len(means) <= MOST_DOTS:
                 heights = place + np.linspace(-0.2, 0.2, len(means) + 2)[1:-1]
-                dots = {"color": system_color(system.mark), "alpha": 0.4}
+                dots: dict[str, Any] = {"color": system_color(system.mark), "alpha": 0.4}
                 only_chosen(
                     system.mark, *axes.plot(means * first.scale, heights, ".", zorder=2, **dots)
                 )

@@ -145,7 +145,11 @@ def draw_mean(
     axes.plot(*place, linestyle="none", zorder=4, **style)
     if not math.isnan(value.low):
         line = ([at, at], ends) if upright else (ends, [at, at])
-        cap = {"marker": "_" if upright else "|", "markersize": 6.0, "color": style["color"]}
+        cap: dict[str, Any] = {
+            "marker": "_" if upright else "|",
+            "markersize": 6.0,
+            "color": style["color"],
+        }
         only_chosen(mark, *axes.plot(*line, linewidth=1.4, zorder=3, **cap))
 
 
@@ -155,7 +159,7 @@ def draw_spread(axes: Axes, mark: int, at: float, values: Array, *, upright: boo
         return
     quartiles = np.percentile(values, [25, 75])
     line = ([at, at], quartiles) if upright else (quartiles, [at, at])
-    style = {"linewidth": 5.0, "alpha": 0.28, "solid_capstyle": "butt", "zorder": 1}
+    style: dict[str, Any] = {"linewidth": 5.0, "alpha": 0.28, "solid_capstyle": "butt", "zorder": 1}
     only_chosen(mark, *axes.plot(*line, color=system_color(mark), **style))
 
 
