@@ -86,7 +86,8 @@ def systems_of(table: Leaderboard) -> list[System]:
     found = []
     for row in lines:
         seeds = [one for one in table.rows if one.system == row.label] if row.seeds else [row]
-        runs = tuple(str(one.run["run_id"]) for one in seeds)
+        in_order = sorted(seeds, key=lambda one: int(one.run["seed"] or 0))
+        runs = tuple(str(one.run["run_id"]) for one in in_order)
         found.append(System(runs[0], row.parts, marks[row.label], row.label in chosen, runs))
     return found
 
