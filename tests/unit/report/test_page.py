@@ -132,8 +132,8 @@ def test_figures_are_well_formed_themed_and_named(text: str) -> None:
     found = re.findall(r"<svg .*?</svg>", text, flags=re.DOTALL)
     # The forest of differences: all pairs, and three grades. One of: overview, hearing loss,
     # grades, ears, genres, stems, time; then the gains
-    # and what they are beyond the request, by stem; then of the training: truth (mean, left, right),
-    # prediction and SDR, both together, four losses.
+    # and what they are beyond the request, by stem; then of the training: truth (mean, left,
+    # right), prediction and SDR, both together, four losses.
     assert len(found) == 4 + 7 + 4 + 4 + 3 + 2 + 1 + 4
     for svg in found:
         root = ElementTree.fromstring(svg)
