@@ -53,6 +53,8 @@ def a_training(last: int = 2) -> None:
     for epoch in range(last + 1):
         row = {"epoch": epoch, "valid/haaqi/mean": 0.5 + 0.1 * epoch}
         row |= {"loss": 3.0 - epoch, "loss/mse": float("nan")} if epoch else {}
+        row |= {"grad_norm": 2.0, "grad_norm/gains/mse": 1.0, "seconds": 3.0, "seconds/train": 2.0}
+        row |= {"loss/sdr": -3.0} if epoch else {}
         row["song/haaqi/mean/AC/DC - Who's (Made)?"] = 0.25
         bench_mlflow.epoch_finished("r1", epoch, row)
 
@@ -78,12 +80,13 @@ def test_mlflow_reads_curves_scores_and_settings(uri: str) -> None:
     history = client.get_metric_history(run.info.run_id, "valid/haaqi/mean")
     points = {point.step: point.value for point in history}
     assert points == {0: 0.5, 1: pytest.approx(0.6), 2: pytest.approx(0.7)}
-    losses = client.get_metric_history(run.info.run_id, "loss")
+    losses = client.get_metric_history(run.info.run_id, "loss/total")
     assert [(point.step, point.value) for point in losses] == [(1, 2.0), (2, 1.0)]
     (mean,) = client.get_metric_history(run.info.run_id, "scores/haaqi/mean")
     assert (mean.step, mean.value) == (2, pytest.approx(0.6))
-    song = "song/haaqi/mean/AC/DC - Who_s _Made__"
-    names = {"valid/haaqi/mean", "loss", "scores/haaqi/mean", song}
+    song = "song/haaqi/mean/AC_DC - Who_s _Made__"
+    names = {"valid/haaqi/mean", "loss/total", "loss/sdr", "scores/haaqi/mean", song}
+    names |= {"grad_norm/total", "grad_norm/gains/mse", "seconds/total", "seconds/train"}
     assert set(run.data.metrics) == names
     params = run.data.params
     assert (params["separator"], params["loss"], params["seed"]) == ("hdemucs-ft", "mse", "0")
@@ -160,8 +163,11 @@ def test_what_fails_on_the_way_is_not_tried_again(
     ("name", "expected"),
     [
         ("valid/haaqi/mean", "valid/haaqi/mean"),
-        ("song/haaqi/mean/../x", "song/haaqi/mean/x"),
-        ("song/haaqi/mean//a\nb", "song/haaqi/mean/a_b"),
+        ("song/haaqi/mean/../x", "song/haaqi/mean/.._x"),
+        ("song/haaqi/mean/..", "song/haaqi/mean/_"),
+        ("song/haaqi/mean//a\nb", "song/haaqi/mean/_a_b"),
+        ("loss", "loss/total"),
+        ("lr", "lr"),
         ("song/haaqi/mean/Beyonc\u00e9", "song/haaqi/mean/Beyonc\u00e9"),
         ("x" * 300, "x" * 250),
     ],

@@ -24,6 +24,8 @@ from bench.api import RunInfo
 RUN_ID: Final = "bench.run_id"
 """The tag by which a run that goes on is found again."""
 _NO_SCORES: Final = ("time", "seconds", "gains")
+_WHOLES: Final = ("loss", "grad_norm", "seconds")
+"""Names of the training log that others begin with."""
 _LONGEST_NAME: Final = 250
 _LONGEST_VALUE: Final = 500
 _MOST_PARAMS: Final = 100
@@ -66,7 +68,7 @@ class RunLog:
         values = {name: str(getattr(spec, name)) for name in known}
         for name, value in _flat(spec.settings):
             values.setdefault(name, str(value))
-        params = [Param(_name(k), v[:_LONGEST_VALUE]) for k, v in values.items() if v]
+        params = [Param(_signs(k), v[:_LONGEST_VALUE]) for k, v in values.items() if v]
         for at in range(0, len(params), _MOST_PARAMS):
             self._client.log_batch(self.id, params=params[at : at + _MOST_PARAMS])
 
@@ -122,7 +124,20 @@ def _flat(settings: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, 
             yield f"{before}{name}", value
 
 
+def _signs(name: str) -> str:
+    """A name with no signs but those that MLflow takes."""
+    return re.sub(r"[^\w\-. :/]", "_", name)[:_LONGEST_NAME]
+
+
 def _name(name: str) -> str:
-    """A name that MLflow takes: names of songs are in it as they are."""
-    parts = re.sub(r"[^\w\-. :/]", "_", name).split("/")
-    return "/".join(part for part in parts if part.strip("."))[:_LONGEST_NAME]
+    """The name of a metric, such as MLflow takes.
+
+    Its folders hold a name as a file and what is below it as a folder, so no name may be the
+    beginning of another: ``loss``, beside ``loss/mse``, becomes ``loss/total``, and a slash in the
+    name of a song or a part, the last of three or four, another sign.
+    """
+    if name in _WHOLES:
+        return f"{name}/total"
+    parts = _signs(name).split("/", 3 if name.startswith("song/") else 2)
+    parts[-1] = parts[-1].replace("/", "_")
+    return "/".join(part if part.strip(".") else "_" for part in parts)[:_LONGEST_NAME]
