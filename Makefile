@@ -14,7 +14,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # Packages of their own, each with its own dependencies and tests.
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
-.PHONY: demo test test-all test-plugins test-pythons plugins benchmark gpu docs pictures lock licences mutants install clean
+.PHONY: demo output-stage output-stage-aside output-stage-witnesses output-stage-demo test test-all test-plugins
+.PHONY: test-pythons plugins benchmark gpu docs pictures lock licences mutants install clean
 
 $(VENV)/.installed: pyproject.toml $(wildcard locks/*.txt)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bench needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -101,7 +102,8 @@ pictures: demo
 # The finding on output stages; CADENZA is a set in the challenge's layout with a split "valid".
 CADENZA ?= cadenza
 STAGES := leaderboards/measured/output-stage
-STAGE_RUNS := ablate --suite $(STAGES)/suite.toml -o dataset.root=$(CADENZA) --no-report --out $(STAGES)/board --time-limit 0
+STAGE_SET := --suite $(STAGES)/suite.toml -o dataset.root=$(CADENZA) --no-report --time-limit 0
+STAGE_RUNS := ablate $(STAGE_SET) --out $(STAGES)/board
 SHIPPED := nalr,nalr-compressor,nalr-headroom,nalr-limiter,nalr-fit,nalr-tuned
 
 output-stage: install
@@ -110,15 +112,42 @@ output-stage: install
 	$(BIN)/bench $(STAGE_RUNS) --separator mixture,oracle --no-baselines \
 	  --prescription nalr-headroom,nalr-limiter,nalr-fit --grid prescription.max_loudness_loss=1,3,6
 	$(BIN)/bench $(STAGE_RUNS) --separator mixture,oracle --no-baselines \
-	  --prescription nalr-tuned --grid prescription.max_loudness_loss=3
+	  --prescription nalr-tuned --max-loudness-loss 3
 	$(BIN)/bench leaderboard --suite $(STAGES)/suite.toml --out $(STAGES)/board --format markdown >$(STAGES)/board.md
 	$(BIN)/python $(STAGES)/summarise.py $(STAGES)/board $(STAGES) docs/assets
 	rm -rf $(STAGES)/board/checkpoints
+
+# The same output stages on the songs of the split "train", which no choice was made on.
+output-stage-aside: install
+	$(BIN)/bench ablate $(STAGE_SET) --out $(STAGES)/aside --split train --no-baselines --separator mixture,oracle \
+	  --prescription nalr,nalr-headroom,nalr-limiter,nalr-fit
 
 # HASPI and HASQI beside HAAQI, on four pairs; they are slow.
 output-stage-witnesses: plugins
 	$(BIN)/bench ablate --suite $(STAGES)/witnesses.toml -o dataset.root=$(CADENZA) --separator mixture --limit 4 \
 	  --prescription nalr,nalr-limiter,nalr-tuned --no-baselines --no-report --time-limit 0 --out $(STAGES)/witnesses
+
+# Trained systems and output stages on 12 songs of the demo's synthesiser, which SONGS gets.
+SONGS ?= output-stage-songs
+DEMO_STAGES := leaderboards/measured/output-stage-demo
+DEMO_SET := --suite $(DEMO_STAGES)/suite.toml -o dataset.root=$(SONGS) --limit 12 --no-report --time-limit 0 \
+  --out $(DEMO_STAGES)/board
+DEMO_RUNS := ablate $(DEMO_SET) --separator hdemucs-ft --no-baselines
+LONGER := -o training.epochs=3 -o training.segments=48 -o training.learning_rate=5e-4 \
+  -o training.validation_pairs=8 -o training.prescription_learning_rate=1e-3
+
+output-stage-demo: install
+	test -d $(SONGS) || \
+	  $(BIN)/bench data demo $(SONGS) --songs 24 --valid-songs 12 --seconds 10 --scenes 2 --listeners 1
+	$(BIN)/bench ablate $(DEMO_SET) --separator mixture,hdemucs,oracle --prescription nalr,nalr-limiter,nalr-fit
+	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-residual --prescription nalr-limiter-ft \
+	  --loss haaqi,joint,haaqi-light
+	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-residual --prescription nalr-limiter --loss "mse + 0.3*sdr"
+	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-embedding --prescription nalr-limiter-ft --loss haaqi
+	$(BIN)/bench $(DEMO_RUNS) --gains cnn-residual --prescription nalr-fit-ft --loss haaqi $(LONGER)
+	$(BIN)/bench leaderboard --suite $(DEMO_STAGES)/suite.toml --out $(DEMO_STAGES)/board --effects \
+	  --format markdown >$(DEMO_STAGES)/board.md
+	rm -rf $(DEMO_STAGES)/board/checkpoints
 
 clean:
 	rm -rf $(VENV) $(PYTHONS:%=$(VENV)-%) $(DEMO) build dist site

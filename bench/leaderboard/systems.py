@@ -101,10 +101,15 @@ def ranks_of(systems: Sequence[System]) -> dict[str, tuple[int, int]]:
 
 
 def find(systems: Sequence[System], name: str) -> System | None:
-    """By label, else by ``separator + gains``, the newest of several."""
+    """By label, else by ``separator + gains``: that with the least else to tell, and the newest.
+
+    So the plain name finds a row of few pairs, and not one with another prescription.
+    """
     exact = [system for system in systems if system.label == name]
     plain = [s for s in systems if f"{s.first.run['separator']} + {s.first.run['gains']}" == name]
-    found = exact or sorted(plain, key=lambda system: str(system.first.run["created"]))
+    found = exact or sorted(
+        plain, key=lambda system: (-system.label.count(","), str(system.first.run["created"]))
+    )
     return found[-1] if found else None
 
 

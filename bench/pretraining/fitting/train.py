@@ -254,10 +254,10 @@ def train(plan: Plan, folder: Path, workers: int, minutes: float) -> Path:
 @click.option("--songs", default=64, show_default=True, help="Songs of 10 s in the pool.")
 @click.option("--seconds", default=2.0, show_default=True, help="Length of an example.")
 @click.option("--batch", default=8, show_default=True, help="Examples a step.")
-@click.option("--steps", default=600, show_default=True, help="Steps of the optimiser.")
+@click.option("--steps", default=500, show_default=True, help="Steps of the optimiser.")
 @click.option("--rate", default=3e-3, show_default=True, help="Highest learning rate.")
 @click.option("--spread", default=8.0, show_default=True, help="Change of levels, dB.")
-@click.option("--price", default=0.004, show_default=True, help="HAAQI a LU of loudness lost.")
+@click.option("--price", default=0.001, show_default=True, help="HAAQI a LU of loudness lost.")
 @click.option("--seed", default=0, show_default=True, help="Names all that is drawn.")
 @click.option(
     "--workers",
@@ -279,7 +279,7 @@ def main(
     workers: int,
     minutes: float,
 ) -> None:
-    """Train a network like the bundled one; songs, checkpoint and weights are kept in FOLDER."""
+    """Train the bundled network; songs, checkpoint and weights are kept in FOLDER."""
     plan = Plan(songs, 8, 24, seconds, batch, steps, rate, spread, price, seed)
     click.echo(f"Wrote {train(plan, folder, workers, minutes)}")
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,20 @@ def systems(table: Leaderboard) -> dict[str, Row]:
 def told(table: Leaderboard, text: str) -> str:
     [found] = [line for line in table.notes if text in line]
     return found
+
+
+def test_the_baseline_of_a_few_pairs_is_the_one_with_the_suites_prescription(
+    tmp_path: Path,
+) -> None:
+    board = Board(tmp_path)
+    for run_id, label, day in (("ra", "12 pairs", 1), ("rb", "nalr-fit, 12 pairs", 2)):
+        created = datetime(2024, 5, day, tzinfo=UTC)
+        spec = json.dumps({"prescription": label})
+        about = {"label": f"{BASE} ({label})", "created": created, "spec_json": spec}
+        board.write_run(run_row(run_id, "hdemucs", "fixed", **about))
+        fill(board, run_id, 0.6)
+        board.consolidate(run_id)
+    assert build(board).baseline == f"{BASE} (12 pairs)"
 
 
 # --- contrasts -----------------------------------------------------------------------------------
