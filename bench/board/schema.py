@@ -126,7 +126,8 @@ TRAINING: Final = (
         "string",
         "loss (the whole objective), loss/<term> (each term, unweighted), lr, grad_norm, "
         "grad_norm/<part>/<term> (of the weighted term, at the first step of epochs 1, 6, ...), "
-        "seconds, seconds/<stage>, train/<metric>/<part>, valid/<metric>/<part> or "
+        "seconds, seconds/<stage>, batch_seconds/<stage> (of a batch, in the mean), "
+        "train/<metric>/<part>, valid/<metric>/<part> or "
         "song/<metric>/<part>/<song> (the headline in validation, by song)",
         required=True,
     ),

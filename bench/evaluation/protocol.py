@@ -7,7 +7,7 @@ Long signals lie in mapped files (:mod:`bench.runtime.memory`), and are computed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -85,6 +85,35 @@ def separate(system: System, excerpt: Excerpt) -> Tensor:
     return copy_of(stems)
 
 
+class LastRemix:
+    """The remix that was made last of some stems: a scene's listeners mostly ask for the same.
+
+    A remix depends on its gains, and on nothing else that changes from listener to listener.
+    Plugins have copies, so that nobody writes into it.
+    """
+
+    def __init__(self) -> None:
+        self._gains: tuple[float, ...] = ()
+        self._remix: Tensor | None = None
+
+    def of(self, stems: Tensor, gains: Tensor, excerpt: Excerpt) -> Tensor:
+        """The stems of an excerpt through gains in dB, by :func:`bench.system.remix.mix`."""
+        asked = tuple(gains.flatten().tolist())
+        if self._remix is None or asked != self._gains:
+            self._remix = None  # for the memory
+            self._remix = mix(stems, gains, excerpt.loudness, excerpt.scene.sample_rate)
+            self._gains = asked
+        return self._remix
+
+
+@dataclass(frozen=True)
+class Remixes:
+    """The last remixes of a scene: of the clean stems, and of a run's."""
+
+    clean: LastRemix = field(default_factory=LastRemix)
+    own: LastRemix = field(default_factory=LastRemix)
+
+
 @dataclass(frozen=True)
 class Reference:
     """The reference of a listener's renderings of one scene.
@@ -98,7 +127,14 @@ class Reference:
     output: Tensor
 
     @classmethod
-    def of(cls, system: System, excerpt: Excerpt, listener: Listener, gains: Tensor) -> Reference:
+    def of(
+        cls,
+        system: System,
+        excerpt: Excerpt,
+        listener: Listener,
+        gains: Tensor,
+        clean: LastRemix | None = None,
+    ) -> Reference:
         """The clean stems through gains, remix and the prescription of the suite's reference.
 
         Args:
@@ -106,9 +142,10 @@ class Reference:
             excerpt: the scene.
             listener: who hears it.
             gains: the reference's gains, dB, ``(4,)`` or ``(2, 4)``.
+            clean: the last remix of the excerpt's clean stems.
         """
         with torch.inference_mode():
-            remixed = mix(excerpt.stems, gains, excerpt.loudness, excerpt.scene.sample_rate)
+            remixed = (clean or LastRemix()).of(excerpt.stems, gains, excerpt)
             return cls(remixed, copy_of(system.amplify_reference(remixed[None], [listener])[0]))
 
 
@@ -120,6 +157,7 @@ def render(
     protocol: str,
     *,
     known: dict[tuple[float, ...], Reference] | None = None,
+    remixes: Remixes | None = None,
     watch: Stopwatch | None = None,
 ) -> Rendering:
     """Render one (scene, listener) pair by the rest of the system, beside its reference.
@@ -133,17 +171,19 @@ def render(
         listener: who hears it.
         protocol: whose gains the reference has.
         known: references of this excerpt, listener and prescription by their gains; added to.
+        remixes: the last ones of this excerpt and of these stems; kept for the next listener.
         watch: receives the seconds of the stages remix, prescribe and reference.
     """
     scene, rate = excerpt.scene, excerpt.scene.sample_rate
     requested = torch.tensor([scene.gains], dtype=torch.float64)
     watch = watch or Stopwatch()
     known = {} if known is None else known
+    remixes = remixes or Remixes()
     with torch.inference_mode():
         with watch.stage("remix"):
             applied = system.gains(separated[None], requested.float(), [listener])
             applied = applied.to(torch.float64, copy=True)
-            own = mix(separated, applied[0], excerpt.loudness, rate)
+            own = remixes.own.of(separated, applied[0], excerpt)
         with watch.stage("prescribe"):
             amplified = copy_of(system.amplify(own[None], [listener])[0])
             output = to_output(amplified, rate)
@@ -151,7 +191,7 @@ def render(
             wanted = reference_gains(protocol, requested, applied)[0]
             gains = tuple(wanted.flatten().tolist())
             if gains not in known:
-                known[gains] = Reference.of(system, excerpt, listener, wanted)
+                known[gains] = Reference.of(system, excerpt, listener, wanted, remixes.clean)
             reference = known[gains]
     return Rendering(
         scene=scene,

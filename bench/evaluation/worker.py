@@ -18,7 +18,7 @@ from torch import Tensor
 from bench.api import Scene, SeparatorSpec
 from bench.errors import BenchError
 from bench.evaluation.estimate import rates, time_limit
-from bench.evaluation.protocol import Excerpt, Reference, render, separate
+from bench.evaluation.protocol import Excerpt, LastRemix, Reference, Remixes, render, separate
 from bench.evaluation.scoring import Row, Scorer, Stopwatch, seconds_rows
 from bench.evaluation.separations import Separations
 from bench.plugins import Plugins, installed
@@ -153,6 +153,9 @@ class Evaluator:
                 rows[run_id] = []
             except Exception as error:
                 rows[run_id] = self._all_failed(run_id, scene, listeners, self._cause(error))
+        # What listeners share is kept from one to the next, but of a long scene, for the memory.
+        clean = LastRemix()
+        remixes = {run_id: Remixes(clean) for run_id in separated if not is_long(scene)}
         # Listener by listener, so that all systems share a listener's reference, prepared once.
         for name in scene.listeners:
             known: dict[str, dict[tuple[float, ...], Reference]] = {}
@@ -161,7 +164,8 @@ class Evaluator:
                     of_reference = self.runs[run_id].spec.reference_prescription
                     references = known.setdefault(json.dumps(of_reference.canonical()), {})
                     with self._limited(run_id, length):
-                        rows[run_id] += self._pair(run_id, excerpt, stems, name, shared, references)
+                        shares = references, remixes.get(run_id, Remixes())
+                        rows[run_id] += self._pair(run_id, excerpt, stems, name, shared, *shares)
                     separated[run_id] = (stems, Stopwatch())
         return rows
 
@@ -199,14 +203,16 @@ class Evaluator:
         name: str,
         watch: Stopwatch,
         references: dict[tuple[float, ...], Reference],
+        remixes: Remixes,
     ) -> list[Row]:
         """Rows of one pair; `watch` holds the seconds that belong to it."""
         listener, protocol = self.listeners[name], self.runs[run_id].spec.protocol
         system = self._systems[run_id]
         try:
             rendering = render(
-                system, excerpt, stems, listener, protocol, known=references, watch=watch
-            )
+                system, excerpt, stems, listener, protocol,
+                known=references, remixes=remixes, watch=watch,
+            )  # fmt: skip
             rows = self._scorers[run_id].score(rendering, watch)
         except Exception as error:
             rows = self._all_failed(run_id, excerpt.scene, [name], self._cause(error))

@@ -30,6 +30,10 @@ KEPT: Final = ("best", "last")
 """The epochs of a training whose weights may be kept."""
 
 
+PRECISIONS: Final = ("float32", "bfloat16")
+"""Numbers by which a training's separator may compute."""
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """The settings of a training. The defaults are the seed paper's."""
@@ -39,7 +43,14 @@ class TrainingSettings:
     segments: int = 50
     """Segments an epoch."""
     batch: int = 5
-    """Segments a step."""
+    """Segments that go through the system at once."""
+    accumulate: int = 1
+    """Batches whose gradients are added up to one step."""
+    recompute: bool = False
+    """Compute the separator's layers again going backward, in place of keeping what they computed:
+    less memory, and more time; the same gradients."""
+    precision: str = "float32"
+    """Of the separator: "float32", or "bfloat16" where that is accurate enough, for a GPU."""
     segment_seconds: float = 5.0
     learning_rate: float = 1e-4
     gains_learning_rate: float = 1e-4
@@ -70,6 +81,7 @@ TRAINING_RULES: Final[Mapping[str, Rule]] = {
     "epochs": Rule(least=0, most=1e6),
     "segments": Rule(least=1, most=1e7),
     "batch": Rule(least=1, most=1e5),
+    "accumulate": Rule(least=1, most=1e5),
     "segment_seconds": Rule(least=0.1, most=3600),
     "learning_rate": Rule(above=0, most=100),
     "gains_learning_rate": Rule(above=0, most=100),
@@ -381,4 +393,7 @@ def parse_training(
     if settings.keep not in KEPT:
         hint = suggest(settings.keep, KEPT)
         raise BenchError(f"training keeps no '{settings.keep}' epoch", where=where, hint=hint)
+    if settings.precision not in PRECISIONS:
+        hint = suggest(settings.precision, PRECISIONS)
+        raise BenchError(f"there is no precision '{settings.precision}'", where=where, hint=hint)
     return settings

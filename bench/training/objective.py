@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 import torch
+from torch import Tensor
 
 from bench.api import LossInput
 from bench.evaluation.protocol import reference_gains
@@ -20,14 +22,42 @@ _LEAST_RMS: Final = 1e-8
 
 
 def loss_inputs(
-    system: System, batch: Batch, protocol: str, places: Collection[str]
+    system: System,
+    batch: Batch,
+    protocol: str,
+    places: Collection[str],
+    *,
+    precision: str = "float32",
+    timed: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> dict[str, LossInput]:
     """The signals that the loss terms at `places` compare.
+
+    The separator alone computes in `precision`; `timed` measures it as "separate", and what follows
+    as "render".
 
     On stems, both sides carry their gains. On output, the estimate is clipped to [-1, 1] as the
     file that an entrant submits would be; the reference never is, and has the suite's prescription.
     """
-    separated = system.separate(batch.mixture, batch.stems)
+    with timed("separate"):
+        separated = _separated(system, batch, precision)
+    with timed("render"):
+        return _compared(system, batch, separated, protocol, places)
+
+
+def _separated(system: System, batch: Batch, precision: str) -> Tensor:
+    if precision == "float32":
+        return system.separate(batch.mixture, batch.stems)
+    separator = system.modules().get("separator")
+    parameters = iter(separator.parameters() if separator is not None else ())
+    device = next((parameter.device for parameter in parameters), batch.mixture.device)
+    with torch.autocast(device.type, getattr(torch, precision)):
+        separated = system.separate(batch.mixture, batch.stems)
+    return separated.float()
+
+
+def _compared(
+    system: System, batch: Batch, separated: Tensor, protocol: str, places: Collection[str]
+) -> dict[str, LossInput]:
     applied = system.gains(separated, batch.requested, batch.listeners)
     wanted = reference_gains(protocol, batch.requested, applied)
     own, clean = scale_stems(separated, applied), scale_stems(batch.stems, wanted)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,10 @@ SILENCE_PEAK = 0.01
 """A segment is near-silent if its RMS and the 95th percentile of its |x| are both below these
 (full scale 1.0; the seed paper's values)."""
 TRIES = 50
+
+
+Item = tuple[Scene, int, int, "Listener"]
+"""A segment: its scene, first sample and number of samples, and who hears it."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,8 @@ def draw_epoch(
     seconds: float,
     seed: int,
     epoch: int,
-) -> list[list[tuple[Scene, int, int, Listener]]]:
-    """The segments of an epoch, in batches: (scene, start, frames, listener).
+) -> Iterator[list[Item]]:
+    """The segments of an epoch, batch by batch, drawn as they are asked for.
 
     Songs shorter than a segment are taken whole; all items of a batch are as long as its shortest.
 
@@ -98,8 +103,8 @@ def draw_epoch(
         BenchError: nothing but silence was found.
     """
     rng = np.random.default_rng(derive(seed, "segments", epoch))
-    drawn: list[tuple[Scene, int, int, Listener]] = []
-    for _ in range(segments):
+    drawn: list[Item] = []
+    for number in range(1, segments + 1):
         for _ in range(TRIES):
             scene = scenes[int(rng.integers(len(scenes)))]
             frames = min(round(seconds * scene.sample_rate), scene.frames)
@@ -111,10 +116,22 @@ def draw_epoch(
         else:
             hint = "Check its level: bench data info"
             raise BenchError(f"{TRIES} segments in a row were near-silent", hint=hint)
-    return [drawn[i : i + batch] for i in range(0, len(drawn), batch)]
+        if len(drawn) == batch or number == segments:
+            yield drawn
+            drawn = []
 
 
-def read_batch(items: Sequence[tuple[Scene, int, int, Listener]]) -> Batch:
+def read_ahead(drawn: Iterable[Sequence[Item]]) -> Iterator[Batch]:
+    """The batches of an epoch; each is drawn and read while the one before it is in use."""
+    batches = map(read_batch, drawn)
+    with ThreadPoolExecutor(1, thread_name_prefix="bench-reader") as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+
+
+def read_batch(items: Sequence[Item]) -> Batch:
     """Read the audio of one step."""
     frames = min(item[2] for item in items)
     return Batch(

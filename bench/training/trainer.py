@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -16,6 +17,7 @@ from torch import nn
 from bench.api import Dataset
 from bench.board.layout import BEST, LAST
 from bench.board.store import Board
+from bench.evaluation.scoring import Stopwatch
 from bench.plugins import Plugins
 from bench.plugins.guard import guarded
 from bench.runtime.progress import NO_PROGRESS, Progress, Step
@@ -28,8 +30,17 @@ from bench.training.gradients import gradient_norms, leading_terms, ruling_terms
 from bench.training.guard import GoodhartGuard
 from bench.training.loss import ComposedLoss, total_of
 from bench.training.objective import loss_inputs
-from bench.training.segments import Batch, draw_epoch, hold_out, read_batch
+from bench.training.recompute import recompute_layers
+from bench.training.segments import (
+    Batch,
+    Item,
+    draw_epoch,
+    hold_out,
+    read_ahead,
+    read_batch,
+)
 from bench.training.validation import Validation
+from bench.version import DISTRIBUTION
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,6 +105,9 @@ class Trainer:
         else:
             self._scenes, held = hold_out(scenes, settings.validation_songs, self.spec.seed)
         self.system.to(self.device)
+        separator = self.system.modules().get("separator")
+        if settings.recompute and separator is not None and not recompute_layers(separator):
+            log.warning("the separator has no lists of layers: nothing of it is computed again")
         self._parameters = self.system.trainable()
         self._told, self._led = False, ""
         optimizer = self._optimizer()
@@ -189,23 +203,21 @@ class Trainer:
         settings, epoch = self.spec.training, state.epoch + 1
         best = f", best {_best(state)}" if _best(state) else ""
         started = time.perf_counter()
-        with guarded("dataset"):
-            batches = draw_epoch(
-                self._scenes,
-                self._listeners,
-                segments=settings.segments,
-                batch=settings.batch,
-                seconds=settings.segment_seconds,
-                seed=self.spec.seed,
-                epoch=epoch,
-            )
+        batches = draw_epoch(
+            self._scenes,
+            self._listeners,
+            segments=settings.segments,
+            batch=settings.batch,
+            seconds=settings.segment_seconds,
+            seed=self.spec.seed,
+            epoch=epoch,
+        )
         self.system.train(True)
+        self._watch = Stopwatch()
         values: dict[str, list[float]] = {}
         # What a part draws, as dropout does, depends on nothing that went before.
         with seeded(derive(self.spec.seed, "epoch", epoch)):
-            for number, items in enumerate(batches, start=1):
-                with guarded("dataset"):
-                    batch = read_batch(items)
+            for number, batch in enumerate(self._read(batches), start=1):
                 for name, value in self._step(epoch, number, batch, optimizer).items():
                     values.setdefault(name, []).append(value)
                 loss = f", loss {fmean(values['loss']):.4g}"
@@ -214,6 +226,8 @@ class Trainer:
         row: dict[str, Any] = {"epoch": epoch, **{k: fmean(v) for k, v in values.items()}}
         row["lr"] = settings.learning_rate
         row["seconds/train"] = trained
+        # Of a batch, in the mean: where the time of training goes.
+        row |= {f"batch_seconds/{k}": v / number for k, v in self._watch.seconds.items()}
         row.update(self._score(epoch))
         row["seconds"] = time.perf_counter() - started
         return row
@@ -221,24 +235,64 @@ class Trainer:
     def _step(
         self, epoch: int, step: int, batch: Batch, optimizer: torch.optim.Optimizer
     ) -> dict[str, float]:
-        optimizer.zero_grad(set_to_none=True)
-        inputs = loss_inputs(self.system, batch, self.spec.training_protocol, self.loss.places)
-        weighted, terms = self.loss.weighted(inputs)
-        total = total_of(weighted)
+        settings = self.spec.training
+        inputs = loss_inputs(
+            self.system,
+            batch,
+            self.spec.training_protocol,
+            self.loss.places,
+            precision=settings.precision,
+            timed=self._timed,
+        )
+        with self._timed("losses"):
+            weighted, terms = self.loss.weighted(inputs)
+            total = total_of(weighted)
         where = f"epoch {epoch}, step {step}: {'; '.join(batch.names)}"
         self._check_finite(total, terms, where)
         measured = step == 1 and (epoch - 1) % NORMS_EVERY == 0
+        # Batches whose gradients make up a step; the last ones of an epoch may be fewer.
+        batches = -(-settings.segments // settings.batch)
+        first = (step - 1) // settings.accumulate * settings.accumulate
+        count = min(settings.accumulate, batches - first)
         with guarded("backward pass"):
             norms = self._gradient_norms(weighted, where) if measured else {}
-            total.backward()  # type: ignore[no-untyped-call]
-        everything = [p for parameters in self._parameters.values() for p in parameters]
-        limit = self.spec.training.clip_norm or float("inf")
-        norm = nn.utils.clip_grad_norm_(everything, limit)
-        if not bool(torch.isfinite(norm)):
-            raise TrainingStopped(f"the gradient is not finite ({where})")
-        optimizer.step()
+            with self._timed("backward"):
+                (total / count).backward()  # type: ignore[no-untyped-call]
         named = {f"loss/{name}": float(value) for name, value in terms.items()}
-        return {"loss": float(total.detach()), "grad_norm": float(norm), **norms, **named}
+        row = {"loss": float(total.detach()), **norms, **named}
+        if step < first + count:
+            return row
+        with self._timed("step"):
+            everything = [p for parameters in self._parameters.values() for p in parameters]
+            limit = settings.clip_norm or float("inf")
+            norm = nn.utils.clip_grad_norm_(everything, limit)
+            if not bool(torch.isfinite(norm)):
+                raise TrainingStopped(f"the gradient is not finite ({where})")
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        return {**row, "grad_norm": float(norm)}
+
+    @contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        """Add the seconds of the block to a part of the training."""
+        with self._watch.stage(part):
+            yield
+            if self.device.type == "cuda":
+                torch.cuda.synchronize(self.device)
+
+    def _read(self, drawn: Iterator[list[Item]]) -> Iterator[Batch]:
+        """The batches of an epoch; the time that is spent in waiting for them is "read".
+
+        A stranger's dataset is not read ahead: it could not be guarded in a thread of its own.
+        """
+        is_own = self.spec.dataset.distribution == DISTRIBUTION
+        batches = read_ahead(drawn) if is_own else map(read_batch, drawn)
+        while True:
+            with self._timed("read"), guarded("dataset"):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
     def _gradient_norms(self, weighted: Mapping[str, Tensor], where: str) -> dict[str, float]:
         """The norm of each weighted term's gradient by part, as the log names them.

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,7 +33,7 @@ from recipes.cad_icassp_2024.baseline import enhance, evaluate
 from bench.builtin.separators.weights import load_model
 from bench.data.generate.demo import write_demo
 from bench.evaluation import worker
-from bench.evaluation.worker import RunToScore
+from bench.evaluation.worker import RunToScore, SceneJob
 from bench.plugins import installed
 from bench.separation.hdemucs import Config, build_model
 from bench.spec.resolve import make_run_spec, open_dataset
@@ -92,6 +93,15 @@ def recipe_scores(task: Task, folder: Path) -> dict[tuple[str, str], float]:
     return dict(zip(pairs, frame.score, strict=True))
 
 
+@contextmanager
+def recipe_of(model: torch.nn.Module, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The recipe with this separator, in place of the one that it would download."""
+    bundle = SimpleNamespace(get_model=lambda: model, sample_rate=44_100)
+    with monkeypatch.context() as patch:
+        patch.setattr(enhance, "HDEMUCS_HIGH_MUSDB", bundle)
+        yield
+
+
 Result = dict[tuple[str, str], float]
 
 
@@ -100,11 +110,10 @@ def recipe(
     task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[], Result]]:
     model, _ = load_model(str(task.weights))
-    bundle = SimpleNamespace(get_model=lambda: model, sample_rate=44_100)
-    monkeypatch.setattr(enhance, "HDEMUCS_HIGH_MUSDB", bundle)
     threads = torch.get_num_threads()
     torch.set_num_threads(CORES)
-    yield lambda: recipe_scores(task, tmp_path)
+    with recipe_of(model, monkeypatch):
+        yield lambda: recipe_scores(task, tmp_path)
     torch.set_num_threads(threads)
 
 
@@ -122,7 +131,7 @@ def bench(task: Task, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], 
 
         def submit() -> list[Any]:
             return [
-                pool.submit(worker.evaluate, scene.id, {"run": list(scene.listeners)})
+                pool.submit(worker.evaluate, SceneJob(scene.id, {"run": list(scene.listeners)}))
                 for scene in scenes
             ]
 

@@ -58,6 +58,7 @@ if stage == "separate":
     torch.save(build_model(Config()).state_dict(), weights)
     options["separator"] = {"weights": str(weights)}
 plugins, suite = installed(), load_suite("cadenza-icassp-2024")
+suite = suite.with_metrics(["haaqi-light"])
 spec = make_run_spec(plugins, suite, separator=separator, gains="fixed", options=options)
 system = build_system(spec, plugins)
 recycle(False)

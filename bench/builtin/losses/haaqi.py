@@ -6,6 +6,8 @@ It can be gamed: a free waveform that climbs it gains HAAQI without sounding or 
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import torch
 from clarity.utils.audiogram import Audiogram, Listener
 from torch import Tensor
@@ -13,7 +15,7 @@ from torch import Tensor
 from bench.api import LossInput
 from bench.hearing import nalr
 from bench.hearing.haaqi.gradient.reference import DifferentiableHaaqi, UnscorableReference
-from bench.hearing.haaqi.parameters import AUDIOGRAM_COLUMNS
+from bench.hearing.haaqi.parameters import AUDIOGRAM_COLUMNS, Floats
 
 
 class HaaqiLoss:
@@ -27,7 +29,8 @@ class HaaqiLoss:
     left out; where nothing is left the loss is 0. A silent estimate of an audible reference has a
     score near 0 and a gradient of zeros.
 
-    Ears are scored one after the other, each with 60 MB of memory a second of signal.
+    As many ears are scored at once as torch may use threads, each with 60 MB of memory a second of
+    signal.
     """
 
     def __call__(self, data: LossInput) -> Tensor:
@@ -47,15 +50,18 @@ class HaaqiLoss:
             estimate = nalr.amplify(estimate, listeners, data.sample_rate)
             reference = nalr.amplify(reference, listeners, data.sample_rate)
         levels = audiograms[..., AUDIOGRAM_COLUMNS].reshape(-1, 1, len(AUDIOGRAM_COLUMNS))
-        scores = []
-        for ear, (processed, clean) in enumerate(
-            zip(estimate.flatten(0, 1), reference.flatten(0, 1), strict=True)
-        ):
-            try:
-                model = DifferentiableHaaqi(clean[None], levels[ear], data.sample_rate, level1[ear])
-            except UnscorableReference:
-                continue
-            scores.append(model.score(processed[None]))
-        if not scores:
-            return 0.0 * estimate.sum()
-        return 1.0 - torch.cat(scores).mean()
+        learns = torch.is_grad_enabled()
+
+        def scored(processed: Tensor, clean: Tensor, levels: Floats, level1: float) -> Tensor:
+            """The score of an ear; empty where it has none."""
+            with torch.set_grad_enabled(learns):  # of this thread
+                try:
+                    model = DifferentiableHaaqi(clean[None], levels, data.sample_rate, level1)
+                except UnscorableReference:
+                    return processed.new_zeros(0)
+                return model.score(processed[None])
+
+        with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+            ears_of = (estimate.flatten(0, 1), reference.flatten(0, 1), levels, level1)
+            scores = torch.cat(list(threads.map(scored, *ears_of)))
+        return 1.0 - scores.mean() if len(scores) else 0.0 * estimate.sum()

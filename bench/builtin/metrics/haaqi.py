@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from hashlib import blake2b, md5
+from hashlib import md5
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import soxr
+import torch
 from clarity.utils.audiogram import Audiogram
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from bench.builtin.metrics import HaaqiOptions
 from bench.builtin.metrics.parts import PartScores
 from bench.hearing.calibration import level1
 from bench.hearing.haaqi import HaaqiReference
+from bench.plugins.digest import digest
 
 RATE: Final = 24_000
 """Hz; the rate of the auditory model."""
@@ -97,13 +99,14 @@ class ReferenceCache:
 
     def __init__(self, seconds: float = 60.0) -> None:
         self._seconds = seconds
-        self._kept: OrderedDict[bytes, tuple[HaaqiReference, float]] = OrderedDict()
+        self._kept: OrderedDict[object, tuple[HaaqiReference, float]] = OrderedDict()
 
     def get(
         self, amplified: Array, sample_rate: int, audiogram: Audiogram, level1: float
     ) -> HaaqiReference:
         """The prepared reference, found by the content of what it is made from."""
-        key = _digest(amplified, audiogram.levels, audiogram.frequencies, [sample_rate, level1])
+        ear = *audiogram.levels.tolist(), *audiogram.frequencies.tolist()
+        key = (digest(torch.from_numpy(amplified)), ear, sample_rate, level1)
         if key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key][0]
@@ -121,15 +124,6 @@ _references = ReferenceCache()
 
 def _rms(signal: Array) -> float:
     return float(np.sqrt(np.mean(signal**2)))
-
-
-def _digest(*arrays: npt.ArrayLike) -> bytes:
-    digest = blake2b(digest_size=16)
-    for array in arrays:
-        values = np.ascontiguousarray(array, dtype=np.float64)
-        digest.update(len(values).to_bytes(8))
-        digest.update(values.data)
-    return digest.digest()
 
 
 def resampled(samples: Array, sample_rate: int) -> Array:

@@ -249,14 +249,19 @@ def zeros(typing: Any) -> Any:
     return signature(vector), generate
 
 
-def aligned(rows: int, dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
+def aligned(
+    rows: int, dtype: type[np.floating[Any]] = np.float64, *, zeroed: bool = True
+) -> NDArray[Any]:
     """Allocate zeros ``(rows, 8)`` in which no vector straddles two cache lines: that costs double.
+
+    Large rooms that are written before they are read need not be `zeroed`.
 
     Example:
         >>> aligned(3).shape, aligned(3).ctypes.data % 64
         ((3, 8), 0)
     """
     size = np.dtype(dtype).itemsize
-    memory = np.zeros(rows * LANES * size + 64, dtype=np.uint8)
+    bytes_needed = rows * LANES * size + 64
+    memory = np.zeros(bytes_needed, np.uint8) if zeroed else np.empty(bytes_needed, np.uint8)
     start = -memory.ctypes.data % 64
     return memory[start : start + rows * LANES * size].view(dtype).reshape(rows, LANES)

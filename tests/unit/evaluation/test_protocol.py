@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from clarity.utils.audiogram import Listener
+from torch import Tensor
 
 from bench.api import Scene
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
-from bench.evaluation.protocol import Excerpt, Reference, render, separate
+from bench.evaluation import protocol
+from bench.evaluation.protocol import Excerpt, Reference, Remixes, render, separate
 from bench.plugins import installed
 from bench.runtime import memory
 from bench.spec.resolve import make_run_spec
 from bench.spec.suite import load_suite
+from bench.system.remix import mix
 from bench.system.system import System, build_system
 
 
@@ -65,6 +69,33 @@ def test_a_known_reference_is_not_made_again(small_set: Path) -> None:
     assert not torch.equal(other.remix_reference, one.remix_reference)
     again = render(quiet, excerpt, stems, listener, "challenge", known=known)
     assert again.remix_reference is one.remix_reference
+
+
+def test_listeners_who_ask_for_the_same_share_a_remix(
+    small_set: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, listener = first_scene(small_set)
+    system, excerpt = system_of(small_set), Excerpt.read(scene)
+    stems = separate(system, excerpt)
+    expected = render(system, excerpt, stems, listener, "challenge")
+    made: list[Tensor] = []
+
+    def counted(*given: Any) -> Tensor:
+        made.append(mix(*given))
+        return made[-1]
+
+    monkeypatch.setattr(protocol, "mix", counted)
+    remixes = Remixes()
+    for _ in range(3):
+        found = render(system, excerpt, stems, listener, "challenge", remixes=remixes)
+    assert len(made) == 2  # the clean stems' and the system's own, once each
+    for name in ("remix", "remix_reference", "output", "output_reference"):
+        torch.testing.assert_close(getattr(found, name), getattr(expected, name), rtol=0, atol=0)
+    # Other gains are another remix.
+    quiet = replace(excerpt, scene=replace(scene, gains=(0.0, -6.0, 0.0, 3.0)))
+    other = render(system, quiet, stems, listener, "challenge", remixes=remixes)
+    assert not torch.equal(other.remix, found.remix)
+    assert len(made) == 4
 
 
 def test_a_separator_that_breaks_the_contract_is_refused(small_set: Path) -> None:

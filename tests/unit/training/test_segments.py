@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from torch import Tensor
 
 from bench.api import Scene
 from bench.errors import BenchError
-from bench.training.segments import draw_epoch, hold_out, near_silent, read_batch
+from bench.training.segments import draw_epoch, hold_out, near_silent, read_ahead, read_batch
 
 
 class Noise:
@@ -47,7 +49,7 @@ LISTENERS = {
 
 def draw(found: Sequence[Scene], **changes: float) -> list[list[tuple[Scene, int, int, Listener]]]:
     settings = {"segments": 7, "batch": 3, "seconds": 2.0, "seed": 0, "epoch": 1, **changes}
-    return draw_epoch(found, LISTENERS, **settings)  # type: ignore[arg-type]
+    return list(draw_epoch(found, LISTENERS, **settings))  # type: ignore[arg-type]
 
 
 def test_only_the_segment_is_read() -> None:
@@ -122,3 +124,32 @@ def test_a_short_loud_sound_is_not_near_silent() -> None:
     assert not near_silent(quiet_but_for_a_click)
     steady = torch.full((2, 10_000), 0.005)
     assert near_silent(steady)
+
+
+def test_the_next_batch_is_read_while_one_is_in_use() -> None:
+    read: list[int] = []
+    begun = [threading.Event() for _ in range(3)]
+
+    def drawn() -> Iterator[Any]:
+        for number in range(3):
+            read.append(threading.get_ident())
+            begun[number].set()
+            yield draw(scenes(1))[0]
+
+    batches = read_ahead(drawn())
+    next(batches)
+    assert begun[1].wait(10)  # though nobody asked for it yet
+    assert len(list(batches)) == 2
+    assert len(read) == 3
+    assert threading.get_ident() not in read
+
+
+def test_what_goes_wrong_in_reading_ahead_is_raised() -> None:
+    def drawn() -> Iterator[Any]:
+        yield draw(scenes(1))[0]
+        raise BenchError("this file is cut short")
+
+    batches = read_ahead(drawn())
+    next(batches)
+    with pytest.raises(BenchError, match="cut short"):
+        next(batches)

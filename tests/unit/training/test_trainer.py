@@ -38,7 +38,7 @@ def trained(
     loss: str,
     separator: str = "oracle",
     gains: str = "cnn",
-    **settings: float,
+    **settings: float | str,
 ) -> tuple[System, pd.DataFrame]:
     """A trained gain strategy, over clean stems by default, and the log."""
     training = {key: str(value) for key, value in {**SETTINGS, **settings}.items()}
@@ -93,6 +93,55 @@ def test_the_log_has_each_terms_gradient_by_part(small_set: Path, tmp_path: Path
         whole = log[(log.name == "grad_norm") & (log.epoch == epoch)].value.item()
         assert abs(own.value.iloc[0] - own.value.iloc[1]) <= whole * (1 + 1e-4)
         assert whole <= own.value.sum() * (1 + 1e-4)
+
+
+def test_the_log_says_where_the_time_went(small_set: Path, tmp_path: Path) -> None:
+    _, log = trained(small_set, tmp_path, "mse", segments=3, epochs=1)
+    parts = log[log.name.str.startswith("batch_seconds/")].set_index("name").value
+    names = ("read", "separate", "render", "losses", "backward", "step")
+    assert set(parts.index) == {f"batch_seconds/{name}" for name in names}
+    assert (parts > 0).all()
+    whole = log[log.name == "seconds/train"].value.item()
+    assert 0.5 * whole < 2 * parts.sum() <= whole  # two batches
+
+
+def test_gradients_added_up_are_those_of_one_batch(small_set: Path, tmp_path: Path) -> None:
+    """Two batches of two, one step: as one batch of four, by the loss's mean."""
+    states = {}
+    for name, batch, accumulate in (("whole", 4, 1), ("parts", 2, 2), ("one", 2, 1)):
+        system, log = trained(
+            small_set, tmp_path / name, "mse", segments=4, epochs=1,
+            batch=batch, accumulate=accumulate,
+        )  # fmt: skip
+        states[name] = gains_of(system, small_set)
+        assert log[log.name == "grad_norm"].value.item() > 0
+    assert not torch.equal(states["one"], states["whole"])
+    torch.testing.assert_close(states["parts"], states["whole"], rtol=1e-4, atol=1e-4)
+
+
+def test_the_last_step_of_an_epoch_may_be_of_fewer_batches(small_set: Path, tmp_path: Path) -> None:
+    """Three batches, two a step: the last one alone weighs as a step of one batch does."""
+    odd, _ = trained(small_set, tmp_path / "a", "mse", segments=3, epochs=1, batch=1, accumulate=2)
+    many, _ = trained(small_set, tmp_path / "b", "mse", segments=3, epochs=1, batch=1, accumulate=9)
+    assert not torch.equal(gains_of(odd, small_set), gains_of(many, small_set))
+
+
+def test_layers_computed_again_change_no_training(small_set: Path, tmp_path: Path) -> None:
+    how = {"separator": "hdemucs-ft", "gains": "none", "segments": 2, "epochs": 1}
+    kept, _ = trained(small_set, tmp_path / "kept", "mse", **how)  # type: ignore[arg-type]
+    again, _ = trained(small_set, tmp_path / "again", "mse", recompute=True, **how)  # type: ignore[arg-type]
+    assert kept.state().keys() == again.state().keys()
+    assert all(torch.equal(value, again.state()[name]) for name, value in kept.state().items())
+
+
+def test_a_separator_may_train_in_bfloat16(small_set: Path, tmp_path: Path) -> None:
+    how = {"separator": "hdemucs-ft", "gains": "none", "segments": 2, "epochs": 1}
+    _, exact = trained(small_set, tmp_path / "f", "mse", **how)  # type: ignore[arg-type]
+    rough, log = trained(small_set, tmp_path / "b", "mse", precision="bfloat16", **how)  # type: ignore[arg-type]
+    assert all(value.dtype == torch.float32 for value in rough.state().values())
+    losses = [one[one.name == "loss"].value.item() for one in (exact, log)]
+    assert losses[0] != losses[1]
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
 
 
 def test_a_ruling_term_is_told_once(

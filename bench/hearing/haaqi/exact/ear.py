@@ -92,7 +92,8 @@ class SlidingChannels:
     def __init__(self, length: int, pad: int) -> None:
         self.length = length
         self.pad = pad
-        self.arrays = aligned(length + 2 * pad), aligned(length + 2 * pad)
+        rows = length + 2 * pad
+        self.arrays = aligned(rows, zeroed=False), aligned(rows, zeroed=False)
         self._start = self._computed = 0
         self._state = initial_state()
         self._ear: Ear | None = None

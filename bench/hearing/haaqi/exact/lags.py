@@ -139,7 +139,7 @@ class LagSearch:
     """A search for the best lags of one group of channels after another."""
 
     def __init__(self) -> None:
-        self._work = aligned(4 * SIZE, np.float32).ravel()
+        self._work = aligned(4 * SIZE, np.float32, zeroed=False).ravel()
         self._total = aligned(2 * SIZE, np.float32).ravel()
         self._power = aligned(2)
         self._correlation = aligned(2 * 2 * MAX_LAG).reshape(2, 2 * MAX_LAG, LANES)

@@ -246,7 +246,9 @@ class Scorer:
         lags = space.search.lags(windows, self._length)
         fresh = kept.motion is None
         rows = self._blocks * BLOCK if self._keep_motion else 2 * BLOCK
-        motion = aligned(rows, np.float32) if kept.motion is None else kept.motion
+        motion = kept.motion
+        if motion is None:
+            motion = aligned(rows, np.float32, zeroed=False)
         first = self._delays[group]
         smooth = np.zeros((2, 2, self._hops, LANES))
         states = np.zeros((2, 2, LANES))

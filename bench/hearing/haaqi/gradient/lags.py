@@ -12,6 +12,10 @@ from bench.hearing.haaqi import parameters as p
 
 _LONGEST: Final = 32_768
 """Points of a transform, where the signal is long enough to fill it."""
+_ERROR: Final = 6e-6
+"""Bound on the error of a correlation by float32 transforms, relative to both norms: see
+:mod:`bench.hearing.haaqi.exact.lags`."""
+_MOST_COMPARED: Final = 64
 
 
 class LagSearch:
@@ -19,6 +23,8 @@ class LagSearch:
 
     Means are taken off before the transform and their part added in float64: an envelope's
     correlation is nearly flat at its top, and its mean would drown the rest in float32's rounding.
+    Lags that float32 leaves open are then compared in float64: another lag may change a score by
+    3e-4.
 
     Args:
         reference: compressed envelope and motion ``(2, groups, samples, 8)``.
@@ -26,11 +32,13 @@ class LagSearch:
 
     def __init__(self, reference: Tensor) -> None:
         self.samples = reference.shape[2]
+        self.reference = reference
         # From the latest to the earliest, so that of equals the model's choice comes first.
         latest = min(p.MAX_LAG, self.samples) - 1
         earliest = max(-p.MAX_LAG, 1 - self.samples)
         self._lags = torch.arange(latest, earliest - 1, -1, device=reference.device)
         self.mean = reference.mean(2)[..., None]
+        self.norms = _norms(reference, self.mean)
         self.sums = _overlap_sums(reference, self.mean, -self._lags)
         # A block of the reference, and of the processed signal MAX_LAG more on either side.
         self.points = min(_LONGEST, 1 << (self.samples + 2 * p.MAX_LAG).bit_length())
@@ -52,7 +60,22 @@ class LagSearch:
         sums = self.sums + self.mean.double() * (self.samples - self._lags.abs())
         correlation += mean.double() * sums
         correlation += self.mean.double() * _overlap_sums(processed, mean, self._lags)
-        return self._lags[correlation.argmax(-1)]
+        found = correlation.argmax(-1)
+        if processed.dtype == torch.float32:
+            self._settle(found, correlation, processed, mean)
+        return self._lags[found]
+
+    def _settle(self, found: Tensor, correlation: Tensor, processed: Tensor, mean: Tensor) -> None:
+        """Compare the lags that may be the greatest in float64, where they are not too many."""
+        error = _ERROR * self.norms * _norms(processed, mean)
+        close = correlation >= correlation.amax(-1, keepdim=True) - error[..., None]
+        counts = close.sum(-1)
+        for part, group, lane in ((counts > 1) & (counts <= _MOST_COMPARED)).nonzero().tolist():
+            x, y = (one[part, group, :, lane].double() for one in (self.reference, processed))
+            # Of equals the first, which is the latest.
+            places = close[part, group, lane].nonzero()[:, 0].tolist()
+            values = [_at_lag(x, y, int(self._lags[place])) for place in places]
+            found[part, group, lane] = places[values.index(max(values))]
 
     def _block(self, x: Tensor, mean: Tensor, start: int, length: int) -> Tensor:
         """Cut a block of ``(2, groups, samples, 8)`` less its mean, ``(2, groups, 8, points)``."""
@@ -61,6 +84,18 @@ class LagSearch:
         before = max(-start, 0)
         torch.sub(inside, mean, out=block[..., before : before + inside.shape[3]])
         return block
+
+
+def _norms(x: Tensor, mean: Tensor) -> Tensor:
+    """The norms of channels less their means, ``(2, groups, 8)``; roughly, for a bound."""
+    squares = torch.linalg.vector_norm(x, dim=2).double().square()
+    norms: Tensor = (squares - x.shape[2] * mean[..., 0].double().square()).clamp(min=0).sqrt()
+    return norms
+
+
+def _at_lag(x: Tensor, y: Tensor, lag: int) -> float:
+    """Correlate x with y `lag` samples later."""
+    return float(x[: len(x) - lag] @ y[lag:] if lag >= 0 else x[-lag:] @ y[: len(y) + lag])
 
 
 def _overlap_sums(x: Tensor, mean: Tensor, lags: Tensor) -> Tensor:

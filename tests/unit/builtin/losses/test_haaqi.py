@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -154,3 +155,39 @@ def test_a_diverged_estimate_is_an_error() -> None:
     estimate[0, 1, 100] = float("nan")
     with pytest.raises(BenchError, match="NaN"):
         HaaqiLoss()(batch(estimate, reference, calibration(reference), "output"))
+
+
+def test_ears_side_by_side_have_the_scores_of_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = tones(2, 2)
+    reference[1, 0] = 0.0  # an ear without a score
+    found = []
+    for at_once in (1, 3):
+        # Its own operations on one thread, as their sums would differ in the last bit.
+        monkeypatch.setattr(torch, "get_num_threads", lambda count=at_once: count)
+        estimate = (0.7 * reference + 0.01 * tones(2, 2, seed=1)).requires_grad_()
+        loss = HaaqiLoss()(batch(estimate, reference, calibration(tones(2, 2)), "output"))
+        loss.backward()
+        assert estimate.grad is not None
+        found.append((loss.detach(), estimate.grad))
+        with torch.no_grad():
+            value = HaaqiLoss()(batch(estimate, reference, calibration(tones(2, 2)), "output"))
+        assert not value.requires_grad
+        assert torch.equal(value, loss.detach())
+    torch.testing.assert_close(found[1], found[0], rtol=0, atol=0)
+
+
+def test_ears_are_scored_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits for the other to have begun, so that one after the other would never end."""
+    begun = Barrier(2, timeout=30)
+
+    class Model:
+        def __init__(self, *given: object) -> None:
+            begun.wait()
+
+        def score(self, processed: Tensor) -> Tensor:
+            return processed.mean(-1)
+
+    monkeypatch.setattr("bench.builtin.losses.haaqi.DifferentiableHaaqi", Model)
+    torch.set_num_threads(2)
+    signal = tones(1, 2)
+    assert float(HaaqiLoss()(batch(signal, signal, calibration(signal), "output"))) > 0.9

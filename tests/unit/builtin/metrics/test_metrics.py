@@ -19,11 +19,13 @@ from recipes.cad_icassp_2024.baseline.evaluate import apply_ha, set_song_seed
 from bench.api import STEMS, Rendering, Scene
 from bench.builtin.metrics import HaaqiOptions, register_metrics
 from bench.builtin.metrics import haaqi as haaqi_metric
+from bench.builtin.metrics import sdr as sdr_metric
 from bench.builtin.metrics.clipping import Clipping
 from bench.builtin.metrics.haaqi import Haaqi, ReferenceCache
 from bench.builtin.metrics.lufs import LufsDifference
 from bench.builtin.metrics.sdr import Sdr
 from bench.errors import BenchError, NoValueError
+from bench.hearing.sdr import median_sdr
 
 RATE = 44_100
 OUTPUT_RATE = 32_000
@@ -339,6 +341,26 @@ def test_clipping_counts_both_ends_of_the_scale() -> None:
     output = torch.tensor([[-1.0, 1 - 2**-15, 1.0, 0.0], [0.9999, -0.9999, 0.5, -1 + 2**-15]])
     score = Clipping().score(replace(rendering(0.1), output=output.double()))
     assert score == {"mean": 0.5, "left": 0.75, "right": 0.25}
+
+
+def test_stems_are_judged_once_for_all_listeners(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[int] = []
+
+    def counted(reference: Array, estimate: Array, sample_rate: int) -> Array:
+        judged.append(sample_rate)
+        return median_sdr(reference, estimate, sample_rate)
+
+    monkeypatch.setattr(sdr_metric, "median_sdr", counted)
+    metric, r = Sdr(), rendering()
+    first = metric.score(r)
+    again = metric.score(replace(r, stems=r.stems.clone(), remix=r.remix / 2))
+    assert again == first
+    assert len(judged) == 1
+    # By content, not by place: one sample of the same tensor written over.
+    r.stems[0, 0, 0] += 0.5
+    assert metric.score(r) != first
+    metric.score(replace(r, stems_reference=r.stems_reference.clone() * 0.5))
+    assert len(judged) == 3
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,137 @@
+"""A training step beside a plain PyTorch loop of the seed paper's kind, and true HAAQI as a loss.
+
+Both sides train the decoders of the same small HDemucs on the same segments by the same losses (MSE
+of the remix and minus SI-SDR). The plain loop reads its files, calls the network, adds up stems and
+steps, with none of the system's checks. CPU time of one thread, in turns, the least of several.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+from bench.board.store import Board
+from bench.builtin.separators.weights import load_model
+from bench.data import CadenzaOptions
+from bench.data.cadenza import CadenzaDataset
+from bench.data.generate.demo import write_demo
+from bench.plugins import installed
+from bench.runtime.machine import one_thread
+from bench.separation.masks import mask_mixture
+from bench.system.system import build_system
+from bench.training.loss import losses_of
+from bench.training.trainer import Trainer
+from tests.helpers.specs import make
+
+pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(3600)]
+
+SECONDS, BATCH, STEPS = 3.0, 2, 3
+ROUNDS = 3
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training") / "set"
+    write_demo(folder, songs_train=3, songs_valid=1, seconds=6.0, scenes_per_song=1)
+    return folder
+
+
+def system_step(root: Path, folder: Path, loss: str) -> float:
+    """CPU seconds a step of the trainer: all that an epoch does but validate and keep."""
+    settings = {
+        "epochs": 1, "segments": BATCH * STEPS, "batch": BATCH, "segment_seconds": SECONDS,
+        "validation_pairs": 0,
+    }  # fmt: skip
+    options = {"training": {key: str(value) for key, value in settings.items()}}
+    spec = make(separator="hdemucs-ft", gains="fixed", loss=loss, options=options)
+    plugins = installed()
+    trainer = Trainer(
+        run_id="r",
+        spec=spec,
+        system=build_system(spec, plugins),
+        dataset=CadenzaDataset(CadenzaOptions(root=str(root))),
+        loss=losses_of(spec, plugins),
+        board=Board(folder),
+        folder=folder / "checkpoints",
+        plugins=plugins,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        # Measured apart from the steps: it takes as long as two of them in every fifth epoch.
+        patch.setattr("bench.training.trainer.gradient_norms", lambda *given: {})
+        started = time.process_time()
+        trainer.train()
+        return (time.process_time() - started) / STEPS
+
+
+def negative_si_sdr(estimate: Tensor, reference: Tensor) -> Tensor:
+    scale = (estimate * reference).sum(-1, keepdim=True) / reference.square().sum(-1, keepdim=True)
+    error = estimate - scale * reference
+    ratio = (scale * reference).square().sum(-1) / error.square().sum(-1).clamp_min(1e-8)
+    return -10 * ratio.clamp_min(1e-8).log10().mean()
+
+
+def plain_step(root: Path) -> float:
+    """The same of a loop as scripts have it."""
+    model, config = load_model("bundled")
+    model.requires_grad_(False)
+    decoders = (model.freq_decoder, model.time_decoder)
+    parameters = [p.requires_grad_(True) for part in decoders for p in part.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=1e-4)
+    folders = sorted((root / "audio" / "at_mic_music" / "train").iterdir())
+    frames = round(SECONDS * 44_100)
+    names = ("mixture", *model.sources)
+    started = time.process_time()
+    for step in range(STEPS):
+        read = []
+        for item in range(BATCH):
+            folder = folders[(step * BATCH + item) % len(folders)]
+            files = (soundfile.read(folder / f"{n}.wav", frames, dtype="float32") for n in names)
+            read.append(torch.stack([torch.from_numpy(samples.T.copy()) for samples, _ in files]))
+        data = torch.stack(read)
+        mixture, stems = data[:, 0], data[:, 1:]
+        estimate = mask_mixture(model(mixture), mixture, config.sharpness)
+        remixed, wanted = estimate.sum(1), stems.sum(1)
+        mse = torch.nn.functional.mse_loss(remixed, wanted)
+        loss = mse + 0.3 * negative_si_sdr(remixed, wanted)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(parameters, 5.0)
+        optimizer.step()
+    return (time.process_time() - started) / STEPS
+
+
+def test_beside_a_plain_loop(benchmark: Any, root: Path, tmp_path: Path) -> None:
+    times: dict[str, list[float]] = {"system": [], "plain": []}
+
+    def both() -> None:
+        for number in range(ROUNDS + 1):
+            folder = tmp_path / str(number)
+            times["system"].append(system_step(root, folder, "mse@remix + 0.3*sdr@remix"))
+            times["plain"].append(plain_step(root))
+
+    with one_thread():
+        benchmark.pedantic(both, rounds=1)
+    ours, theirs = (min(times[who][1:]) for who in ("system", "plain"))
+    benchmark.extra_info["CPU seconds a step"] = ours
+    benchmark.extra_info["times as long as a plain loop"] = ours / theirs
+
+
+def test_true_haaqi_as_a_loss(benchmark: Any, root: Path, tmp_path: Path) -> None:
+    """Beside the same step without it."""
+    times: dict[str, list[float]] = {"mse + haaqi": [], "mse@output": []}
+
+    def both() -> None:
+        for number in range(ROUNDS + 1):
+            for loss, spent in times.items():
+                spent.append(system_step(root, tmp_path / f"{number}-{loss}", loss))
+
+    with one_thread():
+        benchmark.pedantic(both, rounds=1)
+    dear, cheap = (min(spent[1:]) for spent in times.values())
+    benchmark.extra_info["times as long as without it"] = dear / cheap
