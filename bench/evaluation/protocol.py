@@ -89,7 +89,7 @@ class LastRemix:
     """The remix that was made last of some stems: a scene's listeners mostly ask for the same.
 
     A remix depends on its gains, and on nothing else that changes from listener to listener.
-    Plugins have copies, so that nobody writes into it.
+    Plugins have copies and cannot write into it.
     """
 
     def __init__(self) -> None:
