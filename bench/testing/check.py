@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.plugins.guard import OutOfTimeError, guarded, limited
+from bench.plugins.process_state import Snapshot
 from bench.testing.subject import NotMade, Skip
 
 if TYPE_CHECKING:
@@ -77,7 +78,13 @@ class Check:
 
     def run(self, subject: Subject) -> Result:
         """Look at a plugin; never raises for what is wrong with it."""
-        who = f"{subject.kind} '{subject.name}'"
+        who, state = f"{subject.kind} '{subject.name}'", Snapshot.now(generators=True)
+        try:
+            return self._run(subject, who)
+        finally:
+            state.restore()
+
+    def _run(self, subject: Subject, who: str) -> Result:
         try:
             with limited(LIMIT), guarded(who):
                 got = self.look(subject)

@@ -197,8 +197,8 @@ def of_checkpoint(folder: Path, rng: random.Random) -> None:
     path.write_bytes(mutated(whole.read_bytes(), rng))
     found = load_checkpoint(path)
     assert found is not None
-    assert isinstance(found.epoch, int)
-    assert isinstance(found.best_score, float)
+    assert (found.epoch, found.best_epoch, found.best_score) == (1, 1, 0.5)
+    assert found.state["a"].tolist() == [1.0, 1.0]
 
 
 def of_gains(folder: Path, rng: random.Random) -> None:
@@ -314,11 +314,17 @@ READERS = {
 }
 
 
+SLOW = ("board", "weights", "command line")
+"""Kinds of which a quarter as many are read."""
+
+
 @pytest.mark.parametrize("count", [FEW, pytest.param(MANY, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", READERS)
 @pytest.mark.timeout(1200)
 def test_what_is_damaged_is_told_or_read(tmp_path: Path, kind: str, count: int) -> None:
     told = 0
+    if kind in SLOW:
+        count //= 4
     for number in range(count):
         rng, lines = random.Random(f"{kind} {number}"), []
         try:
