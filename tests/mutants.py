@@ -19,6 +19,7 @@ import importlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -56,8 +57,8 @@ LIBRARIES: Final = (
     *("matplotlib.pyplot", "soundfile", "soxr", "rich.console", "click", "pytest"),
     *("clarity.utils.audiogram", "pyloudnorm", "safetensors.torch", "jinja2"),
 )
-SECONDS: Final = 150
-"""That the tests of one fault may take."""
+SECONDS: Final = 120
+"""Of a processor, that the tests of one fault may take; a test that waits is pytest's to end."""
 MOST: Final = 60
 """Tests that are run for one fault, the quickest."""
 PYTEST: Final = ("-q", "-x", "-p", "no:benchmark", "-p", "no:cacheprovider", "-p", "no:xdist")
@@ -147,7 +148,8 @@ def known() -> list[Fault]:
     for name, path, old, new in FAULTS:
         before = Path(path).read_text(encoding="utf-8")
         if before.count(old) != 1:
-            raise SystemExit(f"{path} holds {before.count(old)} times: {old}")
+            print(f"left out, since {path} holds it {before.count(old)} times: {old}", flush=True)
+            continue
         faults.append(Fault.of(path, before, before.replace(old, new), name))
     return faults
 
@@ -163,7 +165,7 @@ class Tests:
         self._through: dict[str, dict[int, list[str]]] = {}
         with tempfile.TemporaryDirectory() as folder:
             found = Path(folder) / "found.json"
-            if _forked(lambda: _observed([*PYTEST, "--maxfail=9", *places], found), 3600.0):
+            if _forked(lambda: _observed([*PYTEST, "--maxfail=9", *places], found), 3600):
                 raise SystemExit(f"the tests cannot be run: {' '.join(places)}\n{_said()}")
             self.seconds, self._through, failed = json.loads(found.read_text())
         for name in failed:
@@ -261,13 +263,14 @@ def _said() -> str:
     return Path("said").read_text(encoding="utf-8", errors="replace")[-3000:]
 
 
-def _forked(work: Callable[[], int], seconds: float) -> int:
-    """The exit code of a fork that does some work; negative where it was ended."""
+def _forked(work: Callable[[], int], seconds: int) -> int:
+    """The exit code of a fork that does some work in seconds of a processor; negative if ended."""
     process = os.fork()
     if not process:
         code = 70
         try:
             os.setsid()
+            resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             sys.dont_write_bytecode = True
             handle = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(handle, 1)
@@ -278,14 +281,10 @@ def _forked(work: Callable[[], int], seconds: float) -> int:
             traceback.print_exc()
         finally:
             os._exit(code)
-    until = time.monotonic() + seconds
-    done = 0
-    while not done and time.monotonic() < until:
-        done, status = os.waitpid(process, os.WNOHANG)
-        time.sleep(0.05)
+    _, status = os.waitpid(process, 0)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(status if done else os.waitpid(process, 0)[1])
+    return os.waitstatus_to_exitcode(status)
 
 
 def _keep_demo() -> None:

@@ -402,7 +402,7 @@ FAULTS: Final[tuple[tuple[str, str, str, str], ...]] = (
     (
         "a file is copied over its target instead of moved",
         "bench/runtime/files.py",
-        "        draft.replace(target)",
+        "        _move(draft, target)",
         "        target.write_bytes(draft.read_bytes())\n        draft.unlink()",
     ),
     # --- the board ---
