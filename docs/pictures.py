@@ -97,7 +97,6 @@ def report(browser: Any, path: Path, *, board: Path, folder: Path, section: str 
     page = bench.write_report(board, to=folder / f"report-{board.parent.name}-{board.name}")
     view = opened(browser, page, width=1280, height=1000)
     if section:
-        view.locator(section).scroll_into_view_if_needed()
         box = view.locator(section).bounding_box()
         width, height = box["width"] + 32, min(box["height"] + 32, 760)
         area = {"x": max(0, box["x"] - 16), "y": box["y"] - 16, "width": width, "height": height}
@@ -109,7 +108,9 @@ def report(browser: Any, path: Path, *, board: Path, folder: Path, section: str 
 def listening(browser: Any, path: Path, *, board: Path, folder: Path) -> None:
     """A page with all systems of a board."""
     out = folder / "listening"
-    run("bench", "listen", "--out", str(board), "--to", str(out), "--seconds", "8")
+    run(
+        "bench", "listen", "--out", str(board), "--to", str(out), "--seconds", "6", "--no-simulated"
+    )
     view = opened(browser, out / "index.html", height=760)
     view.wait_for_timeout(2000)
     view.screenshot(path=path)

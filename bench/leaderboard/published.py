@@ -103,7 +103,9 @@ def _metric_section(metric: str, results: list[Record]) -> Section:
         rows.setdefault(which, {**empty, **more})[row["part"]] = row["value"]
     unit = f", {_UNITS[metric]}" if metric in _UNITS else ""
     cited = "; ".join(f"{key}: {_content()['sources'][key]['citation']}" for key in used)
-    return Section(f"Published {metric}{unit}", tuple(rows.values()), f"{WORDS} Sources: {cited}.")
+    words = f"{WORDS} Sources: {cited}."
+    least = ("source", "right", "left", "other", "bass")
+    return Section(f"Published {metric}{unit}", tuple(rows.values()), words, least=least)
 
 
 def _training_section(curves: list[Record]) -> Section:

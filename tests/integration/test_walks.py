@@ -51,6 +51,7 @@ def test_learning(tmp_path: Path, columns: int) -> None:
         "plugins show hdemucs",
         "listener show --audiogram N3",
         "ablate --list",
+        "leaderboard --published",
     )
     assert "The main command:  bench run --separator hdemucs-ft --gains cnn" in shown["--help"]
     for page in ("--help", "run --help"):
