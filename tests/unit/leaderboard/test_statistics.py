@@ -229,8 +229,8 @@ def test_rank_ranges_of_systems_that_differ_and_of_some_that_do_not() -> None:
     assert rank_ranges([]) == []
 
 
-def test_rank_ranges_are_corrected_for_the_number_of_the_others() -> None:
-    """A difference of 2.5 standard errors of 12 songs: t is 2.20 for one other, 2.82 for three."""
+def test_rank_ranges_are_by_95_per_cent_intervals_however_many_are_compared() -> None:
+    """A difference of 2.5 standard errors of 12 songs: t is 2.20, and 2.82 if widened for three."""
     songs = 12
     spread = np.resize([1.0, -1.0], songs)
     error = spread.std(ddof=1) / np.sqrt(songs)
@@ -239,7 +239,10 @@ def test_rank_ranges_are_corrected_for_the_number_of_the_others() -> None:
     two = [series(values[:, None], 1, 1) for values in close]
     assert rank_ranges(two) == [(2, 2), (1, 1)]
     four = [*two, *(series(base[:, None] + far, 1, 1) for far in (100.0, -100.0))]
-    assert rank_ranges(four) == [(2, 3), (2, 3), (1, 1), (4, 4)]
+    assert rank_ranges(four) == [(3, 3), (2, 2), (1, 1), (4, 4)]
+    # A difference of 2.1 is too small for 95 %.
+    closer = [base, base + 2.1 * error + spread]
+    assert rank_ranges([series(v[:, None], 1, 1) for v in closer]) == [(1, 2), (1, 2)]
 
 
 def test_one_song_tells_no_systems_apart() -> None:
