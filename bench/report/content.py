@@ -289,10 +289,18 @@ def with_trained(
     return found
 
 
+_OWN = ("created", "finished", "seconds")
+"""Facts that are told of each run, even where they happen to be the same to a second."""
+
+
 def details(rows: Sequence[Row]) -> tuple[Facts, list[RunDetails]]:
     """The exact settings of the runs: what all have in common, and what is each one's own."""
     each = [_facts(row) for row in rows]
-    common = [fact for fact in each[0] if all(fact in other for other in each)] if each[1:] else []
+    common = [
+        fact
+        for fact in each[0]
+        if each[1:] and fact[0] not in _OWN and all(fact in other for other in each)
+    ]
     own = [
         RunDetails(
             clean(row.shown), tuple(fact for fact in facts if fact not in common), _texts(row)

@@ -47,7 +47,7 @@ def test_the_baseline_of_a_few_pairs_is_the_one_with_the_suites_prescription(
     board = Board(tmp_path)
     for run_id, label, day in (("ra", "12 pairs", 1), ("rb", "nalr-fit, 12 pairs", 2)):
         created = datetime(2024, 5, day, tzinfo=UTC)
-        spec = json.dumps({"prescription": label})
+        spec = json.dumps({"prescription": {"name": label.partition(",")[0]}})
         about = {"label": f"{BASE} ({label})", "created": created, "spec_json": spec}
         board.write_run(run_row(run_id, "hdemucs", "fixed", **about))
         fill(board, run_id, 0.6)

@@ -78,7 +78,7 @@ def test_the_command_shows_both_side_by_side(
     found = {row["system"]: row for row in rows}
     assert set(found) == {"mixture + cnn", "mixture + fixed"}
     for row in found.values():
-        assert row["challenge n"] == row["shared-gains n"] > 0
+        assert row["challenge_n"] == row["shared-gains_n"] > 0
         assert row["challenge"] is not None
         assert row["shared-gains"] is not None
     # Fixed gains are those that the scene asks for: the protocols are one there.
