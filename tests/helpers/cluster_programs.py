@@ -57,14 +57,17 @@ class Programs:
         return found
 
     def end(self) -> None:
-        for program in self.running.values():
-            program.terminate()
-        for program in self.running.values():
-            try:
-                program.wait(5)
-            except subprocess.TimeoutExpired:
-                program.kill()
-                program.wait()
+        # The scheduler last: without it a worker takes seconds to end.
+        scheduler = self.running.pop("scheduler")
+        for group in ([*self.running.values()], [scheduler]):
+            for program in group:
+                program.terminate()
+            for program in group:
+                try:
+                    program.wait(5)
+                except subprocess.TimeoutExpired:
+                    program.kill()
+                    program.wait()
 
 
 def environment() -> dict[str, str]:

@@ -1,7 +1,10 @@
 """A plugin with a set of the challenge's size that is scored in no time: 960 scenes x 20 listeners.
 
-Audio is a few samples, and the metric a stub: what is left is the work of bench itself. Worker
-processes find it by its entry point: see :func:`tests.helpers.noises.entry_point`.
+Audio is a few samples, and the metric a stub: what is left is the work of bench itself. A test
+copies this file as the module ``crowd`` to a folder of the path, and installs that
+(:func:`tests.helpers.noises.entry_point`): the code of a plugin is its whole package, so as a part
+of the tests it would be another one, with other runs, whenever a file of theirs is edited. For the
+same reason it imports nothing of them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """A program that scores the crowd on a cluster: ``python -m tests.helpers.crowd_client ...``.
 
-All is as in ``bench ablate`` but the evaluation of a scene, which is a stub.
+All is as in ``bench ablate`` but the evaluation of a scene, which is a stub. The plugin is a
+module of its own on the path: see :mod:`tests.helpers.crowd`.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+import crowd
+
 import bench
 from bench.evaluation import worker
-from tests.helpers import crowd
 
 SUITE = """
 name = "crowd"
@@ -33,7 +35,7 @@ def main(board: Path, scheduler: str, runs: int) -> None:
     """Score so many runs, and print how long it took."""
     suite = board.parent / "crowd.toml"
     suite.write_text(SUITE)
-    worker.start, worker.evaluate = crowd.start, crowd.evaluate  # type: ignore[assignment]
+    worker.start, worker.evaluate = crowd.start, crowd.evaluate
     begin = time.perf_counter()
     with bench.executing(scheduler):
         result = bench.ablate(
