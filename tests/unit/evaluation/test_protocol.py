@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyloudnorm
 import pytest
 import torch
 from clarity.utils.audiogram import Listener
 from torch import Tensor
 
 from bench.api import Scene
+from bench.builtin.prescriptions.nalr import Nalr
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
 from bench.evaluation import protocol
@@ -109,3 +111,47 @@ def test_a_separator_that_breaks_the_contract_is_refused(small_set: Path) -> Non
 
     with pytest.raises(ValueError, match="expected"):
         separate(replace(system, separator=Short()), excerpt)
+
+    class Endless:
+        def separate(self, mixture: torch.Tensor) -> torch.Tensor:
+            return torch.full((1, 4, 2, mixture.shape[-1]), torch.nan)
+
+    with pytest.raises(ValueError, match="not finite"):
+        separate(replace(system, separator=Endless()), excerpt)
+
+
+class Louder(Nalr):
+    def amplify(self, *given: Any) -> Tensor:
+        return 2 * super().amplify(*given)
+
+
+def test_the_reference_is_the_suites_and_its_gains_are_the_protocols(small_set: Path) -> None:
+    scene, listener = first_scene(small_set)
+    scene = replace(scene, gains=(6.0, -6.0, 0.0, 3.0))
+    excerpt = replace(Excerpt.read(scene), scene=scene)
+    own = system_of(small_set, gains="none")  # applies 0 dB, whatever is asked for
+    stems = separate(own, excerpt)
+
+    def reference(protocol: str, system: System = own) -> Tensor:
+        return render(system, excerpt, stems, listener, protocol).output_reference
+
+    rate, level = scene.sample_rate, excerpt.loudness
+    for named, gains in (("challenge", scene.gains), ("shared-gains", (0.0,) * 4)):
+        remix = mix(excerpt.stems, torch.tensor(gains, dtype=torch.float64), level, rate)
+        expected = own.amplify(remix[None], [listener])[0]
+        torch.testing.assert_close(reference(named), expected, rtol=0, atol=0)
+        louder = replace(own, prescription=Louder())
+        torch.testing.assert_close(reference(named, louder), expected, rtol=0, atol=0)
+
+
+def test_a_remix_is_as_loud_as_the_mixture_that_was_given(small_set: Path) -> None:
+    """Not as the sum of its stems, which may be other than it."""
+    scene, listener = first_scene(small_set)
+    read = Excerpt.read(scene)
+    excerpt = replace(read, mixture=0.5 * read.mixture)
+    system = system_of(small_set)
+    found = render(system, excerpt, separate(system, excerpt), listener, "challenge")
+    meter = pyloudnorm.Meter(scene.sample_rate)
+    wanted = meter.integrated_loudness(excerpt.mixture.numpy().T)
+    for remix in (found.remix, found.remix_reference):
+        assert meter.integrated_loudness(remix.numpy().T) == pytest.approx(wanted, abs=0.01)

@@ -153,3 +153,35 @@ def test_a_limit_that_leaves_nothing_out_is_none(small_set: Path) -> None:
 def test_seeds_are_numbers() -> None:
     spec = [resolve(seed=seed, gains="cnn")[2] for seed in ("3", 3)]  # type: ignore[typeddict-item]
     assert spec[0] == spec[1]
+
+
+@pytest.mark.parametrize(
+    ("choices", "options"),
+    [
+        ({}, {"separator": {"overlap": "0.2"}}),
+        ({"gains": "cnn-embedding"}, {"gains": {"size": "4"}}),
+        ({"loss": "sdr"}, {"loss": {"sdr.scale_invariant": "no"}}),
+        ({}, {"metric": {"haaqi.noise": "recipe"}}),
+    ],
+)
+def test_an_option_of_any_part_changes_the_id(
+    choices: dict[str, object], options: dict[str, dict[str, str]]
+) -> None:
+    assert run_id(make(**choices)) != run_id(make(**choices, options=options))
+
+
+def test_the_references_prescription_changes_the_id() -> None:
+    moved = replace(load_suite("demo"), reference_prescription="nalr-limiter")
+    choices = {"separator": "mixture", "gains": "fixed", "prescription": "nalr"}
+    assert run_id(make(**choices)) != run_id(make_run_spec(installed(), moved, **choices))
+
+
+def test_a_run_that_trains_depends_on_the_songs_that_it_learns(small_set: Path) -> None:
+    dataset = open_dataset(make(options={"dataset": {"root": str(small_set)}}), installed())
+    assert set(make().fingerprints(dataset)) == {"train", "valid"}
+    assert set(make(separator="hdemucs", gains="fixed").fingerprints(dataset)) == {"valid"}
+
+
+def test_a_training_keeps_its_protocol_when_it_is_scored_by_the_other() -> None:
+    other = make(protocol="challenge").under_other_protocol()
+    assert (other.protocol, other.training_protocol) == ("shared-gains", "challenge")

@@ -152,6 +152,23 @@ def test_the_output_is_clipped_and_its_reference_is_not() -> None:
     assert data["remix"].estimate.abs().max() > 1  # only a file has a full scale
 
 
+class Louder(Nalr):
+    def amplify(self, *given: Any) -> Tensor:
+        return 2 * super().amplify(*given)
+
+
+def test_the_reference_has_the_suites_prescription_whatever_the_systems_is() -> None:
+    batch, system = make_batch(), make_system()
+    system.prescription = Louder()
+    found = loss_inputs(system, batch, "challenge", PLACES)["output"]
+    estimate, clean = (
+        amplified(matched(scaled(stems, gains).sum(axis=1), batch.mixture))
+        for stems, gains in ((separated(batch), APPLIED), (batch.stems, REQUESTED))
+    )
+    for signal, wanted in ((found.estimate, 2 * estimate), (found.reference, clean)):
+        np.testing.assert_allclose(signal, wanted, rtol=0, atol=1e-6 * np.abs(wanted).max())
+
+
 def test_a_place_that_no_term_wants_is_not_computed() -> None:
     system = make_system()
     system.prescription = None  # type: ignore[assignment]
