@@ -15,6 +15,7 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import Any, Final, NamedTuple
 
 from bench.cli import main
 from bench.evaluation import runner, worker
-from bench.runs import execute
+from bench.runs import trainings
 from bench.runtime import executors, files
 
 STAGES: Final = ("start-up", "training", "scoring", "writing")
@@ -97,7 +98,7 @@ def _within(marks: Marks, stage: int, function: Callable[..., Any]) -> Callable[
 
 def _mark(marks: Marks) -> None:
     """Make bench tell where it is; in a process that is given up afterwards."""
-    execute.train_here = _within(marks, TRAINING, execute.train_here)  # type: ignore[attr-defined]
+    trainings.train_here = _within(marks, TRAINING, trainings.train_here)
     runner.evaluate_runs = _within(marks, SCORING, runner.evaluate_runs)
     replacing = files.replacing
 
@@ -155,6 +156,8 @@ def begin(arguments: list[str], log: Path, marks: Marks, *, fork_workers: bool =
         main(arguments)
     except SystemExit as end:
         code = int(end.code or 0)
+    except BaseException:
+        os.write(2, traceback.format_exc().encode())
     finally:
         os._exit(code)
 
