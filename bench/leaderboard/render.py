@@ -215,7 +215,7 @@ def _verified(row: Row) -> list[str]:
 
 def headroom_text(row: Row) -> str:
     """How far a row got from the untouched mixture to the clean stems, in percent."""
-    return "–" if row.headroom is None else f"{100 * row.headroom:.0f}"
+    return "–" if row.headroom is None else f"{round(100 * row.headroom)}"
 
 
 def median_text(row: Row, column: Column) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from bench.board.store import Board
 from bench.leaderboard.model import Leaderboard
-from bench.leaderboard.render import bracket, rank_text, render_text
+from bench.leaderboard.render import bracket, headroom_text, rank_text, render_text
 from tests.helpers.boards import build, known_board
 
 
@@ -49,3 +51,9 @@ def test_text_fits_its_width(hostile: Board, width: int) -> None:
     assert left_out == expected[width]
     for heading in ("SDR dB", "to baseline"):
         assert heading in text
+
+
+def test_a_share_that_rounds_to_nothing_has_no_sign(tmp_path: Path) -> None:
+    row = build(known_board(tmp_path)).rows[0]
+    shares = (None, -0.004, 0.126, -0.2)
+    assert [headroom_text(replace(row, headroom=one)) for one in shares] == ["–", "0", "13", "-20"]
