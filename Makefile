@@ -27,7 +27,7 @@ install: $(VENV)/.installed
 
 demo: install
 	$(BIN)/bench run --separator hdemucs-ft --gains cnn --out $(DEMO) --no-report
-	$(BIN)/bench run --separator hdemucs-ft --gains cnn-residual --out $(DEMO)
+	$(BIN)/bench run --separator hdemucs-ft --gains cnn-residual --prescription nalr-fit --out $(DEMO)
 
 test: install
 	$(BIN)/ruff check .

@@ -39,7 +39,7 @@ def test_its_page_shows_the_boards_rows_and_effects(board: Board) -> None:
     page = (FOLDER / "board.md").read_text(encoding="utf-8").replace("\\", "")
     table = leaderboard(board, "demo", "valid", "challenge", baseline="hdemucs + fixed")
     for row in table.rows:
-        assert f"| {row.label} | {row.n} | {row.values['haaqi'].mean:.3f} " in page
+        assert f"| {row.shown} | {row.n} | {row.values['haaqi'].mean:.3f} " in page
     effects = main_effects(board, table)
     assert {e.factor for e in effects} == {"separator", "gains", "weight of haaqi-light"}
     for effect in effects:
