@@ -31,6 +31,8 @@ MOST_COLOURS: Final = 7
 MOST_CHOSEN: Final = 6
 """Systems that are coloured when the page opens, where there are more than MOST_COLOURS."""
 _SHOWN_ALONE: Final = ("spec_json", "plugin_versions_json", "dataset_fingerprint")
+_TOLD_OF_EACH: Final = ("created", "finished", "seconds")
+"""Facts of each run's own, even where they happen to be the same to a second."""
 
 
 Array = NDArray[np.float64]
@@ -289,17 +291,13 @@ def with_trained(
     return found
 
 
-_OWN = ("created", "finished", "seconds")
-"""Facts that are told of each run, even where they happen to be the same to a second."""
-
-
 def details(rows: Sequence[Row]) -> tuple[Facts, list[RunDetails]]:
     """The exact settings of the runs: what all have in common, and what is each one's own."""
     each = [_facts(row) for row in rows]
     common = [
         fact
         for fact in each[0]
-        if each[1:] and fact[0] not in _OWN and all(fact in other for other in each)
+        if each[1:] and fact[0] not in _TOLD_OF_EACH and all(fact in other for other in each)
     ]
     own = [
         RunDetails(
