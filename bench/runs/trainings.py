@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import platform
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from bench.spec.run import RunSpec
 
 if TYPE_CHECKING:
     from bench.board.store import Board
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -129,9 +132,15 @@ def _local(plugins: Plugins) -> bytes | None:
 
 
 def _can_travel(progress: Progress) -> bool:
+    """Whether a process may tell of its progress by it; where not, that is said."""
     try:
         pickle.dumps(progress)
-    except Exception:
+    except Exception as error:  # whatever somebody's own class raises
+        said = " ".join(str(error).split())[:200]
+        log.warning(
+            "the training's progress cannot be told from another process, so the plugins train in "
+            "this one, which they may end: %s: %s", type(error).__name__, said,
+        )  # fmt: skip
         return False
     return True
 
