@@ -34,6 +34,10 @@ PRECISIONS: Final = ("float32", "bfloat16")
 """Numbers by which a training's separator may compute."""
 
 
+SCHEDULES: Final = ("constant", "cosine")
+"""How a training's learning rates may go on."""
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """The settings of a training. The defaults are the seed paper's."""
@@ -55,6 +59,8 @@ class TrainingSettings:
     learning_rate: float = 1e-4
     gains_learning_rate: float = 1e-4
     prescription_learning_rate: float = 1e-3
+    schedule: str = "constant"
+    """How the rates go on: "constant", or "cosine", which takes them down to 0 at the end."""
     clip_norm: float = 5.0
     """Largest norm of the gradient; 0 for none."""
     validation_songs: int = 2
@@ -396,4 +402,7 @@ def parse_training(
     if settings.precision not in PRECISIONS:
         hint = suggest(settings.precision, PRECISIONS)
         raise BenchError(f"there is no precision '{settings.precision}'", where=where, hint=hint)
+    if settings.schedule not in SCHEDULES:
+        hint = suggest(settings.schedule, SCHEDULES)
+        raise BenchError(f"there is no schedule '{settings.schedule}'", where=where, hint=hint)
     return settings

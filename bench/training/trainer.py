@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from bench.plugins.guard import guarded
 from bench.runtime.progress import NO_PROGRESS, Progress, Step
 from bench.runtime.seeds import derive, seeded
 from bench.spec.run import RunSpec
+from bench.spec.suite import TrainingSettings
 from bench.system.system import System
 from bench.system.weights import save_weights
 from bench.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -174,13 +176,14 @@ class Trainer:
 
     def _optimizer(self) -> torch.optim.Adam:
         settings = self.spec.training
-        rates = {
+        self._rates = {
+            "separator": settings.learning_rate,
             "gains": settings.gains_learning_rate,
             "prescription": settings.prescription_learning_rate,
         }
         return torch.optim.Adam(
             [
-                {"params": parameters, "lr": rates.get(part, settings.learning_rate)}
+                {"params": parameters, "lr": self._rates[part]}
                 for part, parameters in self._parameters.items()
             ]
         )
@@ -224,7 +227,7 @@ class Trainer:
                 step(f"epoch {epoch}/{settings.epochs}{loss}{best}{self._led}", 1)
         trained = time.perf_counter() - started
         row: dict[str, Any] = {"epoch": epoch, **{k: fmean(v) for k, v in values.items()}}
-        row["lr"] = settings.learning_rate
+        row["lr"] = settings.learning_rate * rate_share(settings, epoch, number)
         row["seconds/train"] = trained
         # Of a batch, in the mean: where the time of training goes.
         row |= {f"batch_seconds/{k}": v / number for k, v in self._watch.seconds.items()}
@@ -263,6 +266,9 @@ class Trainer:
         if step < first + count:
             return row
         with self._timed("step"):
+            share = rate_share(settings, epoch, first + 1)
+            for group, part in zip(optimizer.param_groups, self._parameters, strict=True):
+                group["lr"] = self._rates[part] * share
             everything = [p for parameters in self._parameters.values() for p in parameters]
             limit = settings.clip_norm or float("inf")
             norm = nn.utils.clip_grad_norm_(everything, limit)
@@ -348,6 +354,15 @@ class Trainer:
     def _report(self, row: dict[str, Any]) -> None:
         self.board.append_epoch(self.run_id, row)
         self.plugins.notify("epoch_finished", run_id=self.run_id, epoch=row["epoch"], row=row)
+
+
+def rate_share(settings: TrainingSettings, epoch: int, batch: int) -> float:
+    """The learning rate at a batch of an epoch, both from 1, as a part of that of the settings."""
+    if settings.schedule == "constant":
+        return 1.0
+    batches = -(-settings.segments // settings.batch)
+    done = ((epoch - 1) * batches + batch - 1) / (settings.epochs * batches)
+    return 0.5 * (1.0 + math.cos(math.pi * done))
 
 
 def _best(state: Checkpoint) -> str:

@@ -75,6 +75,7 @@ def test_wrong_choices_are_named(choices: Choices, message: str) -> None:
         ({"options": {"separator.weights": None}}, "no value of an option"),
         ({"options": {"training.clip_norm": float("nan")}}, "clip_norm"),
         ({"options": {"training.learning_rate": float("inf")}}, "learning_rate"),
+        ({"options": {"training.schedule": "cosin"}}, "Did you mean 'cosine'"),
         ({"options": {"separator.segment": True}}, "segment"),
         ({"loss": "mse\0"}, "not a valid str"),
     ],

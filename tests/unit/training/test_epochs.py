@@ -103,6 +103,36 @@ def test_gains_have_a_learning_rate_of_their_own(train: Train) -> None:
     assert most == pytest.approx(5e-4, rel=1e-2)
 
 
+def test_along_a_cosine_the_rates_fall_to_nothing(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a cosine from the first step to the last, over all epochs and batches."""
+    used: list[float] = []
+    step = torch.optim.Adam.step
+
+    def noted(self: torch.optim.Adam, *given: Any) -> Any:
+        used.extend(group["lr"] for group in self.param_groups)
+        return step(self, *given)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", noted)
+    how = {"epochs": 2, "segments": 2, "gains_learning_rate": 8e-4}
+    train(0.1, 0.2, 0.3, schedule="cosine", folder="cosine", **how)
+    assert used == pytest.approx([8e-4, 8e-4 * (0.5 + 8**-0.5), 4e-4, 8e-4 * (0.5 - 8**-0.5)])
+    used.clear()
+    train(0.1, 0.2, 0.3, folder="constant", **how)
+    assert used == [8e-4] * 4
+
+
+def test_a_training_along_a_cosine_goes_on_where_it_stopped(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = {"epochs": 2, "schedule": "cosine"}
+    whole = train(0.1, 0.2, 0.3, folder="whole", **how)[1]
+    with pytest.raises((StopIteration, RuntimeError)):  # no score of the second epoch
+        train(0.1, 0.2, **how)
+    assert same(train(0.3, **how)[1][-1], whole[-1])
+
+
 @pytest.mark.parametrize("limit", [1e-6, 0.0])
 def test_gradients_are_clipped_to_a_norm_where_one_is_set(
     train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: float
