@@ -2,9 +2,10 @@
 
 Of each group of modules a seeded sample is tried; the small faults of ``tests/helpers/faults.py``
 are the group ``known``, those of a package ``known:PACKAGE``. Each fault is written to a copy of
-the repository. A fork of this process, which has imported the libraries, then runs those tests that
-pass through the functions concerned, the quick ones first, up to the first that fails. What no test
-noticed is printed as a difference.
+the repository. A process there has collected the tests; a fork of it, in which the functions
+concerned have the fault, runs those tests that pass through them, the quick ones first, up to the
+first that fails. Where none fails, or the fault is outside of functions, they are run once more in
+a process that imports all of bench anew. What no test noticed is printed as a difference.
 
 Usage: ``python -m tests.mutants [NUMBER A GROUP] [GROUP ...]``; ``$MUTANTS_SEED`` seeds the sample.
 """
@@ -16,6 +17,7 @@ import contextlib
 import difflib
 import hashlib
 import importlib
+import itertools
 import json
 import os
 import random
@@ -30,23 +32,36 @@ import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tests.helpers.faults import FAULTS, UNITS
+from tests.helpers.patching import Functions, functions_under, patch
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT: Final = Path(__file__).parents[1]
 UNIT: Final = "tests/unit"
 GROUPS: Final[Mapping[str, tuple[str, str]]] = {
-    "audio": ("bench/data/audio.py bench/data/containers.py", "data/test_audio.py"),
-    "cadenza": ("bench/data/cadenza.py bench/data/metadata.py", "data/test_cadenza.py"),
+    "audio": (
+        "bench/data/audio.py bench/data/containers.py",
+        "data/test_audio.py data/test_containers.py data/test_scene_files.py",
+    ),
+    "cadenza": (
+        "bench/data/cadenza.py bench/data/metadata.py",
+        "data/test_cadenza.py data/test_metadata.py data/test_song_names.py data/test_validate.py",
+    ),
     "spec": ("bench/spec", "spec"),
     "losses": ("bench/builtin/losses", "builtin/losses training/test_loss.py"),
     "metrics": ("bench/builtin/metrics", "builtin/metrics"),
     "statistics": (
         "bench/leaderboard/statistics.py bench/leaderboard/table.py",
         "leaderboard/test_statistics.py leaderboard/test_table.py leaderboard/test_rules.py "
-        "leaderboard/test_coverage.py leaderboard/test_two_way.py leaderboard/test_systems.py",
+        "leaderboard/test_coverage.py leaderboard/test_two_way.py leaderboard/test_systems.py "
+        "leaderboard/test_notes.py",
     ),
     "training": ("bench/training", "training"),
     "evaluation": ("bench/evaluation", "evaluation"),
@@ -57,11 +72,15 @@ LIBRARIES: Final = (
     *("matplotlib.pyplot", "soundfile", "soxr", "rich.console", "click", "pytest"),
     *("clarity.utils.audiogram", "pyloudnorm", "safetensors.torch", "jinja2"),
 )
-SECONDS: Final = 120
-"""Of a processor, that the tests of one fault may take; a test that waits is pytest's to end."""
-MOST: Final = 60
-"""Tests that are run for one fault, the quickest."""
-PYTEST: Final = ("-q", "-x", "-p", "no:benchmark", "-p", "no:cacheprovider", "-p", "no:xdist")
+SECONDS: Final = 180
+"""Of a processor, that the tests of one fault may take where all of bench is imported anew."""
+MOST_SECONDS: Final = 60
+"""That the tests of one fault take without it; the quickest are run."""
+PYTEST: Final = (
+    *("-q", "-x", "-p", "no:benchmark", "-p", "no:cacheprovider", "-p", "no:xdist"),
+    *("--basetemp=kept", "--timeout=100"),
+)
+_OUTPUT: Final = os.dup(1)
 
 
 @dataclass(frozen=True)
@@ -158,34 +177,94 @@ def known() -> list[Fault]:
 
 
 class Tests:
-    """Some tests, with the lines of bench that each passes through, and how long each takes."""
+    """The tests that pytest has collected, the lines that each passes through, and its seconds.
 
-    def __init__(self, places: Sequence[str]) -> None:
-        self.seconds: dict[str, float] = {}
-        self._through: dict[str, dict[int, list[str]]] = {}
-        with tempfile.TemporaryDirectory() as folder:
-            found = Path(folder) / "found.json"
-            if _forked(lambda: _observed([*PYTEST, "--maxfail=9", *places], found), 3600):
-                raise SystemExit(f"the tests cannot be run: {' '.join(places)}\n{_said()}")
-            self.seconds, self._through, failed = json.loads(found.read_text())
-        for name in failed:
-            print(f"fails as it is, and is left out: {name}", flush=True)
-            del self.seconds[name]
+    Args:
+        session: pytest's, after the collection.
+        through: by the file and the number of the line, the names of the tests.
+        seconds: of each test.
+    """
+
+    def __init__(
+        self,
+        session: pytest.Session,
+        through: Mapping[str, Mapping[str, Sequence[str]]],
+        seconds: Mapping[str, float],
+    ) -> None:
+        self._items = {item.nodeid: item for item in session.items}
+        self._session, self._through, self.seconds = session, through, seconds
+
+    @classmethod
+    def observed(cls, session: pytest.Session) -> Tests:
+        """Run all, and once more, now the quick ones first, to leave out what fails by itself."""
+        found = Path("found.json").absolute()
+        _forked(lambda: _observe(session, session.items, found), 3600)
+        seconds, through, modules = json.loads(found.read_text())
+        for name in modules:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+        order = sorted(session.items, key=lambda item: float(seconds.get(item.nodeid, 0.0)))
+        _forked(lambda: _observe(session, order, found, covered=False), 3600)
+        seconds = json.loads(found.read_text())[0]
+        for item in session.items:
+            if item.nodeid not in seconds:
+                say(f"fails as it is, and is left out: {item.nodeid}")
+        return cls(session, through, seconds)
 
     def of(self, fault: Fault) -> list[str]:
-        """Those that pass through the functions that a fault changes, the quickest first."""
-        functions = _functions(fault)
-        names = set(self.seconds)
-        if functions:
-            lines = self._through.get(fault.path, {})
-            names = {
-                name
-                for first, last in functions
-                for line, through in lines.items()
-                if first <= int(line) <= last
-                for name in through
-            }
-        return sorted(names & set(self.seconds), key=lambda name: self.seconds[name])[:MOST]
+        """Those that pass through the functions that a fault changes, the likely ones first.
+
+        Likely are those that pass through its lines, and of them the quick ones; a fault outside
+        of functions concerns all that pass through the file. Of many it is the quickest.
+        """
+        lines = self._through.get(fault.path, {})
+        functions = _functions(fault) or [(0, 1 << 30)]
+        names = {
+            name
+            for first, last in functions
+            for line, through in lines.items()
+            if first <= int(line) <= last
+            for name in through
+        }
+        near = {name for line in fault.lines for name in lines.get(str(line), ())}
+        own = sorted(
+            (names or set(self.seconds)) & set(self.seconds),
+            key=lambda name: (name not in near, self.seconds[name]),
+        )
+        spent = itertools.accumulate(self.seconds[name] for name in own)
+        return [name for name, so_far in zip(own, spent, strict=True) if so_far < MOST_SECONDS]
+
+    def notice(self, fault: Fault, names: Sequence[str], functions: Functions) -> bool:
+        """Whether one fails, or does not end, in a fork in which functions have the fault.
+
+        False where nothing fails, or the fault must be imported to be there.
+        """
+        path = Path(fault.path).absolute()
+        before = path.read_text(encoding="utf-8")
+        imported = any(file == str(path) for file, _, _ in functions)
+
+        def work() -> int:
+            if imported and not patch(path, before, fault.text, functions):
+                return 0
+            return _run_items(self._session, [self._items[name] for name in names])
+
+        with put(fault):
+            return _forked(work, self._limit(names)) != 0
+
+    def _limit(self, names: Sequence[str]) -> int:
+        return 20 + 3 * round(sum(self.seconds[name] for name in names))
+
+
+def examples(faults: Sequence[Fault]) -> list[str]:
+    """The tests of the examples in the docstrings of the files concerned."""
+    files = sorted({fault.path for fault in faults})
+    names = [".".join(Path(file).with_suffix("").parts) for file in files if _has_examples(file)]
+    return [f"tests/docs/test_examples.py::test_docstrings[{name}]" for name in names]
+
+
+def _has_examples(file: str) -> bool:
+    lines = Path(file).read_text(encoding="utf-8").splitlines()
+    return any(">>> " in line and "+SKIP" not in line for line in lines)
 
 
 def _functions(fault: Fault) -> list[tuple[int, int]]:
@@ -205,52 +284,104 @@ def _functions(fault: Fault) -> list[tuple[int, int]]:
     return found
 
 
-def _observed(arguments: Sequence[str], result: Path) -> int:
-    """Run tests, and keep what each passes through, and its seconds."""
+def _observe(
+    session: pytest.Session, items: Sequence[pytest.Item], result: Path, *, covered: bool = True
+) -> int:
+    """Run tests; keep the seconds of those that pass, what each passes through, and imports."""
     import coverage
-    import pytest
 
-    seen = coverage.Coverage(data_file=None, source=["bench"], config_file=False)
+    seen = coverage.Coverage(data_file=None, source=[str(Path("bench").absolute())])
     seconds: dict[str, float] = defaultdict(float)
     failed: set[str] = set()
 
     class Observer:
         def pytest_runtest_logstart(self, nodeid: str) -> None:
-            seen.switch_context(nodeid)
+            if covered:
+                seen.switch_context(nodeid)
 
         def pytest_runtest_logreport(self, report: Any) -> None:
             seconds[report.nodeid] += report.duration
             if report.failed:
                 failed.add(report.nodeid)
 
-    seen.start()
-    code = pytest.main(list(arguments), plugins=[Observer()])
-    seen.stop()
-    data = seen.get_data()
-    through = {
-        str(Path(file).relative_to(Path.cwd())): data.contexts_by_lineno(file)
-        for file in data.measured_files()
-    }
-    result.write_text(json.dumps([seconds, through, sorted(failed)]))
-    return int(code) if code > 1 else 0  # 1: some failed
+    session.config.pluginmanager.register(Observer())
+    if covered:
+        seen.start()
+    _run_items(session, items, to_the_end=True)
+    through: dict[str, dict[int, list[str]]] = {}
+    if covered:
+        seen.stop()
+        data = seen.get_data()
+        through = {
+            str(Path(file).relative_to(Path.cwd())): data.contexts_by_lineno(file)
+            for file in data.measured_files()
+        }
+    modules = sorted(name for name in sys.modules if name.startswith("bench."))
+    passed = {name: spent for name, spent in seconds.items() if name not in failed}
+    result.write_text(json.dumps([passed, through, modules]))
+    return 0
 
 
-def _run(tests: Sequence[str]) -> int:
+def _run_items(
+    session: pytest.Session, items: Sequence[pytest.Item], *, to_the_end: bool = False
+) -> int:
+    """Run tests that are collected; 1 as soon as one fails."""
+    session.items = list(items)
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed and not to_the_end:
+            return 1
+    return 0
+
+
+def in_session(faults: Sequence[Fault], places: Sequence[str], to: Connection) -> int:
+    """Collect the tests of some places; send of each fault its tests, and whether one noticed."""
     import pytest
 
-    return int(pytest.main([*PYTEST, *tests]))
+    class Loop:
+        def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+            if session.testsfailed:
+                return None  # pytest says which file cannot be imported
+            tests = Tests.observed(session)
+            functions = functions_under(Path("bench").absolute())
+            to.send(None)
+            for fault in faults:
+                names = tests.of(fault)
+                to.send((names, bool(names) and tests.notice(fault, names, functions)))
+                to.recv()
+            return True
+
+    _keep_demo()
+    return int(pytest.main([*PYTEST, *places], plugins=[Loop()]))
 
 
 def is_noticed(fault: Fault, tests: Sequence[str]) -> bool:
-    """Whether a test fails, or does not end, with a fault in the code."""
-    if not tests:
-        return False
+    """Whether a test fails, or does not end, where all of bench is imported with the fault."""
+
+    def work() -> int:
+        import pytest
+
+        _keep_demo()
+        return int(pytest.main([*PYTEST, *tests]))
+
+    with put(fault):
+        return bool(tests) and _forked(work, SECONDS) != 0
+
+
+@contextlib.contextmanager
+def put(fault: Fault) -> Iterator[None]:
+    """The file has the fault meanwhile."""
     path = Path(fault.path)
     before, times = path.read_bytes(), path.stat()
     path.write_text(fault.text, encoding="utf-8")
+    # Compiled files are told apart by time and size, which two faults may share.
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     try:
-        return _forked(lambda: _run(tests), SECONDS) != 0
+        yield
     finally:
+        sys.dont_write_bytecode = False
+        del os.environ["PYTHONDONTWRITEBYTECODE"]
         path.write_bytes(before)
         # The compiled file beside it is of this time.
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
@@ -259,32 +390,44 @@ def is_noticed(fault: Fault, tests: Sequence[str]) -> bool:
 # --- processes -----------------------------------------------------------------------------------
 
 
-def _said() -> str:
-    return Path("said").read_text(encoding="utf-8", errors="replace")[-3000:]
+def say(text: str) -> None:
+    """Print, whatever the output of this process is."""
+    os.write(_OUTPUT, f"{text}\n".encode())
 
 
-def _forked(work: Callable[[], int], seconds: int) -> int:
-    """The exit code of a fork that does some work in seconds of a processor; negative if ended."""
+def _begun(work: Callable[[], int], seconds: int) -> int:
+    """The id of a fork that does some work in seconds of a processor."""
     process = os.fork()
     if not process:
         code = 70
         try:
             os.setsid()
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-            sys.dont_write_bytecode = True
             handle = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(handle, 1)
             os.dup2(handle, 2)
-            _keep_demo()
             code = work()
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(code)
-    _, status = os.waitpid(process, 0)
+    return process
+
+
+def _ended(process: int, seconds: float) -> int:
+    """The exit code of a fork, negative if it was killed, as it is after so many seconds."""
+    until = time.monotonic() + seconds
+    while os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() > until:
+            break
+        time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process, signal.SIGKILL)
-    return os.waitstatus_to_exitcode(status)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def _forked(work: Callable[[], int], seconds: int) -> int:
+    return _ended(_begun(work, seconds), 3 * seconds)
 
 
 def _keep_demo() -> None:
@@ -352,16 +495,34 @@ def main(arguments: list[str]) -> None:
 def try_all(title: str, faults: Sequence[Fault], places: str) -> None:
     """Try faults with the tests of some places; print those that none noticed, and how many."""
     began = time.monotonic()
-    tests = Tests([f"{UNIT}/{place}" for place in places.split()])
-    left = 0
-    for fault in faults:
-        own = tests.of(fault)
-        if not is_noticed(fault, own):
-            left += 1
-            difference = fault.difference(Path(fault.path).read_text(encoding="utf-8"))
-            print(f"{difference}\n# {len(own)} tests\n", flush=True)
+    here, there = Pipe()
+    paths = [*(f"{UNIT}/{place}" for place in places.split()), *examples(faults)]
+    session = _begun(lambda: in_session(faults, paths, there), 4 * 3600)
+    there.close()
+    left, again = 0, 0
+    try:
+        here.recv()
+        observed = time.monotonic() - began
+        for fault in faults:
+            names, noticed = here.recv()
+            if names and not noticed:
+                again += 1
+                noticed = is_noticed(fault, names)
+            if not noticed:
+                left += 1
+                difference = fault.difference(Path(fault.path).read_text(encoding="utf-8"))
+                say(f"{difference}\n# {len(names)} tests\n")
+            here.send(None)
+    except EOFError:
+        said = Path("said").read_text(encoding="utf-8", errors="replace")[-3000:]
+        raise SystemExit(f"the tests cannot be run: {places}\n{said}") from None
+    finally:
+        _ended(session, 60)
     spent = time.monotonic() - began
-    print(f"{title}: {len(faults) - left} of {len(faults)} noticed, {spent:.0f} s", flush=True)
+    say(
+        f"{title}: {len(faults) - left} of {len(faults)} noticed, {spent:.0f} s, "
+        f"{observed:.0f} s of them to observe the tests; {again} imported anew"
+    )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from bench.data.audio import AudioFile, read_header, read_samples
+from bench.data.audio import AudioFile, read_header, read_samples, scale_note
 from bench.errors import BenchError
 
 RATE = 44_100
@@ -245,3 +245,56 @@ def test_damage_in_the_middle_of_a_flac_file(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(BenchError, match=r"as audio: flac decoder lost sync"):
         read_samples(path)
+
+
+def test_a_header_says_what_the_file_is(tmp_path: Path) -> None:
+    for subtype, is_float in (("PCM_24", False), ("FLOAT", True), ("DOUBLE", True)):
+        path = tmp_path / f"{subtype}.wav"
+        soundfile.write(path, signal(700)[:, :1], 22_050, subtype=subtype)
+        header = read_header(path)
+        assert (header.sample_rate, header.channels, header.frames) == (22_050, 1, 700)
+        assert (header.is_float, header.scale) == (is_float, 1.0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("channel", [0, 1])
+def test_samples_that_are_no_numbers_are_counted_from_the_first(
+    tmp_path: Path, bad: float, channel: int
+) -> None:
+    samples = signal(500)
+    samples[321, channel] = samples[400, 0] = bad
+    path = tmp_path / "x.wav"
+    soundfile.write(path, samples, RATE, subtype="FLOAT")
+    with AudioFile(path) as file:
+        for read in (file.read, lambda: file.read(100), lambda: list(file.blocks(64))):
+            with pytest.raises(BenchError, match="sample 321 is NaN or infinite") as caught:
+                read()
+            assert caught.value.where == str(path)
+        np.testing.assert_array_equal(file.read(322, 78), samples[322:400])
+        np.testing.assert_array_equal(file.read(0, 321), samples[:321])
+
+
+def test_parts_of_a_file(tmp_path: Path) -> None:
+    with AudioFile(written(tmp_path, "wav")) as file:
+        for start, count in ((0, 0), (0, 7), (RATE - 1, 1), (RATE - 5, None), (RATE, None)):
+            end = RATE if count is None else start + count
+            np.testing.assert_array_equal(file.read(start, count), signal()[start:end])
+        assert file.read(0, 3, "int16").dtype == np.int16
+        assert [len(block) for block in file.blocks(20_000)] == [20_000, 20_000, 4100]
+        for start, count, there in ((RATE - 5, 6, 5), (0, RATE + 1, RATE)):
+            with pytest.raises(BenchError, match=f"only {there} of {count} samples could be read"):
+                file.read(start, count)
+
+
+def test_a_scale_is_told_of(tmp_path: Path) -> None:
+    path = written(tmp_path, "flac")
+    path.with_suffix(".txt").write_text("2.5")
+    said = scale_note(path, read_header(path))
+    assert said == "the samples of x.flac are multiplied by 2.5, as x.txt says"
+
+
+def test_a_kind_that_does_not_show_whether_it_is_whole_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.nist"
+    soundfile.write(path, signal(), RATE, format="NIST", subtype="PCM_16")
+    with pytest.raises(BenchError, match="of the kind NIST does not show whether it is whole"):
+        read_header(path)

@@ -5,13 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from bench.evaluation.calibration import calibrate
-from bench.evaluation.estimate import key_of
+import pytest
+import torch
+
+from bench.api import Scene
+from bench.errors import BenchError
+from bench.evaluation import calibration
+from bench.evaluation.calibration import _Beginning, _rate, calibrate
+from bench.evaluation.estimate import Rate, key_of
+from bench.evaluation.scoring import Row
 from bench.evaluation.worker import RunToScore
 from bench.plugins import installed
 from bench.runs.plan import plan_runs
 from bench.spec.resolve import make_run_spec, open_dataset
 from bench.spec.suite import load_suite
+from tests.helpers.noises import Noise, Noises
+from tests.helpers.specs import make
 
 
 def test_every_planned_run_is_measured(small_set: Path) -> None:
@@ -44,3 +53,60 @@ def test_a_search_for_each_song_is_told_to_cost_more(small_set: Path) -> None:
     plain, tuned = (measured[key_of(runs[name].spec)].pair for name in runs)
     # Twelve steps with their gradients for each ear, beside a score of each.
     assert tuned > 2 * plain
+
+
+def test_what_listeners_share_is_told_from_the_rest() -> None:
+    spent = {"read": 2.0, "separate": 6.0, "remix": 1.0, "haaqi": 11.0}
+    rows = [
+        {"metric": "seconds", "part": part, "value": value, "status": "ok"}
+        for part, value in spent.items()
+    ]
+    rows += [{"metric": "haaqi", "part": "mean", "value": 0.5, "status": "ok"}]
+    assert _rate(rows, 4.0, keeps_stems=True) == Rate(2.0, 3.0, keeps_stems=True)
+    failed = {"metric": "haaqi", "part": "mean", "value": None, "status": "failed", "reason": "no"}
+    with pytest.raises(BenchError, match="the calibration failed: no"):
+        _rate([*rows, failed], 4.0, keeps_stems=True)
+
+
+def test_the_beginning_of_a_scene_has_no_more_than_that() -> None:
+    whole = Noise("s0")
+    beginning = _Beginning(whole, 1000)
+    assert beginning.sample_rate == whole.sample_rate
+    assert torch.equal(beginning.read("bass"), whole.read("bass", 0, 1000))
+    assert torch.equal(beginning.read("bass", 300), whole.read("bass", 300, 700))
+    assert torch.equal(beginning.read("bass", 300, 5), whole.read("bass", 300, 5))
+
+
+def test_22_seconds_from_the_middle_scene_are_measured_and_2_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[tuple[str, int]] = []
+
+    class Counting:
+        def __init__(self, runs: object, plugins: object, *, profile: bool) -> None:
+            assert profile
+            self.scenes: dict[str, Scene] = {}
+
+        def keep_nothing(self) -> None:
+            heard.append(("keeps nothing", 0))
+
+        def keeps_stems(self, run_id: str) -> bool:
+            return True
+
+        def evaluate(self, scene: str, pairs: object, *, long: bool) -> dict[str, list[Row]]:
+            assert pairs == {"r": ["L1"]}
+            assert not long
+            heard.append((scene, self.scenes[scene].frames))
+            row = {"metric": "seconds", "part": "read", "value": 11.0, "status": "ok"}
+            return {"r": [row]}
+
+    class Long(Noises):
+        def scenes(self, split: str) -> list[Scene]:
+            found = super().scenes(split)
+            return [replace(one, audio=Noise(one.id, frames=44_100 * 30)) for one in found]
+
+    monkeypatch.setattr(calibration, "Evaluator", Counting)
+    run = RunToScore("r", make(separator="mixture", gains="none"))
+    measured = calibrate([run], Long(), installed())
+    assert heard == [("keeps nothing", 0), ("s2", 2 * 44_100), ("s2", 22 * 44_100)]
+    assert measured == {key_of(run.spec): Rate(0.5, 0.0, keeps_stems=True)}

@@ -12,7 +12,12 @@ import pytest
 
 from bench.api import Scene
 from bench.board.store import Board
-from bench.evaluation.runner import chosen_pairs, evaluate_runs, pairs_to_score
+from bench.evaluation.runner import (
+    _FirstScenes,
+    chosen_pairs,
+    evaluate_runs,
+    pairs_to_score,
+)
 from bench.evaluation.worker import RunToScore
 from bench.plugins import Plugins, installed
 from bench.spec.resolve import make_run_spec
@@ -242,3 +247,55 @@ def test_a_run_that_was_killed_before_its_parts_became_one_file(
     evaluate_runs(runs, {}, board, plugins, workers=1)
     for run in runs:
         assert [path.name for path in board.score_files(run.run_id)] == ["scores.parquet"]
+
+
+def seen(*reasons: str, run: str = "ra") -> dict[str, str]:
+    """What is stopped after scenes that failed for these reasons; empty is a success."""
+    first = _FirstScenes()
+    for number, reason in enumerate(reasons):
+        row = {"metric": "haaqi", "status": "failed" if reason else "ok", "reason": reason}
+        seconds = {"metric": "time", "status": "ok", "reason": ""}
+        first.see(run, f"s{number}", [row, seconds])
+    return first.stopped
+
+
+def test_a_run_of_which_three_scenes_fail_alike_is_stopped() -> None:
+    reason = "ValueError: no weights (plugin.py:3)"
+    assert seen(reason, reason) == {}
+    stopped = f"stopped, as its first 3 scenes all failed: {reason}"
+    assert seen(reason, reason, reason) == seen(*[reason] * 4) == {"ra": stopped}
+    # The name of the scene is no difference.
+    named = [f"OSError: no audio of s{number} (x.py:1)" for number in range(3)]
+    assert set(seen(*named)) == {"ra"}
+
+
+@pytest.mark.parametrize(
+    "reasons",
+    [
+        ("A: a", "A: a", "B: b"),
+        ("A: a", "B: b", "B: b"),
+        ("", "A: a", "A: a", "A: a"),
+        ("A: a", "", "A: a", "A: a", "A: a"),
+        ("A: a", "A: a", "", "A: a", "A: a", "A: a"),
+    ],
+)
+def test_a_run_that_fails_otherwise_or_later_goes_on(reasons: tuple[str, ...]) -> None:
+    assert seen(*reasons) == {}
+
+
+def test_metrics_of_a_scene_that_fail_in_different_ways_are_no_cause() -> None:
+    first = _FirstScenes()
+    for number in range(3):
+        rows = [{"metric": m, "status": "failed", "reason": f"{m}: x"} for m in ("a", "b")]
+        first.see("ra", f"s{number}", rows)
+        first.see("rb", f"s{number}", [rows[0], {**rows[1], "status": "ok", "reason": ""}])
+        first.see("rc", f"s{number}", [])
+    assert first.stopped == {}
+
+
+def test_what_is_left_is_that_of_the_runs_that_go_on() -> None:
+    first = _FirstScenes()
+    first.stopped["ra"] = "stopped"
+    todo = {"s1": {"ra": ["L1"], "rb": ["L1"]}, "s2": {"ra": ["L2"]}}
+    assert first.without_stopped(todo) == {"s1": {"rb": ["L1"]}}
+    assert _FirstScenes().without_stopped(todo) == todo

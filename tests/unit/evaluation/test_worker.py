@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,14 +13,17 @@ import torch
 from torch import Tensor, nn
 
 from bench.api import DatasetSpec, MetricSpec, SeparatorSpec, option
+from bench.errors import BenchError
 from bench.evaluation import worker
-from bench.evaluation.worker import Evaluator, RunToScore
+from bench.evaluation.worker import Evaluator, Expected, RunToScore
 from bench.plugins import Plugins, Registered, installed
 from bench.spec.resolve import make_run_spec
 from bench.spec.suite import parse_suite
 from bench.system.system import build_system
 from bench.system.weights import save_weights
-from tests.helpers.noises import Level, Noises
+from tests.helpers.noises import Level, Noise, Noises
+
+WORTH_KEEPING = worker.WORTH_KEEPING
 
 
 class Songs(Noises):
@@ -159,3 +164,100 @@ def test_stems_of_an_oracle_or_of_a_trained_separator_are_not_kept(
 ) -> None:
     for _ in range(2):
         assert separated(plugins, separator) == 1
+
+
+@pytest.mark.parametrize(("frames", "expected"), [(60 * 100, True), (60 * 100 - 1, False)])
+def test_a_minute_is_long(frames: int, expected: bool) -> None:
+    [scene, *_] = Noises().scenes("valid")
+    audio = Noise("s0", sample_rate=100, frames=frames)
+    assert worker.is_long(replace(scene, audio=audio)) is expected
+
+
+@pytest.mark.parametrize(("seconds", "is_kept"), [(0.026, True), (0.024, False)])
+def test_stems_are_kept_where_separating_takes_a_twentieth_of_the_time(
+    plugins: Plugins, monkeypatch: pytest.MonkeyPatch, seconds: float, is_kept: bool
+) -> None:
+    """Of half a second of audio."""
+    monkeypatch.setattr(worker, "WORTH_KEEPING", WORTH_KEEPING)
+    clock = iter([1.0, 1.0 + seconds])
+    monkeypatch.setattr(time, "thread_time", lambda: next(clock))
+    evaluator = Evaluator([to_score(plugins, "scaled")], plugins, strict=True, fresh=True)
+    kept: list[str] = []
+    monkeypatch.setattr(evaluator._separations, "put", lambda key, stems: kept.append(key))
+    assert not evaluator.keeps_stems("run")
+    evaluator.evaluate("s0", {"run": ["L1"]})
+    assert evaluator.keeps_stems("run") is is_kept
+    assert bool(kept) is is_kept
+
+
+def test_a_call_may_take_what_is_said_or_what_suits_the_scene(
+    plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed: list[float] = []
+
+    def limited(seconds: float) -> Any:
+        allowed.append(seconds)
+        return nullcontext()
+
+    monkeypatch.setattr(worker, "limited", limited)
+    monkeypatch.setattr(worker, "time_limit", lambda spec, seconds, known: 1000 + seconds)
+    for limit, expected in ((None, 1000.5), (7.0, 7.0), (0.0, 0.0)):
+        allowed.clear()
+        values(plugins, to_score(plugins, "scaled"), time_limit=limit)
+        assert allowed == [expected] * 2  # for the separator, and for the rest of a pair
+
+
+def test_what_is_made_of_something_else_here_is_refused(plugins: Plugins) -> None:
+    spec = to_score(plugins, "scaled").spec
+    data = spec.fingerprints(Songs())
+    identity = spec.run_id(plugins, data)
+    Expected(identity, data).check(spec, plugins)
+    Expected(identity, data, is_elsewhere=True).check(spec, plugins)
+    with pytest.raises(BenchError, match="its code or files are others"):
+        Expected("r0", data).check(spec, plugins)
+    other = {"valid": "of another set"}
+    with pytest.raises(BenchError, match="the data of split valid are others"):
+        Expected(identity, other, is_elsewhere=True).check(spec, plugins)
+    # On one machine the same files are read.
+    with pytest.raises(BenchError, match="its code or files are others"):
+        Expected(identity, other).check(spec, plugins)
+
+
+def test_files_of_scenes_to_come_are_read_ahead(plugins: Plugins) -> None:
+    evaluator = Evaluator([to_score(plugins, "scaled")], plugins)
+    ahead: list[str] = []
+
+    class Slow(Noise):
+        def prefetch(self) -> None:
+            ahead.append(self.scene)
+
+    evaluator.scenes = {
+        name: replace(scene, audio=Slow(name) if name != "s1" else scene.audio)
+        for name, scene in evaluator.scenes.items()
+    }
+    evaluator.prefetch(["s2", "s1", "s0"])
+    assert ahead == ["s2", "s0"]
+
+
+def test_a_plugin_that_fails_to_separate_costs_its_run_alone(
+    plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = (replace(to_score(plugins, name), run_id=name) for name in ("scaled", "learns"))
+    evaluator = Evaluator([bad, good], plugins)
+
+    def fails(*given: Any) -> Tensor:
+        raise ValueError("too little memory")
+
+    monkeypatch.setattr(evaluator._systems["learns"].separator, "separate", fails)
+    found = evaluator.evaluate("s0", {"learns": ["L1", "L2"], "scaled": ["L2"]})
+    assert [(r["listener"], r["status"]) for r in found["learns"]] == [
+        ("L1", "failed"),
+        ("L2", "failed"),
+    ]
+    assert "too little memory" in found["learns"][0]["reason"]
+    scores = [row for row in found["scaled"] if row["metric"] == "level"]
+    assert [(row["listener"], row["status"]) for row in scores] == [("L2", "ok")]
+    strict = Evaluator([bad], plugins, strict=True)
+    monkeypatch.setattr(strict._systems["learns"].separator, "separate", fails)
+    with pytest.raises(ValueError, match="too little memory"):
+        strict.evaluate("s0", {"learns": ["L1"]})

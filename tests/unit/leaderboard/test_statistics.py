@@ -345,3 +345,9 @@ def test_further_systems_change_nothing_between_two() -> None:
     far = [series(base - 0.3 + noise) for noise in jitter[2:]]
     assert rank_ranges(near) == [(1, 1), (2, 2)]
     assert rank_ranges(near + far)[:2] == [(1, 1), (2, 2)]
+
+
+def test_a_hundredth_apart_is_alike() -> None:
+    one, two = series(np.zeros((2, 4))), series(np.resize([0.01, 0.0101], (2, 4)))
+    assert len(saturated([one, two])) == 4
+    assert len(saturated([one, two], within=0.02)) == 8

@@ -23,3 +23,7 @@ def test_a_name_is_the_label_and_does_not_change_the_run() -> None:
 def test_names_that_would_mislead(name: str) -> None:
     with pytest.raises(BenchError, match="name"):
         resolve(name=name)
+
+
+def test_a_name_may_be_as_long_as_a_line() -> None:
+    assert resolve(name="x" * 60)[2].label == "x" * 60

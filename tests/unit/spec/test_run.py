@@ -185,3 +185,46 @@ def test_a_run_that_trains_depends_on_the_songs_that_it_learns(small_set: Path) 
 def test_a_training_keeps_its_protocol_when_it_is_scored_by_the_other() -> None:
     other = make(protocol="challenge").under_other_protocol()
     assert (other.protocol, other.training_protocol) == ("shared-gains", "challenge")
+
+
+def test_observers_are_told_what_a_run_is() -> None:
+    trains = make(seed=3, loss="mse", options={"training": {"epochs": "4"}})
+    info = trains.info()
+    assert (info.label, info.suite, info.split) == (trains.label, "demo", "valid")
+    assert (info.separator, info.gains, info.prescription) == ("hdemucs-ft", "cnn", "nalr")
+    assert (info.loss, info.epochs, info.seed) == ("mse", 4, 3)
+    assert info.settings == trains.canonical()
+    plain = make(separator="hdemucs", gains="fixed").info()
+    assert (plain.loss, plain.epochs) == ("", 0)
+
+
+def test_what_is_said_in_a_label() -> None:
+    plain = {"separator": "hdemucs", "gains": "fixed"}
+    assert make(**plain, seed=2, loss="mse").label == "hdemucs + fixed"  # neither counts
+    assert make(**plain, limit=3).label == "hdemucs + fixed (3 pairs)"
+    assert make(**plain, prescription="nalr-fit").label == "hdemucs + fixed (nalr-fit)"
+    assert make(loss="sdr + mse", limit=1).label == "hdemucs-ft + cnn (mse+sdr, 1 pairs)"
+    wide = make(gains="cnn-embedding", options={"gains": {"size": "4"}})
+    assert wide.label == "hdemucs-ft + cnn-embedding[size=4]"
+    assert replace(wide, name="mine").label == "mine"
+
+
+def test_strangers_are_those_of_other_distributions() -> None:
+    spec = make(separator="hdemucs", gains="fixed")
+    assert not spec.has_strangers(installed())
+    assert {item.spec.name for item in spec.used(installed())} >= {
+        "hdemucs",
+        "fixed",
+        "nalr",
+        "sdr",
+    }
+    assert "mse" not in {item.spec.name for item in spec.used(installed())}
+    assert "mse" in {item.spec.name for item in make(loss="mse").used(installed())}
+
+
+def test_splits_that_a_run_reads() -> None:
+    assert make(separator="hdemucs", gains="fixed").splits() == ("valid",)
+    assert make().splits() == ("valid", "train")
+    validates = make(options={"training": {"validation_split": "eval"}})
+    assert validates.splits() == ("valid", "train", "eval")
+    assert make(split="train").splits() == ("train",)

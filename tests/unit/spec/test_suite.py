@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.errors import BenchError
-from bench.spec.suite import Suite, load_suite, parse_suite
+from bench.spec.suite import (
+    Suite,
+    TrainingSettings,
+    load_suite,
+    parse_suite,
+    parse_training,
+)
 
 
 def test_unknown_suite_and_bad_suite_files(tmp_path: Path) -> None:
@@ -122,3 +129,135 @@ def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
     path = tmp_path / "x.toml"
     path.write_text(WHOLE, encoding="utf-8-sig")
     assert load_suite(str(path)).name == "x"
+
+
+def test_the_settings_of_a_training_are_the_seed_papers_by_default() -> None:
+    """Ten epochs of 50 segments of 5 s, five at a time, by Adam at 1e-4."""
+    settings = TrainingSettings()
+    assert (settings.epochs, settings.segments, settings.batch) == (10, 50, 5)
+    assert settings.segment_seconds == 5.0
+    assert settings.learning_rate == settings.gains_learning_rate == 1e-4
+    assert (settings.accumulate, settings.patience, settings.clip_norm) == (1, 0, 5.0)
+    assert (settings.recompute, settings.guard_stops) == (False, False)
+    assert (settings.keep, settings.precision) == ("best", "float32")
+
+
+@pytest.mark.parametrize(
+    ("setting", "right", "wrong"),
+    [
+        ("epochs", ("0", "1000000"), ("-1", "1000001")),
+        ("segments", ("1", "10000000"), ("0", "10000001")),
+        ("batch", ("1", "100000"), ("0", "100001")),
+        ("accumulate", ("1", "100000"), ("0", "100001")),
+        ("segment_seconds", ("0.1", "3600"), ("0.09", "3601")),
+        ("learning_rate", ("1e-30", "100"), ("0", "-1", "101")),
+        ("gains_learning_rate", ("1e-30", "100"), ("0", "101")),
+        ("prescription_learning_rate", ("1e-30", "100"), ("0", "101")),
+        ("clip_norm", ("0", "1e9"), ("-0.1", "2e9")),
+        ("validation_songs", ("0", "1000000"), ("-1", "1000001")),
+        ("validation_pairs", ("0", "1000000"), ("-1", "1000001")),
+        ("validation_seconds", ("0.4", "3600"), ("0.39", "3601")),
+        ("patience", ("0", "1000000"), ("-1", "1000001")),
+    ],
+)
+def test_bounds_of_the_settings_of_a_training(
+    setting: str, right: tuple[str, ...], wrong: tuple[str, ...]
+) -> None:
+    for text in right:
+        found = parse_training({setting: text}, TrainingSettings(), where="x")
+        assert getattr(found, setting) == float(text)
+    for text in wrong:
+        with pytest.raises(BenchError, match=setting):
+            parse_training({setting: text}, TrainingSettings(), where="x")
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "true", '"80"'])
+def test_a_hearing_loss_that_is_none(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(WHOLE + f"[ranking]\nhearing_loss_below = {value}", encoding="utf-8")
+    with pytest.raises(BenchError, match=r"\[ranking\] hearing_loss_below is"):
+        load_suite(str(path))
+
+
+@pytest.mark.parametrize("value", ["80", "0.5"])
+def test_a_hearing_loss_below_which_pairs_count(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(WHOLE + f"[ranking]\nhearing_loss_below = {value}", encoding="utf-8")
+    suite = load_suite(str(path))
+    assert suite.hearing_loss_below == suite.rules.hearing_loss_below == float(value)
+    assert suite_with({}).hearing_loss_below is None
+
+
+def test_training_data_that_bar_a_row() -> None:
+    suite = replace(
+        suite_with({}), excluded=("private",), corpora={"valid": ("musdb18-train",), "eval": ("x",)}
+    )
+    names = ["musdb18-train", "private", "open", "x"]
+    assert suite.barred(names, "valid") == ["musdb18-train", "private"]
+    assert suite.barred(names, "eval") == ["private", "x"]
+    assert suite.barred(names, "train") == ["private"]
+
+
+def test_baselines_of_one_protocol_alone() -> None:
+    own, other = ("mixture", "fixed"), ("oracle", "none")
+    suite = replace(
+        suite_with({}), baselines=(own, other), baseline_protocols={other: "shared-gains"}
+    )
+    assert suite.baselines_under("challenge") == (own,)
+    assert suite.baselines_under("shared-gains") == (own, other)
+
+
+def test_all_that_a_suite_may_say(tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text(
+        """
+name = "x"
+summary = "a suite"
+[dataset]
+name = "cadenza"
+root = "/songs"
+[evaluation]
+split = "eval"
+protocol = "shared-gains"
+reference_prescription = "nalr-fit"
+metrics = ["sdr", "haaqi"]
+[defaults]
+prescription = "nalr-limiter"
+loss = "mse"
+[training]
+epochs = 3
+[[baselines]]
+separator = "mixture"
+gains = "fixed"
+published = "do nothing"
+[[baselines]]
+separator = "oracle"
+gains = "none"
+protocol = "challenge"
+options = {size = 3}
+[ranking]
+baseline = "mixture + fixed"
+excluded = ["private"]
+""",
+        encoding="utf-8",
+    )
+    suite = load_suite(str(path))
+    assert (suite.name, suite.summary) == ("x", "a suite")
+    assert (suite.dataset, suite.dataset_options) == ("cadenza", {"root": "/songs"})
+    assert (suite.split, suite.protocol, suite.metrics) == (
+        "eval",
+        "shared-gains",
+        ("sdr", "haaqi"),
+    )
+    assert (suite.prescription, suite.reference_prescription) == ("nalr-limiter", "nalr-fit")
+    assert (suite.loss, suite.training.epochs) == ("mse", 3)
+    assert suite.baselines == (("mixture", "fixed"), ("oracle", "none"))
+    assert suite.baseline_protocols == {("oracle", "none"): "challenge"}
+    assert suite.baseline_options == {"oracle": {"size": 3}}
+    assert suite.published == {"mixture": "do nothing"}
+    assert (suite.baseline, suite.excluded) == ("mixture + fixed", ("private",))
+    assert suite_with({}).protocol == "challenge"
+    assert suite_with({}).training == TrainingSettings()
+    path.write_text(path.read_text().replace('protocol = "challenge"', 'protocol = "x"'))
+    with pytest.raises(BenchError, match="there is no protocol 'x'"):
+        load_suite(str(path))

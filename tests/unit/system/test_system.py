@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.api import GainQuery
 from bench.commands.songs import make_listener
-from bench.plugins import installed
+from bench.plugins import Registered, installed
 from bench.spec.choices import resolve
 from bench.spec.resolve import make_run_spec
 from bench.system.system import System, build_system
@@ -149,3 +149,20 @@ def test_new_parts_start_from_the_seed() -> None:
 
     assert torch.equal(weights(1), weights(1))
     assert not torch.equal(weights(1), weights(2))
+
+
+def test_the_parts_of_a_system_start_from_draws_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two parts, or two plugins of one kind, do not begin with the same random numbers."""
+    monkeypatch.setattr(Registered, "build", lambda *_: torch.rand(4))
+    found = []
+    for gains in ("fixed", "none"):
+        spec = make(separator="mixture", gains=gains)
+        system = build_system(spec, installed())
+        found += [system.separator, system.gain_strategy, system.prescription]
+    separators, strategies, prescriptions = found[::3], found[1::3], found[2::3]
+    assert torch.equal(*separators)  # type: ignore[call-overload]
+    assert torch.equal(*prescriptions)  # type: ignore[call-overload]
+    drawn = [separators[0], prescriptions[0], *strategies]
+    assert len({tuple(one.tolist()) for one in drawn}) == 4  # type: ignore[union-attr]

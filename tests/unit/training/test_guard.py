@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from importlib import resources
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
+from scipy.optimize import brentq
 
 from bench.training.guard import GoodhartGuard
 
@@ -160,3 +163,90 @@ def test_by_songs_it_is_seldom_wrong(songs: int) -> None:
         own = rng.normal(size=songs) + rng.normal(size=(10, songs))
         wrong += bool(spoke(own.mean(1), loss=-k, songs=own))
     assert wrong / RUNS < 0.05
+
+
+# --- how sure it must be -------------------------------------------------------------------------
+
+
+def either_side(risk: float, p_of: Callable[[float], float], most: float = 9.0) -> list[float]:
+    """Amounts of which the p-value is a little above `risk`, and a little below it."""
+    return [
+        float(brentq(lambda amount, wanted=risk * share: p_of(amount) - wanted, 1e-9, most))
+        for share in (1.02, 0.98)
+    ]
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 5])
+@pytest.mark.parametrize("songs", [3, 8])
+def test_of_songs_by_scipys_t_test_over_all_pairs_of_epochs(epochs: int, songs: int) -> None:
+    """At 5 %, one of ``looks * (looks + 1)`` comparisons, for each way, of epochs so far."""
+    scatter = np.random.default_rng(songs).normal(size=songs)
+    scatter -= scatter.mean()
+    looks = epochs - 1
+
+    def p_of(fall: float) -> float:
+        return float(stats.ttest_1samp(scatter - fall, 0.0).pvalue)
+
+    small, large = either_side(0.05 / (looks * (looks + 1)), p_of, 300.0)
+    for fall, expected in ((small, []), (large, [epochs])):
+        own = np.zeros((epochs, songs))
+        own[1:-1] = -10_000  # the first one stays the best; these are surely told of
+        own[-1] = scatter - fall
+        spoken = spoke(own.mean(1), loss=-np.arange(float(epochs)), songs=own)
+        assert spoken[epochs - 2 :] == expected
+
+
+def test_of_two_songs_nothing_is_said() -> None:
+    own = np.array([[0.5, 0.5], [0.1, 0.1]])
+    assert spoke(own.mean(1), loss=np.array([2.0, 1.0]), songs=own) == []
+
+
+def p_below_course(until: Array, since: Array) -> float:
+    """Of a fall below a line's end, by the normal equations and scipy's t."""
+    design = np.stack([np.ones(len(until)), np.arange(len(until))], axis=1)
+    inverse = np.linalg.inv(design.T @ design)
+    fitted = inverse @ design.T @ until
+    rest = until - design @ fitted
+    variance = rest @ rest / (len(until) - 2)
+    at = design[-1]
+    error = np.sqrt(variance * (1 / len(since) + at @ inverse @ at))
+    return float(2 * stats.t.sf((at @ fitted - since.mean()) / error, len(until) - 2))
+
+
+@pytest.mark.parametrize("before", [4, 6])
+@pytest.mark.parametrize("after", [1, 3])
+def test_below_the_course_of_the_epochs_before(before: int, after: int) -> None:
+    until = np.arange(before) + 0.3 * np.resize([0.0, 1.0, -1.0], before)
+    until[-1] = until.max() + 0.1
+    risk = 0.05 / 2 / (before + after - 1)
+    small, large = either_side(
+        risk, lambda fall: p_below_course(until, np.full(after, until[-1] - fall)), 1000.0
+    )
+    for fall, expected in ((small, False), (large, True)):
+        truth = np.array([*until, *np.full(after, until[-1] - fall)])
+        spoken = spoke(truth, loss=-np.arange(float(len(truth))))
+        assert (len(truth) in spoken) is expected
+
+
+def test_three_epochs_have_no_course() -> None:
+    assert spoke(np.array([0.0, 1.0, 2.0, -1000.0]), loss=-np.arange(4.0)) == []
+
+
+@pytest.mark.parametrize("after", [4, 7])
+def test_a_fall_by_scipys_slope(after: int) -> None:
+    """From the first epoch on, which leaves nothing before it to have a course."""
+    scatter = np.resize([0.2, -0.3, 0.1], after)
+    x = np.arange(after)
+
+    def p_of(fall: float) -> float:
+        found = stats.linregress(x, scatter - fall * x)
+        return float(found.pvalue) if found.slope < 0 else 1.0
+
+    small, large = either_side(0.05 / 2 / after, p_of, 50.0)
+    for fall, expected in ((small, False), (large, True)):
+        truth = np.array([100.0, *(scatter - fall * x)])
+        assert (after + 1 in spoke(truth, loss=-np.arange(after + 1.0))) is expected
+
+
+def test_three_epochs_fall_by_no_evidence() -> None:
+    assert spoke(np.array([9.0, 3.0, 2.0, 1.0]), loss=-np.arange(4.0)) == []

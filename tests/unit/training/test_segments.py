@@ -108,6 +108,7 @@ def test_a_small_set_is_not_held_out_whole(caplog: pytest.LogCaptureFixture) -> 
     assert "-o training.validation_split=NAME" in caplog.text
     caplog.clear()
     hold_out(scenes(2), 0, seed=0)  # as asked for
+    hold_out(scenes(12), 1, seed=0)
     assert caplog.text == ""
 
 
@@ -153,3 +154,38 @@ def test_what_goes_wrong_in_reading_ahead_is_raised() -> None:
     next(batches)
     with pytest.raises(BenchError, match="cut short"):
         next(batches)
+
+
+@pytest.mark.parametrize(("loud", "is_silent"), [(10, True), (11, False)])
+def test_the_95th_percentile_of_200_samples_is_the_190th(loud: int, is_silent: bool) -> None:
+    """At an RMS of 0.005 it alone decides."""
+    signal = torch.zeros(2, 100)
+    signal.flatten()[:loud] = 0.02
+    assert near_silent(signal) is is_silent
+
+
+def test_fifty_segments_are_tried() -> None:
+    [scene] = scenes(1, level=0.0)
+    with pytest.raises(BenchError, match="50 segments in a row were near-silent"):
+        draw([scene])
+    assert len(scene.audio.read_frames) == 50  # type: ignore[attr-defined]
+
+
+def test_every_start_listener_and_scene_may_be_drawn() -> None:
+    """From the first sample to the last one from which a whole segment is left."""
+    drawn = [item for batch in draw(scenes(3, frames=2002), segments=90) for item in batch]
+    assert {start for _, start, _, _ in drawn} == {0, 1, 2}
+    assert {frames for _, _, frames, _ in drawn} == {2000}
+    assert {scene.id for scene, *_ in drawn} == {"s0", "s1", "s2"}
+    assert {who.id for *_, who in drawn} == {"L1", "L2"}
+    assert {start for batch in draw(scenes(1, frames=2000)) for _, start, _, _ in batch} == {0}
+
+
+def test_segments_are_named_by_where_they_begin() -> None:
+    [scene], listener = scenes(1), LISTENERS["L2"]
+    batch = read_batch([(scene, 1234, 500, listener), (scene, 0, 700, listener)])
+    assert batch.names == ("s0 (song 0) from 1.23 s", "s0 (song 0) from 0.00 s")
+    assert batch.mixture.shape == (2, 2, 500)
+    assert batch.listeners == (listener, listener)
+    torch.testing.assert_close(batch.mixture[0], scene.mixture(1234, 500), rtol=0, atol=0)
+    torch.testing.assert_close(batch.stems[0], scene.stems(1234, 500), rtol=0, atol=0)

@@ -162,3 +162,43 @@ def test_the_built_in_losses_are_registered() -> None:
     assert set(specs) == {"mse", "sdr", "loudness", "haaqi", "haaqi-light", "haaqi-net"}
     assert specs["haaqi-light"].default_place == specs["haaqi"].default_place == "output"
     assert specs["mse"].default_place == "stems"
+
+
+@pytest.mark.parametrize("name", ["sdr", "si-sdr"])
+def test_nothing_is_gained_below_the_noise_of_16_bit(name: str) -> None:
+    """A step of 2 ** -15 has a noise of its square over 12."""
+    reference = signals(1, 4, 2, RATE).double()
+    power = reference.square().mean((-2, -1))
+    noise = (2.0**-15) ** 2 / 12
+    expected = -10 * torch.log10((power + noise) / noise).mean()
+    assert float(LOSSES[name](pair(reference, reference))) == pytest.approx(float(expected))
+    nothing = LOSSES[name](pair(torch.zeros_like(reference), reference))
+    assert float(nothing) == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("decibels", "is_heard"), [(-59.9, True), (-60.1, False)])
+def test_a_reference_of_60_below_full_scale_is_silent(decibels: float, is_heard: bool) -> None:
+    reference = torch.full((1, 2, RATE), 10 ** (decibels / 20))
+    estimate = (0.5 * reference).requires_grad_()
+    value = LOSSES["sdr"](pair(estimate, reference))
+    (gradient,) = torch.autograd.grad(value, estimate)
+    assert bool(gradient.any()) is is_heard
+    # An error of half the signal: 6.02 dB.
+    assert float(value.detach()) == pytest.approx(-6.0206 if is_heard else 0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(("lufs", "is_heard"), [(-59.5, True), (-60.5, False)])
+def test_a_stem_below_minus_60_lufs_has_no_loudness_to_be_met(lufs: float, is_heard: bool) -> None:
+    signal = signals(1, 1, 2, RATE)
+    reference = 10 ** ((lufs - levels(signal)[0]) / 20) * signal
+    loud = 10 ** ((lufs + 10 - levels(signal)[0]) / 20) * signal
+    found = float(loudness()(pair(loud, reference)))
+    assert found == pytest.approx(1 / 9 if is_heard else 0.0, rel=1e-3)
+
+
+def test_an_estimate_counts_as_minus_60_lufs_at_least() -> None:
+    signal = signals(1, 1, 2, RATE)
+    reference = 10 ** ((-50.0 - levels(signal)[0]) / 20) * signal
+    for softer in (0.1, 0.0):
+        found = float(loudness()(pair(softer * reference, reference)))
+        assert found == pytest.approx(1 / 9, rel=1e-3)  # ten LU less: half as loud

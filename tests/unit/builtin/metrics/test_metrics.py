@@ -376,3 +376,33 @@ def test_scores_are_finite_and_the_specs_parts(metric: object) -> None:
 def test_the_built_in_metrics_are_registered() -> None:
     names = [spec.name for spec in register_metrics()]
     assert names == ["haaqi", "sdr", "lufs", "clipping", "haaqi-light"]
+
+
+def test_how_the_built_in_metrics_are_shown_and_what_they_can_be() -> None:
+    shown = {
+        s.name: (s.unit, s.decimals, s.percent, s.higher_is_better, s.bounds)
+        for s in register_metrics()
+    }
+    assert shown == {
+        "haaqi": ("", 3, False, True, (0.0, 1.0)),
+        "sdr": ("dB", 2, False, True, None),
+        "lufs": ("LU", 2, False, None, None),
+        "clipping": ("", 1, True, False, (0.0, 1.0)),
+        "haaqi-light": ("", 3, False, True, (0.0, 1.0)),
+    }
+    assert [s.name for s in register_metrics() if s.reads_stems] == ["sdr"]
+
+
+def test_references_of_a_minute_of_audio_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three of 20 s are kept, and a fourth takes the place of the first."""
+    monkeypatch.setattr(haaqi_metric, "HaaqiReference", lambda *_, **__: object())
+    generator = np.random.default_rng(0)
+    cache = ReferenceCache()
+    signals = [generator.standard_normal(2400) for _ in range(4)]
+    # Called 120 Hz, each is of 20 s.
+    kept = [cache.get(one, 120, LISTENER.audiogram_left, 80.0) for one in signals[:3]]
+    for one, reference in zip(signals, kept, strict=False):
+        assert cache.get(one, 120, LISTENER.audiogram_left, 80.0) is reference
+    cache.get(signals[3], 120, LISTENER.audiogram_left, 80.0)
+    assert cache.get(signals[1], 120, LISTENER.audiogram_left, 80.0) is kept[1]
+    assert cache.get(signals[0], 120, LISTENER.audiogram_left, 80.0) is not kept[0]
