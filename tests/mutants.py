@@ -460,6 +460,11 @@ def copied() -> Iterator[None]:
             target.parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / name).is_file():
                 shutil.copy2(ROOT / name, target)
+        # Compiled kernels are those of the same files.
+        for kernel in (ROOT / "bench").rglob("__pycache__/*.nb[ic]"):
+            target = Path(folder) / kernel.relative_to(ROOT)
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy2(kernel, target)
         os.chdir(folder)
         sys.path[:] = [folder, *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
         others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
