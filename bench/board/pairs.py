@@ -72,7 +72,8 @@ class PairScores:
     def __init__(
         self, board: Board, run_ids: Iterable[str], hearing_loss_below: float | None = None
     ) -> None:
-        self._runs = {name: _read(board, name) for name in dict.fromkeys(run_ids)}
+        kept = KeptFiles(cache_folder() / "boards", min(_LIMIT, limit_from_environment()))
+        self._runs = {name: _read(board, name, kept) for name in dict.fromkeys(run_ids)}
         self.pairs, self._places = _united([run.table for run in self._runs.values()])
         """All pairs of the runs, with the levels PAIR."""
         self._limit = hearing_loss_below
@@ -203,9 +204,8 @@ class PairScores:
         return found
 
 
-def _read(board: Board, run_id: str) -> _Run:
+def _read(board: Board, run_id: str, kept: KeptFiles) -> _Run:
     """The scores of a run: kept ones, where its files are what they were."""
-    kept = KeptFiles(cache_folder() / "boards", min(_LIMIT, limit_from_environment()))
     path = kept.folder / f"{_content_of(board.score_files(run_id))}.arrow"
     table = _kept_table(path) if kept.limit else None
     if table is not None:

@@ -57,6 +57,8 @@ class Board:
         self.path = Path(path)
         self.damaged: dict[Path, str] = {}
         """Files that the latest reads could not use, with the reason."""
+        self._rows: dict[Path, tuple[tuple[int, ...], pa.Table, int]] = {}
+        """Rows of runs that were read, with what tells whether their file is still the same."""
 
     # --- runs ----------------------------------------------------------------------------------
 
@@ -293,7 +295,7 @@ class Board:
         schema = schema_of(table, columns, encoded)
         for path in files:
             try:
-                content, version = read_table(path, table, schema)
+                content, version = self._content(path, table, schema)
                 if table == "runs" and content["run_id"].to_pylist() != [_id_of(path)]:
                     raise UnusableError(_NOT_OURS)
                 light = version >= SCHEMA_VERSION or was_light(self._as_written(run_id))
@@ -305,11 +307,22 @@ class Board:
                 self.damaged[path] = " ".join(str(error).split())
         return pa.concat_tables(tables) if tables else schema.empty_table()
 
+    def _content(self, path: Path, table: str, schema: pa.Schema) -> tuple[pa.Table, int]:
+        """What :func:`read_table` gives; a run's row is read again only where its file changed."""
+        if table != "runs":
+            return read_table(path, table, schema)
+        status = path.stat()
+        state = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        known = self._rows.get(path)
+        if known is None or known[0] != state:
+            known = self._rows[path] = (state, *read_table(path, table, schema))
+        return known[1], known[2]
+
     def _as_written(self, run_id: str) -> dict[str, Any]:
         """A run's row by the names of its own version; empty where it cannot be read."""
         try:
             path = run_file(self.path, run_id)
-            rows = read_table(path, "runs", arrow_schema("runs"))[0].to_pylist()
+            rows = self._content(path, "runs", arrow_schema("runs"))[0].to_pylist()
         except (OSError, pa.ArrowException, UnusableError):
             return {}
         return dict(rows[0]) if rows else {}

@@ -42,6 +42,8 @@ class KeptFiles:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
         self.limit = limit
+        self._total: int | None = None
+        """Bytes in the folder, by what this process saw and wrote; None where it has not looked."""
 
     def used(self, path: Path) -> None:
         """Note that a file was used just now.
@@ -63,11 +65,15 @@ class KeptFiles:
         try:
             with replacing(path, durable=False) as draft:
                 write(draft)
-            self._prune()
+            if self._total is not None:
+                self._total += path.stat().st_size
+            if self._total is None or self._total > self.limit:
+                self._total = self._prune()
         except OSError:
             return
 
-    def _prune(self) -> None:
+    def _prune(self) -> int:
+        """Let the least recently used go; the bytes that are left."""
         files = []
         # Drafts of processes that were killed count, and go, like any other file.
         for path in self.folder.iterdir():
@@ -79,6 +85,7 @@ class KeptFiles:
         total = sum(size for _, size, _ in files)
         for _, size, path in sorted(files):
             if total <= self.limit:
-                return
+                break
             path.unlink(missing_ok=True)
             total -= size
+        return total

@@ -97,7 +97,7 @@ class Trainer:
         settings = self.spec.training
         steps = settings.epochs * -(-settings.segments // settings.batch)
         with self.progress.stage(f"training {self.spec.label}", steps) as step:
-            # Each step's memory is kept for the next one: clearing it anew takes half a step's time.
+            # A step's memory is kept for the next: clearing it anew takes half of the time.
             recycle(self.device.type == "cpu")
             try:
                 return self._train(step)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.board import schema
+from bench.board import files, schema
 from bench.board.store import Board
 from bench.errors import BenchError
 
@@ -54,6 +54,29 @@ def test_run_round_trip_and_replacement(tmp_path: Path) -> None:
     assert row.created == pd.Timestamp("2024-05-01T12:00Z")
     assert row.schema_version == schema.SCHEMA_VERSION
     assert pd.isna(row.label)
+
+
+def test_a_runs_row_is_read_again_only_where_its_file_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer, reader = Board(tmp_path), Board(tmp_path)
+    for run_id in ("rone", "rtwo"):
+        writer.write_run(run_row(run_id))
+    read: list[str] = []
+
+    def read_table(path: Path, *how: Any) -> Any:
+        read.append(path.stem)
+        return files.read_table(path, *how)
+
+    monkeypatch.setattr("bench.board.store.read_table", read_table)
+    first = reader.runs()
+    pd.testing.assert_frame_equal(reader.runs(), first)
+    assert sorted(read) == ["run_id=rone", "run_id=rtwo"]
+    writer.write_run(run_row("rtwo", status="done"))
+    assert list(reader.runs()["status"]) == ["running", "done"]
+    assert read[2:] == ["run_id=rtwo"]
+    writer.forget("rone")
+    assert list(reader.runs()["run_id"]) == ["rtwo"]
 
 
 def test_one_run_as_plain_values(tmp_path: Path) -> None:

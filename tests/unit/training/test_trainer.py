@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -103,6 +104,28 @@ def test_the_log_says_where_the_time_went(small_set: Path, tmp_path: Path) -> No
     assert (parts > 0).all()
     whole = log[log.name == "seconds/train"].value.item()
     assert 0.5 * whole < 2 * parts.sum() <= whole  # two batches
+
+
+def test_memory_is_kept_from_step_to_step_and_given_back_at_the_end(
+    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[bool | str] = []
+    step = Trainer._step
+    monkeypatch.setattr("bench.training.trainer.recycle", calls.append)
+
+    def counted(self: Trainer, *given: Any) -> dict[str, float]:
+        calls.append("step")
+        return step(self, *given)
+
+    monkeypatch.setattr(Trainer, "_step", counted)
+    trained(small_set, tmp_path, "mse")
+    assert calls[0] is True
+    assert calls[-1] is False
+    assert set(calls[1:-1]) == {"step"}
+    monkeypatch.setattr(Trainer, "_step", lambda self, *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trained(small_set, tmp_path / "fails", "mse")
+    assert calls[-2:] == [True, False]
 
 
 def test_gradients_added_up_are_those_of_one_batch(small_set: Path, tmp_path: Path) -> None:
