@@ -62,7 +62,7 @@ class Rule:
         if self.one_of and value not in self.one_of:
             hint = suggest(str(value), list(self.one_of))
             raise BenchError(
-                f"'{value}' is none of {', '.join(self.one_of)}", where=where, hint=hint
+                f"'{value}' is not one of {', '.join(self.one_of)}", where=where, hint=hint
             )
         if not isinstance(value, int | float) or isinstance(value, bool):
             return value

@@ -127,7 +127,7 @@ def parse_assignments(texts: Iterable[str], where: str) -> dict[str, str]:
         if not (name and equals and value):
             raise BenchError(f"'{text}' is not name=value", where=where)
         if name in found:
-            raise BenchError(f"'{name}' is there twice", where=where)
+            raise BenchError(f"'{name}' occurs twice", where=where)
         found[name] = value
     return found
 

@@ -32,7 +32,7 @@ from bench.spec.run import RunSpec
 from bench.spec.suite import Suite
 
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
-_UNTRAINED: Final = "nothing is trained, so the loss, the training and the seed change nothing"
+_UNTRAINED: Final = "nothing is trained, so the loss, the training and the seed have no effect"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def expand(ablation: Ablation, plugins: Plugins, suite: Suite) -> Matrix:
             try:
                 spec = _spec(one, ablation, plugins, suite)
             except EmptyObjectiveError:
-                why = "every weight of its loss is zero: there is nothing to train for"
+                why = "every weight of its loss is zero, so there is nothing to train for"
             except UnreachedPrescriptionError:
                 why = (
                     f"no term of its loss acts at the output, where '{one.prescription}' would "
@@ -100,7 +100,7 @@ def expand(ablation: Ablation, plugins: Plugins, suite: Suite) -> Matrix:
         skipped[one.system, why] = skipped.get((one.system, why), 0) + 1
     if not specs:
         reason = next(why for _, why in skipped)
-        raise BenchError(f"no combination makes sense: {reason}", where="the ablation")
+        raise BenchError(f"no combination can be run: {reason}", where="the ablation")
     left_out = (Skipped(count, name, why) for (name, why), count in skipped.items())
     return Matrix(tuple(specs.values()), tuple(left_out))
 

@@ -46,7 +46,7 @@ def parse_conditions(texts: Sequence[str]) -> tuple[Condition, ...]:
         parts = _FORM.fullmatch(text)
         if parts is None:
             hint = "Write it as separator=hdemucs* or status!=done."
-            raise BenchError(f"'{text}' is no condition", where="--where", hint=hint)
+            raise BenchError(f"'{text}' is not a condition", where="--where", hint=hint)
         column, sign, pattern = parts.groups()
         if column not in _COLUMNS:
             hint = suggest(column, _COLUMNS)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bench.board.schema import TIME_METRIC
 
-NO_REASON: Final = "no reason was kept"
+NO_REASON: Final = "no reason was recorded"
 _CAUSE: Final = re.compile(r"(?P<type>\w+)(: .*)? \((?P<place>[^()]+:\d+)\)", re.DOTALL)
 _TIMES: Final = (TIME_METRIC,)
 
@@ -45,7 +45,7 @@ class Failure:
         """The reason with what it spoilt, in one line."""
         count = f"{self.pairs} pair" if self.pairs == 1 else f"{self.pairs} pairs"
         of = "" if self.whole else f" of {', '.join(self.metrics)}"
-        others = f" (and {self.texts - 1} more wordings)" if self.texts > 1 else ""
+        others = f" (and {self.texts - 1} other wordings)" if self.texts > 1 else ""
         return f"{self.reason}{others}: {count}{of}"
 
 

@@ -94,7 +94,7 @@ def read_table(path: Path, table: str, schema: pa.Schema) -> tuple[pa.Table, int
         return _parsed(content, table, schema)
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         reason = " ".join(str(error).split())
-        raise UnusableError(f"it is damaged, or no Parquet file: {reason}") from None
+        raise UnusableError(f"it is damaged, or not a Parquet file: {reason}") from None
 
 
 def _parsed(data: bytes, table: str, schema: pa.Schema) -> tuple[pa.Table, int]:

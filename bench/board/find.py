@@ -62,7 +62,7 @@ def find_board(folder: Path) -> Path:
     if below:
         names = ", ".join(str(path) for path in below)
         raise BenchError(
-            f"{len(below)} boards are below", where=str(folder), hint=f"One of {names}"
+            f"{len(below)} boards are below it", where=str(folder), hint=f"Give one of {names}"
         )
     what = "there is no board here" if not folder.is_dir() else "there are no runs here yet"
     raise BenchError(what, where=str(folder), hint=_hint(folder))
@@ -120,7 +120,7 @@ def choose_view(
     if not fits:
         asked = ", ".join(f"{n} {getattr(wanted, n)}" for n in names if getattr(wanted, n))
         what = f"there are no runs of {asked}" if asked else "there are no runs here yet"
-        raise BenchError(what, where=where, hint=f"It has:\n{there}" if views else unread)
+        raise BenchError(what, where=where, hint=f"It has runs of:\n{there}" if views else unread)
     if len(fits) == 1:
         return fits[0]
     if wanted.suite:

@@ -42,7 +42,9 @@ def merge(into: Board, other: Board) -> Merged:
     suites = sorted({*ours["suite"], *theirs["suite"]})
     if len(suites) > 1:
         hint = "A board holds one suite: bench board show BOARD says which."
-        raise BenchError(f"the boards are of {' and '.join(suites)}", where="merge", hint=hint)
+        raise BenchError(
+            f"the boards have different suites: {' and '.join(suites)}", where="merge", hint=hint
+        )
     shared = [run_id for run_id in theirs["run_id"] if run_id in set(ours["run_id"])]
     conflicts = [line for run_id in shared for line in _conflicts(into, other, run_id)]
     damaged = {**into.damaged, **other.damaged}
@@ -52,7 +54,7 @@ def merge(into: Board, other: Board) -> Merged:
     if conflicts:
         named = "; ".join(conflicts[:_NAMED])
         more = f" and {len(conflicts) - _NAMED} more" if len(conflicts) > _NAMED else ""
-        hint = "Say which to believe: bench board verify RUN; bench board remove RUN --out BOARD"
+        hint = "Decide which to keep: bench board verify RUN; bench board remove RUN --out BOARD"
         raise BenchError(f"the boards disagree: {named}{more}", where=str(other.path), hint=hint)
     new = [run_id for run_id in theirs["run_id"] if run_id not in set(shared)]
     for run_id in new:
@@ -128,7 +130,7 @@ def _copy(source: Path, target: Path) -> None:
         with replacing(target) as draft:
             shutil.copyfile(source, draft)
     except OSError as error:
-        hint = "Check that there is space and that you may write there; merge again then."
+        hint = "Check that there is space and that you may write there, then merge again."
         raise BenchError(
             f"it cannot be copied: {error.strerror or error}", where=str(source), hint=hint
         ) from error

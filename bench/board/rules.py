@@ -62,15 +62,15 @@ def late_rules(rules: Rules, runs: Sequence[Mapping[str, Any]]) -> Iterator[str]
     others = sum(then.contrasts != rules.contrasts for then in known)
     if others:
         yield (
-            f"The contrasts are not named beforehand: {_of(others, known)} began with "
-            f"{'others' if any(then.contrasts for then in known) else 'none'}, so that scores may "
-            "have been seen before they were chosen."
+            f"The contrasts were not named beforehand: {_of(others, known)} began with "
+            f"{'others' if any(then.contrasts for then in known) else 'none'}, so the scores may "
+            "have been seen before the contrasts were chosen."
         )
     others = sum(then.hearing_loss_below != rules.hearing_loss_below for then in known)
     if others:
         yield (
-            f"The rule of which pairs count was changed: {_of(others, known)} began with another, "
-            "so that scores may have been seen before it was chosen."
+            f"The rule for excluding pairs was changed: {_of(others, known)} began with another, "
+            "so the scores may have been seen before it was chosen."
         )
 
 

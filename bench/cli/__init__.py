@@ -27,13 +27,13 @@ COMMANDS = {
     "compare": "Show two runs in full: by metric, part, ear and hearing loss.",
     "leaderboard": "Show a leaderboard as text, CSV, JSON, Markdown or LaTeX.",
     "board": "List, show, merge and verify boards; remove a run.",
-    "power": "Compute how many songs and listeners it takes to see a difference.",
+    "power": "Compute how many songs and listeners it takes to detect a difference.",
     "report": "Write a report to open in a browser.",
     "listen": "Write a page to compare the systems of a board by ear.",
     "listening-test": "Make a blind listening test; import its ratings.",
     "plugins": "List, show, check and create plugins: separators, gains, ...",
     "data": "Make, prepare, describe and validate datasets.",
-    "submit": "Write the challenge's FLAC files of a system.",
+    "submit": "Write a system's outputs as the challenge's FLAC files.",
     "score": "Score a folder of submitted files, or one file.",
     "enhance": "Enhance a song for one listener.",
     "listener": "Show a listener's audiogram and the NAL-R gain for it.",
@@ -136,7 +136,7 @@ def main(arguments: list[str] | None = None) -> None:
         with _ended_by_signals(), reporting(_Console()):
             code = group.main(args=arguments, prog_name="bench", standalone_mode=False)
     except _EndedError as end:
-        click.echo("ended by a signal; the same command goes on where it stopped", err=True)
+        click.echo("ended by a signal; run the same command again to resume", err=True)
         sys.exit(128 + end.number)
     except BenchError as error:
         if "--debug" in arguments:
@@ -147,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; the same command goes on where it stopped", err=True)
+        click.echo("interrupted; run the same command again to resume", err=True)
         sys.exit(130)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone: nothing is wrong.

@@ -42,7 +42,7 @@ _VARIED = {
 @click.option(
     "--root", type=FOLDER, default=None, help="Shipped ablation: folder of a Cadenza dataset."
 )
-@click.option("--scale", default=None, help="Shipped ablation: how much is done.  [default: small]")
+@click.option("--scale", default=None, help="Shipped ablation: its scale.  [default: small]")
 @group(*(click.option(f"--{name}", default=None, help=text) for name, text in _VARIED.items()))
 @click.option(
     "--grid",
@@ -50,14 +50,12 @@ _VARIED = {
     metavar="NAME=VALUES",
     help="Values of {NAME} in the loss, or of an option, as training.learning_rate=1e-4,1e-3.",
 )
-@click.option(
-    "--seeds", type=int, default=None, help="Train each system so often, with seeds 0, 1, ..."
-)
+@click.option("--seeds", type=int, default=None, help="Trainings per system, with seeds 0, 1, ...")
 @click.option("--epochs", type=int, default=None, help="Epochs of training.")
-@click.option("--limit", type=int, default=None, help="Score only so many pairs, spread evenly.")
+@click.option("--limit", type=int, default=None, help="Score only this many pairs, evenly spaced.")
 @loudness_limit_option
 @metrics_option
-@option_option("An option of every run that has it, as separator.weights=PATH.")
+@option_option("An option for every run that has it, as separator.weights=PATH.")
 @baselines_option
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would run; run nothing.")
 @click.option(
@@ -115,7 +113,7 @@ def command(
         return _run_study(str(file), {**chosen, "time_limit": time_limit}, format)
     if root is not None or scale is not None:
         hint = f"Name one: {', '.join(study_names())}. A dataset: -o dataset.root=..."
-        raise BenchError("--root and --scale are of a shipped ablation", hint=hint)
+        raise BenchError("--root and --scale belong to a shipped ablation", hint=hint)
     how: dict[str, Any] = {"out": out, "baselines": baselines, "workers": workers}
     if only_plan or calibrate:
         print_ablation(plan_ablation(file, calibrate=calibrate, **how, **values))

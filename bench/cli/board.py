@@ -98,12 +98,12 @@ def remove_command(**choices: Any) -> None:
     type=click.FloatRange(min=0.0),
     default=1e-3,
     show_default=True,
-    help="Largest difference at which scores agree.",
+    help="Largest difference for which scores still agree.",
 )
-@click.option("--by", default="", help="Name of who verifies.  [default: the user's name]")
+@click.option("--by", default="", help="Who verifies.  [default: the user's name]")
 @click.option("--seed", type=int, default=None, help="Seed of the draw.  [default: a new one]")
 @click.option("--suite", default="", help="The run's suite, as a TOML file.")
-@option_option("What a board does not keep, as dataset.root=PATH.")
+@option_option("A path that a board does not store, as dataset.root=PATH.")
 @out_option
 @workers_option
 @executor_options

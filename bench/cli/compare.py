@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from bench.board.compare import BoardDifference
 
 _MOST = 20
-"""Differences of two boards that are listed."""
+"""Most differences of two boards that are listed."""
 
 
 @click.command()
@@ -26,7 +26,7 @@ _MOST = 20
     type=click.IntRange(min=1),
     default=5,
     show_default=True,
-    help="List so many scenes that favour A most, and as many for B.",
+    help="List this many scenes that favour A most, and as many for B.",
 )
 @format_option
 def command(a: str, b: str, scenes: int, format: str, **choices: Any) -> int:

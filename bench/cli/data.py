@@ -81,7 +81,7 @@ def demo_command(folder: Path, **choices: Any) -> None:
     "--listeners",
     type=FILE,
     default=None,
-    help="JSON file of listeners, if the metadata have none.",
+    help="JSON file of listeners, for metadata without any.",
 )
 @_splits_option
 @workers_option
@@ -119,7 +119,7 @@ def prepare_command(out: Path, **choices: Any) -> int:
     "--song",
     default="",
     metavar="REGEX",
-    help="How to find the song of an excerpt, as -o dataset.song.",
+    help="How to find the song of an excerpt: a regular expression, as -o dataset.song.",
 )
 @workers_option
 @executor_options

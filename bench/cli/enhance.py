@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.system.song import Enhanced
 
 _OUTPUT = click.Path(path_type=Path)
-"""Whatever is there already is told of by the command itself."""
+"""The command itself reports a file that already exists."""
 _HEADER = "ear    vocals   drums    bass   other"
 
 
@@ -110,7 +110,7 @@ def parse_request(text: str) -> dict[str, float]:
             value = 0.0
         if not colon or stem in found:
             hint = "Write it as vocals:6,drums:-3, each stem once."
-            raise BenchError(f"'{part}' is no gain", where="--request", hint=hint)
+            raise BenchError(f"'{part}' is not a gain", where="--request", hint=hint)
         found[stem] = value
     return found
 
@@ -124,4 +124,4 @@ def _show(done: Enhanced) -> None:
     click.echo(_HEADER)
     for ear, levels in rows.items():
         click.echo(f"{ear:<5}" + "".join(f"{level:+8.1f}" for level in levels.tolist()) + "  dB")
-    click.echo(f"clipped: {100 * done.clipped:.2f} % of the samples stand at full scale")
+    click.echo(f"clipped: {100 * done.clipped:.2f} % of the samples are at full scale")

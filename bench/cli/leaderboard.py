@@ -17,7 +17,7 @@ from bench.cli.options import board_options, format_option, names, where_option
     default="",
     metavar="NAME,NAME,...",
     callback=lambda context, parameter, text: names(text),
-    help="Show these metrics alone.  [default: all]",
+    help="Show only these metrics.  [default: all]",
 )
 @click.option("--sort", default="", metavar="NAME", help="Column to sort by, best on top.")
 @where_option

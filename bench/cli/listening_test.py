@@ -34,7 +34,7 @@ def command() -> None:
     type=click.Choice(["mushra", "abx"]),
     default="mushra",
     show_default=True,
-    help="Rate systems beside an open reference, or tell each from its reference.",
+    help="Rate systems beside an open reference, or distinguish each from its reference.",
 )
 @click.option(
     "--anchor",
@@ -82,9 +82,9 @@ def make_command(to: Path, anchors: tuple[float, ...], **choices: Any) -> None:
     made = make_listening_test(to, anchors=anchors or None, progress=ConsoleProgress(), **choices)
     for note in made.notes:
         click.echo(f"note: {note}", err=True)
-    click.echo(f"Trials:               {made.trials}, after a training")
+    click.echo(f"Trials:               {made.trials}, after a training trial")
     click.echo(f"For the participants: {made.page}")
-    click.echo(f"For you alone:        {made.key}")
+    click.echo(f"For you only:         {made.key}")
 
 
 @command.command("import")
@@ -124,11 +124,11 @@ def _show(found: ImportedRatings) -> None:
                 f"of {one.trials} trials"
             )
         if one.checked is False:
-            click.echo(f"- {one.code} did not pass the check of the headphones")
+            click.echo(f"- {one.code} did not pass the headphone check")
     if found.method == "abx":
         for system in distinguished(found.ratings):
             click.echo(
-                f"{clean(system.label)}: told from the reference in {system.right} of "
+                f"{clean(system.label)}: distinguished from the reference in {system.right} of "
                 f"{system.answers} answers, {100 * system.right / system.answers:.0f} % "
                 f"(p = {system.p:.2g} by guessing)"
             )
@@ -144,4 +144,4 @@ def _show_absent(found: ImportedRatings) -> None:
     from bench.leaderboard.render import clean
 
     for label in found.absent:
-        click.echo(f"warning: {clean(label)} is not on this board: its ratings are kept, unscored")
+        click.echo(f"warning: {clean(label)} is not on this board; its ratings are kept unscored")

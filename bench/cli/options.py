@@ -94,7 +94,7 @@ time_limit_option = click.option(
     type=click.FloatRange(min=0),
     default=None,
     metavar="SECONDS",
-    help="Time limit of a plugin for a scene; 0 for none.  [default: 600 s or more]",
+    help="Time limit per plugin and scene; 0 for none.  [default: 600 s or more]",
 )
 
 
@@ -139,7 +139,7 @@ executor_options = group(
         help="Scheduler of the Dask cluster, as tcp://HOST:8786.",
     ),
 )
-"""Where a command that fans out does its work."""
+"""Where a command runs its parallel work."""
 
 baselines_option = click.option(
     "--baselines/--no-baselines", default=True, help="Also score the suite's baselines."
@@ -172,7 +172,7 @@ limit_option = click.option(
     "--limit",
     type=click.IntRange(min=0),
     default=0,
-    help="Score only so many pairs, spread evenly.  [default: all]",
+    help="Score only this many pairs, evenly spaced.  [default: all]",
 )
 
 metrics_option = click.option(
@@ -194,7 +194,7 @@ _view_options = (
     click.option("--protocol", default="", help="Reference protocol.  [default: the board's]"),
 )
 board_options = group(*_view_options, out_option)
-"""Which rows of which board."""
+"""The rows of a board that a command reads."""
 
 loudness_limit_option = click.option(
     "--max-loudness-loss",
@@ -219,12 +219,12 @@ run_options = group(
     click.option("--seed", type=int, default=0, show_default=True, help="Seed of the run."),
     limit_option,
     metrics_option,
-    click.option("--name", default="", help="What the board calls it.  [default: its parts]"),
+    click.option("--name", default="", help="Its name on the board.  [default: its parts]"),
     option_option("An option of a plugin or the training, as separator.weights=PATH."),
     baselines_option,
     out_option,
 )
-"""What a run is, and where it is kept."""
+"""What a run consists of, and where it is kept."""
 
 system_options = group(
     click.option("--run", default="", help="Id or label of a run on the board."),
@@ -246,7 +246,7 @@ system_options = group(
     option_option("An option of a plugin or dataset, as separator.weights=PATH."),
     out_option,
 )
-"""A system that is ready: of a run, or of parts."""
+"""A finished system: that of a run, or one given by its parts."""
 
 listener_options = group(
     click.option(
@@ -269,7 +269,7 @@ listener_options = group(
         help="Audiogram of the right ear.  [default: as --audiogram]",
     ),
 )
-"""Who listens."""
+"""The listener."""
 
 excerpt_options = group(
     *_view_options,
@@ -308,10 +308,10 @@ excerpt_options = group(
         show_default=True,
         help="Clean stems, as for the scores; or each system's own output without clipping.",
     ),
-    option_option("What a board does not keep: dataset.root=PATH, separator.weights=PATH."),
+    option_option("Paths that a board does not store: dataset.root=PATH, separator.weights=PATH."),
     out_option,
 )
-"""What is heard of a board."""
+"""The part of a board to listen to."""
 
 
 def chosen_listener(
@@ -323,7 +323,7 @@ def chosen_listener(
         BenchError: none or two are named, or what names one is wrong.
     """
     if listener is not None and (audiogram or audiogram_right):
-        what = "a file and an audiogram are both given"
+        what = "both a file and an audiogram are given"
         raise BenchError(what, where="--listener", hint=_LISTENER_HINT)
     if listener is not None:
         from bench.commands.songs import read_listener
@@ -334,7 +334,7 @@ def chosen_listener(
         what = "the left ear's --audiogram is missing" if audiogram_right else "no listener given"
         raise BenchError(what, where=where, hint=_LISTENER_HINT)
     if listener_id:
-        what = "there is no file to find it in"
+        what = "it needs a --listener file to be found in"
         raise BenchError(what, where="--listener-id", hint=_LISTENER_HINT)
     from bench.commands.songs import make_listener
 
@@ -349,6 +349,6 @@ def check_run_or_parts(run: str, parts: Mapping[str, object]) -> None:
     """
     given = next((name for name, value in parts.items() if value not in ("", None)), "")
     if run and given:
-        hint = "A run says that itself: leave one of the two out."
+        hint = "The run already sets it: leave one of the two out."
         what = f"--run and --{given.replace('_', '-')} are both given"
         raise BenchError(what, hint=hint)

@@ -25,7 +25,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only this kind.")
+@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only of this kind.")
 def list_command(kind: str | None) -> None:
     """List every plugin with its summary, and those that failed to load."""
     from bench.cli.printing import warn_of_plugins
@@ -80,7 +80,7 @@ def new_command(name: str, kind: str, to: Path) -> None:
 
 @command.command("check")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only this kind.")
+@click.option("--kind", type=click.Choice(ALL_KINDS), default=None, help="Only of this kind.")
 @click.option(
     "-o",
     "--option",

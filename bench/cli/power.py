@@ -32,7 +32,7 @@ from bench.spec.defaults import DEFAULT_LISTENERS, DEFAULT_POWER
 )
 @format_option
 def command(out: Path | None, listeners: str, format: str, **choices: Any) -> None:
-    """Compute how many songs and listeners it takes to see a difference.
+    """Compute how many songs and listeners it takes to detect a difference.
 
     The spread over songs, listeners and pairs is that of the board's rows to the baseline.
     """
@@ -42,6 +42,6 @@ def command(out: Path | None, listeners: str, format: str, **choices: Any) -> No
     try:
         numbers = [int(text) for text in names(listeners)]
     except ValueError:
-        raise BenchError(f"'{listeners}' is no list of numbers", where="--listeners") from None
+        raise BenchError(f"'{listeners}' is not a list of numbers", where="--listeners") from None
     section = power(out, listeners=numbers, **choices)
     sys.stdout.write(render_sections("", [section], format))

@@ -71,7 +71,7 @@ def print_protocols(result: RunResult, format: str) -> None:
     )
     for protocol, table in tables.items():
         click.echo(f"{protocol}: {table.protocol_words}", err=True)
-    click.echo("Scores of two protocols have different references: none is the better.", err=True)
+    click.echo("The protocols have different references: neither score is better.", err=True)
 
 
 def protocol_rows(tables: Mapping[str, Leaderboard]) -> Rows:
@@ -103,7 +103,7 @@ def _names_of(tables: Mapping[str, Leaderboard]) -> dict[str, str]:
 
 
 def print_outcome(result: RunResult | StudyResult) -> None:
-    """Name cautions, what failed, the report and the board, on standard error."""
+    """Print cautions, failures, the report and the board, on standard error."""
     print_cautions(result.runs)
     for run in result.runs:
         _print_failure(run, result)
@@ -118,7 +118,7 @@ def print_outcome(result: RunResult | StudyResult) -> None:
 
 
 def _print_failure(run: PlannedRun, result: RunResult | StudyResult) -> None:
-    """Say why a run stopped, or why pairs of it failed, and where the traceback is."""
+    """Say why a run stopped or why pairs of it failed, and where the traceback is."""
     from bench.board.failures import failure_words
 
     outcome = result.outcome
@@ -135,27 +135,27 @@ def _print_failure(run: PlannedRun, result: RunResult | StudyResult) -> None:
 
 
 def print_cautions(runs: Sequence[PlannedRun]) -> None:
-    """Say once what is to be said of weights that meet music they do not know."""
+    """Print each note and caution of the runs once, on standard error."""
     notes = [note for run in runs for note in (run.spec.note, run.spec.caution) if note]
     for note in dict.fromkeys(notes):
         click.echo(f"note: {note}", err=True)
 
 
 def print_profile(result: RunResult) -> None:
-    """Print seconds a pair by stage and run on standard error, for the runs that have them."""
+    """Print seconds per pair by stage on standard error, for the runs that have a profile."""
     from bench.leaderboard.summaries import profile_rows
 
     rows = profile_rows(result.board, {run.run_id: run.spec.label for run in result.runs})
     for run in result.runs:
         if run.run_id not in rows:
-            hint = "it was scored before; --fresh scores it anew"
+            hint = "it was scored earlier; --fresh scores it again"
             click.echo(f"no profile of {run.spec.label}: {hint}", err=True)
     if rows:
-        print_tables({"Seconds a pair, by stage": list(rows.values())}, "table", err=True)
+        print_tables({"Seconds per pair, by stage": list(rows.values())}, "table", err=True)
 
 
 def print_skipped(skipped: Sequence[Skipped], *, err: bool = True) -> None:
-    """Say which combinations of an ablation are no runs of their own, and why."""
+    """Say which combinations of an ablation are not run, and why."""
     for one in skipped:
         several = "combination" if one.count == 1 else "combinations"
         click.echo(f"skipped {one.count} {several} of {one.name}: {one.reason}", err=err)
@@ -185,7 +185,7 @@ def print_plan(plan: Plan) -> None:
 
 
 def print_ablation(plan: Plan) -> None:
-    """Show the matrix of an ablation, what of it is there, and what is to come."""
+    """Show the matrix of an ablation, and what of it is done and to do."""
     print_cautions(plan.runs)
     first = plan.runs[0].spec
     click.echo(f"suite {first.suite}, split {first.split}, protocol {first.protocol}")
@@ -193,12 +193,12 @@ def print_ablation(plan: Plan) -> None:
     click.echo(f"board {plan.board}")
     left = [run for run in plan.runs if not run.scored]
     others, there = sum(run.is_baseline for run in plan.runs), len(plan.runs) - len(left)
-    click.echo(f"{len(plan.runs)} runs, {others} of them baselines; {there} are there already")
+    click.echo(f"{len(plan.runs)} runs, {others} of them baselines; {there} already scored")
     trained = [run for run in left if run.spec.trains]
     epochs = sum(run.spec.training.epochs - run.epochs for run in trained)
     click.echo(
         f"to do: {len(trained)} trainings, {epochs} epochs in all; {len(left) * plan.pairs} scores "
-        f"of (scene, listener) pairs, {plan.pairs} a run"
+        f"of (scene, listener) pairs, {plan.pairs} per run"
     )
     click.echo(cost_words(plan.cost))
     for run in plan.runs:

@@ -25,12 +25,10 @@ from bench.cli.options import (
 @click.option(
     "--both-protocols",
     is_flag=True,
-    help="Train once, score under challenge and shared-gains, show both side by side.",
+    help="Train once, score under both challenge and shared-gains, and show them side by side.",
 )
-@click.option("--fresh", is_flag=True, help="Run it again, even if the board has it.")
-@click.option(
-    "--profile", is_flag=True, help="Measure and show the seconds of each stage of scoring."
-)
+@click.option("--fresh", is_flag=True, help="Run it again even if it is on the board.")
+@click.option("--profile", is_flag=True, help="Measure and show the time of each stage of scoring.")
 @time_limit_option
 @report_option
 def command(format: str, profile: bool, **choices: Any) -> int:

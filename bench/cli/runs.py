@@ -27,7 +27,7 @@ def command(format: str, **choices: Any) -> None:
 
     rows = list_runs(**choices)
     if not rows:
-        click.echo("No run is like that.", err=True)
+        click.echo("No run matches.", err=True)
     if format not in ("csv", "json"):
         rows = [{name: row[name] for name in LISTED} for row in rows]
     texts = [

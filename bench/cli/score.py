@@ -53,7 +53,7 @@ _MOST = 20
 @click.option(
     "--trained-on",
     default="",
-    help="Folder: training data of its system, separated by commas; needed to be ranked.",
+    help="Folder: training data of its system, separated by commas; required for ranking.",
     callback=lambda context, parameter, text: names(text),
 )
 @suite_option
@@ -88,13 +88,15 @@ def command(
     if what.is_dir():
         if reference is not None or listener is not None or audiogram:
             hint = "The set's metadata name the references and listeners of a folder."
-            raise BenchError("this is for one file", where="--reference, --listener", hint=hint)
+            raise BenchError(
+                "these are for scoring one file", where="--reference, --listener", hint=hint
+            )
         return _score_folder(what, format, choices)
     if reference is None:
-        hint = "Give the remix that it should be: --reference FILE"
+        hint = "Give the ideal remix: --reference FILE"
         raise BenchError("one file needs its reference", where=str(what), hint=hint)
     if format == "latex":
-        raise BenchError("one file is shown as table, csv, json or markdown", where="--format")
+        raise BenchError("one file's scores can be table, csv, json or markdown", where="--format")
     who = chosen_listener(listener, listener_id, audiogram, audiogram_right)
 
     from bench.commands.songs import score

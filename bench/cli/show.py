@@ -74,7 +74,7 @@ def _print_failures(found: RunDetails) -> None:
 
     if not found.failures:
         why = found.row.get("failure")
-        click.echo(f"The run failed: {clean(str(why))}" if why else "Nothing of it failed.")
+        click.echo(f"The run failed: {clean(str(why))}" if why else "Nothing failed.")
     for one in found.failures:
         click.echo(clean(one.words))
         click.echo(f"first in scene {clean(one.scene)}, listener {clean(one.listener)}")

@@ -318,13 +318,13 @@ def power(
     from bench.leaderboard.power import plans, power_section
 
     if not (detect > 0 and 0 < share < 1 and listeners and min(listeners) > 1):
-        hint = "detect is above 0, power between 0 and 1, and listeners are 2 or more."
-        raise BenchError("such a plan makes no sense", where="power", hint=hint)
+        hint = "detect must be above 0, power between 0 and 1, and listeners at least 2."
+        raise BenchError("these values do not describe a study", where="power", hint=hint)
     board, loaded, split, protocol = existing_board(suite, split, protocol, out)
     table = suite_leaderboard(board, loaded, split, protocol, baseline)
     found = list(plans(table, detect=detect, share=share, listeners=listeners))
     if not found:
-        hint = "It takes two rows of the same pairs, over three songs or more."
+        hint = "This needs two rows with scores of the same pairs, from at least three songs."
         raise BenchError("no row is compared with a baseline", where=str(board.path), hint=hint)
     return power_section(found, table, detect, share)
 

@@ -131,7 +131,7 @@ def refuse_others(client: Client) -> None:
 
 
 def check_here(code: str, plugins: Mapping[str, str]) -> None:
-    """Refuse to work here where code or plugins are others than those of who asks.
+    """Refuse to work here where code or plugins differ from those of the caller.
 
     Raises:
         BenchError: they are.
@@ -171,11 +171,11 @@ def _differences(
 ) -> list[str]:
     found = []
     if its_code != code:
-        found.append(f"another bench: source {its_code}, here {code}")
+        found.append(f"a different bench: source {its_code}, here {code}")
     for name in sorted({*plugins, *its_plugins}):
         here, there = plugins.get(name, "none"), its_plugins.get(name, "none")
         if here != there:
-            found.append(f"another {name}: {there}, here {here}")
+            found.append(f"a different {name}: {there}, here {here}")
     return found
 
 

@@ -104,7 +104,7 @@ def _safely(title: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Findi
     try:
         yield from look()
     except (Exception, SystemExit) as error:
-        yield Finding(title, f"{type(error).__name__}: {error}", PROBLEM, "Install bench again")
+        yield Finding(title, f"{type(error).__name__}: {error}", PROBLEM, "Reinstall bench")
 
 
 def _cluster(scheduler: str, root: str) -> Iterator[Finding]:

@@ -198,7 +198,7 @@ def _left_out_words(made: MadeTest, pairs: int) -> tuple[str, ...]:
     """What a test leaves out, a line a system."""
     counts = Counter(one.label for one in made.left_out)
     return tuple(
-        f"{label} is the reference to the bit in {count} of {pairs} excerpts: left out there"
+        f"{label} equals the reference bit for bit in {count} of {pairs} excerpts: left out there"
         for label, count in counts.items()
     )
 
@@ -241,7 +241,7 @@ def _rendered(
 ) -> tuple[Board, list[StoredRun], list[HeardPair]]:
     """The board, the chosen runs, and every chosen pair rendered."""
     if reference not in get_args(ReferenceHeard):
-        raise BenchError(f"'{reference}' is no reference", hint="It is clean or own.")
+        raise BenchError(f"'{reference}' is not a reference", hint="It is clean or own.")
     from bench.listening.selection import choose, choose_runs, render_all
     from bench.plugins import installed
 

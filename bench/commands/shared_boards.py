@@ -162,8 +162,8 @@ def verify_run(
     from bench.spec.choices import options_by_section
 
     if not (0.0 < share <= 1.0 and within >= 0.0):
-        hint = "The share is above 0 and at most 1, and what is allowed not below 0."
-        raise BenchError("such a verification makes no sense", where="verify", hint=hint)
+        hint = "share must be above 0 and at most 1, and within not below 0."
+        raise BenchError("these values do not describe a verification", where="verify", hint=hint)
     board, of_suite = board_of_run(run, suite, out)
     plugins = installed()
     stored = stored_run(board, run, of_suite, plugins, options_by_section(options or {}))

@@ -69,7 +69,7 @@ def read_listener(path: Path | str, id: str = "") -> Listener:
         return listeners[id]
     if len(listeners) > 1:
         some = ", ".join(list(listeners)[:3])
-        hint = f"Say which one: --listener-id ID. The first are {some}."
+        hint = f"Choose one: --listener-id ID. The first are {some}."
         raise BenchError(f"it holds {len(listeners)} listeners", where=str(path), hint=hint)
     return next(iter(listeners.values()))
 
@@ -212,14 +212,14 @@ def requested_gains(by_stem: Mapping[str, float]) -> tuple[float, ...]:
 
     if not isinstance(by_stem, Mapping):
         hint = 'Write it as {"vocals": 6.0}'
-        raise BenchError(f"{by_stem!r} is no table", where="requested gains", hint=hint)
+        raise BenchError(f"{by_stem!r} is not a mapping", where="requested gains", hint=hint)
     for stem in by_stem:
         if stem not in STEMS:
             hint = suggest(stem, STEMS)
             raise BenchError(f"there is no stem '{stem}'", where="requested gains", hint=hint)
         value = by_stem[stem]
         if isinstance(value, bool) or not isinstance(value, Real):
-            raise BenchError(f"{value!r} is no number of dB", where=f"requested gain of {stem}")
+            raise BenchError(f"{value!r} is not a number in dB", where=f"requested gain of {stem}")
         # NaN is no less than anything.
         if not abs(value) <= MOST_GAIN:
             what = f"{value} dB is not allowed, at most {MOST_GAIN:g} dB up or down"
@@ -268,9 +268,13 @@ def _system(
         system, caution = build_system(spec, plugins), spec.weights_caution
         system.train(False)
         if spec.trains:
-            notes.append(f"{spec.label} is used as training would start from it, without a run")
+            notes.append(
+                f"{spec.label} is used untrained, with its initial weights: no --run was given"
+            )
     if not any(wanted) and installed().get(GainsSpec, spec.gains.name).spec.is_request:
-        notes.append("no gains are asked for (--request): the song is amplified, not separated")
+        notes.append(
+            "no gains are requested (--request), so the song is amplified without separation"
+        )
         return replace(system, separator=Unseparated(), reads_stems=False), tuple(notes)
     if caution:
         notes.append(caution)

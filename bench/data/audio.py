@@ -265,6 +265,6 @@ def _scale(path: Path) -> float:
     except (OSError, ValueError):
         scale = math.nan
     if not 0 < scale < math.inf:
-        hint = f"It is taken as the scale of {path.name}: name it otherwise, if it is none."
-        raise BenchError("it holds no scale factor", where=str(beside), hint=hint)
+        hint = f"It is read as the scale of {path.name}: rename it if it is not."
+        raise BenchError("it contains no scale factor", where=str(beside), hint=hint)
     return scale

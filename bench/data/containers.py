@@ -169,7 +169,7 @@ def _flac(file: BinaryIO, end: int) -> Extent:
     stop = _end_of_frames(file.read(size), block)
     if stop is None:
         if declared:
-            return Extent(f"its {declared} samples are not all there", certain=False)
+            return Extent(f"some of its {declared} samples are missing", certain=False)
         return Extent("its last frame is not whole")
     if not declared:
         total = bytes([info[13] & 0xF0 | stop >> 32]) + (stop & 0xFFFF_FFFF).to_bytes(4, "big")

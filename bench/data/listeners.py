@@ -79,5 +79,5 @@ def _audiograms(file: MetadataFile, name: str, value: Any) -> Audiograms:
             )
     rising = all(low < high for low, high in pairwise(frequencies))
     if len(frequencies) < 2 or frequencies[0] <= 0 or not rising:
-        file.fail("'audiogram_cfs' must be rising frequencies in Hz", at=at)
+        file.fail("'audiogram_cfs' must be increasing frequencies in Hz", at=at)
     return Audiograms(frequencies, left, right)

@@ -52,7 +52,7 @@ class MetadataFile:
         """
         for name in self.table():
             if fault := fault_of(name):
-                self.fail(f"{ascii(name)[:80]} is no id: {fault}")
+                self.fail(f"{ascii(name)[:80]} is not a valid id: {fault}")
 
     def entry(self, value: Any, at: str) -> Mapping[str, Any]:
         """`value`, which must be an object."""
@@ -64,7 +64,7 @@ class MetadataFile:
         """``entry[key]``, which must be a text that is not empty."""
         value = self._value(entry, key, at)
         if not isinstance(value, str) or not value or "\0" in value:
-            self.fail(f"'{key}' must be a text, got {_kind(value)}", at=at)
+            self.fail(f"'{key}' must be a string, got {_kind(value)}", at=at)
         return value
 
     def number(self, entry: Mapping[str, Any], key: str, at: str) -> float:

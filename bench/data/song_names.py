@@ -1,8 +1,8 @@
-"""Which song each excerpt is of.
+"""Find the song that each excerpt is taken from.
 
 Scenes of one song are not independent: intervals, held-out songs and the check of what a system was
-trained on all count songs. The challenge's generator notes a sample's song as ``Original Track
-Name``; records that others made may not, and there an excerpt's name is all that there is.
+trained on all count songs. The challenge's generator records a sample's song as ``Original Track
+Name``; records made by others may lack it, which leaves only the excerpt's name.
 """
 
 from __future__ import annotations
@@ -18,23 +18,25 @@ from bench.errors import BenchError
 
 RECORD: Final = "Original Track Name"
 """The key of a sample's record that names its song."""
+FIELD: Final = f"the metadata field '{RECORD}'"
 TRACKS: Final = "the track list"
 NUMBERS: Final = "their names without an excerpt's number"
 NAMES: Final = "their names as they are"
 PATTERN: Final = "the pattern of dataset.song"
 
 ONE_SONG_A_SCENE: Final = (
-    "every scene is a song of its own: where some are excerpts of one song, intervals are too "
-    "narrow (-o dataset.song=REGEX says what their songs are)"
+    "every scene counts as a song of its own: if some are excerpts of one song, intervals are too "
+    "narrow (-o dataset.song=REGEX finds the song in a name)"
 )
 
+_BY: Final = ", identified by "
 _NUMBER: Final = re.compile(
     r"[\s_.#(\[-]*(?:(?:segment|seg|excerpt|clip|chunk|part)[\s_.#-]*)?\d+[)\]]?$", re.IGNORECASE
 )
 _NO_SONGS: Final = frozenset(
     ("", "audio", "excerpt", "mix", "mixture", "music", "sample", "scene", "song", "track")
 )
-"""What may be left of a name without its number, and names no song."""
+"""What may remain of a name without its number without naming a song."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Songs:
 
     Attributes:
         by_name: song by the name that scenes give their music.
-        ways: how songs were found, such as :data:`RECORD`; each that was used.
+        ways: how songs were identified, such as :data:`FIELD`; each that was used.
     """
 
     by_name: Mapping[str, str]
@@ -52,7 +54,7 @@ class Songs:
     def __str__(self) -> str:
         excerpts, songs = len(self.by_name), len(set(self.by_name.values()))
         of = f"{_count(excerpts, 'excerpt')} of " if excerpts != songs else ""
-        return f"{of}{_count(songs, 'song')}, by {' and '.join(self.ways)}"
+        return f"{of}{_count(songs, 'song')}{_BY}{' and '.join(self.ways)}"
 
 
 def find_songs(recorded: Mapping[str, str], tracks: Iterable[str] = (), pattern: str = "") -> Songs:
@@ -66,11 +68,11 @@ def find_songs(recorded: Mapping[str, str], tracks: Iterable[str] = (), pattern:
             first group is the song, or the whole match where it has none.
 
     Raises:
-        BenchError: the pattern is none, or a name does not fit it.
+        BenchError: the pattern is not a regular expression, or a name does not match it.
 
     Example:
         >>> str(find_songs({"Tune_1": "", "Tune_2": "", "Air_1": "", "Air_2": ""}))
-        "4 excerpts of 2 songs, by their names without an excerpt's number"
+        "4 excerpts of 2 songs, identified by their names without an excerpt's number"
         >>> find_songs({"Tune - 10 s": ""}, tracks=["Tu", "Tune"]).by_name
         {'Tune - 10 s': 'Tune'}
         >>> find_songs({"x7_a": "", "x7_b": ""}, pattern=r"^(\\w+)_").by_name
@@ -78,7 +80,7 @@ def find_songs(recorded: Mapping[str, str], tracks: Iterable[str] = (), pattern:
     """
     if pattern:
         return Songs({name: _matched(pattern, name) for name in recorded}, (PATTERN,))
-    found = {name: (song, RECORD) for name, song in recorded.items() if song}
+    found = {name: (song, FIELD) for name, song in recorded.items() if song}
     known = sorted(set(tracks), key=len, reverse=True)
     for name in recorded:
         song = next((track for track in known if _begins(name, track)), "")
@@ -88,16 +90,14 @@ def find_songs(recorded: Mapping[str, str], tracks: Iterable[str] = (), pattern:
     merged = _without_numbers(left)
     for name in left:
         found[name] = (merged[name], NUMBERS) if name in merged else (name, NAMES)
-    ways = [
-        way for way in (RECORD, TRACKS, NUMBERS, NAMES) if way in {w for _, w in found.values()}
-    ]
+    ways = [way for way in (FIELD, TRACKS, NUMBERS, NAMES) if way in {w for _, w in found.values()}]
     if NUMBERS in ways and NAMES in ways:  # single excerpts, which keep their numbers
         ways.remove(NAMES)
     return Songs({name: found[name][0] for name in recorded}, tuple(ways))
 
 
 def songs_of(dataset: Dataset, split: str) -> str:
-    """A split's songs in words: "967 excerpts of 50 songs, by the track list"; and a warning.
+    """A split's songs in words: "967 excerpts of 50 songs, identified by the track list".
 
     A dataset may have a method ``songs(split)`` whose result says so in these words; of others the
     scenes are counted.
@@ -111,6 +111,17 @@ def songs_of(dataset: Dataset, split: str) -> str:
         text = f"{_count(len(scenes), 'scene')} of {songs}, as the dataset names them"
     alone = one_song_a_scene(scene.song for scene in scenes)
     return f"{text}; {ONE_SONG_A_SCENE}" if alone else text
+
+
+def current_words(kept: str) -> str:
+    """What an earlier version of bench kept of a split's songs, in the words of this one.
+
+    Example:
+        >>> current_words("12 songs, by Original Track Name")
+        "12 songs, identified by the metadata field 'Original Track Name'"
+    """
+    count, by, ways = kept.partition(", by ")
+    return f"{count}{_BY}{ways.replace(RECORD, FIELD)}" if by else kept
 
 
 def one_song_a_scene(songs: Iterable[str]) -> bool:
@@ -145,7 +156,7 @@ def _matched(pattern: str, name: str) -> str:
     try:
         match = re.search(pattern, name)
     except re.error as error:
-        raise BenchError(f"'{pattern}' is no regular expression: {error}", where=where) from None
+        raise BenchError(f"'{pattern}' is not a regular expression: {error}", where=where) from None
     song = (match[1] if match.re.groups else match[0]) if match else ""
     if not song:
         hint = "Its first group is the song: dataset.song='^(.+)_[0-9]+$'"

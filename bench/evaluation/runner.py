@@ -23,10 +23,10 @@ from bench.runtime.progress import NO_PROGRESS, Progress
 from bench.spec.resolve import open_dataset
 
 FIRST: Final = 3
-"""Scenes of a run that must all fail alike for it to be stopped."""
+"""The number of first scenes which, if all fail alike, stop a run."""
 
 Pairs = Mapping[str, Sequence[str]]
-"""Run id -> listeners of one scene that the run is to be scored for."""
+"""Listeners of one scene for which a run is to be scored, by run id."""
 
 
 def chosen_pairs(scenes: Sequence[Scene], limit: int | None = None) -> dict[str, list[str]]:
@@ -156,7 +156,7 @@ class _FirstScenes:
         seen.append(kinds.pop() if failed and len(kinds) == 1 else "")
         if len(seen) == FIRST and seen[0] and len(set(seen)) == 1:
             reason = str(scores[0]["reason"])
-            self.stopped[run_id] = f"stopped, as its first {FIRST} scenes all failed: {reason}"
+            self.stopped[run_id] = f"stopped because its first {FIRST} scenes all failed: {reason}"
 
     def without_stopped(self, todo: Mapping[str, Pairs]) -> dict[str, dict[str, Sequence[str]]]:
         """What is left to do of the other runs."""

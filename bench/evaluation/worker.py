@@ -301,12 +301,12 @@ class Expected:
             here = spec.fingerprints(open_dataset(spec, plugins))
             other = [split for split in self.data if here[split] != self.data[split]]
             if other:
-                what = f"the data of split {', '.join(other)} are others than those of who asks"
-                hint = f"Point ${DATA_ROOT} there at the same set."
+                what = f"the data of split {', '.join(other)} differ from those of the caller"
+                hint = f"Point ${DATA_ROOT} on that machine at the same data."
                 raise BenchError(what, where=where, hint=hint)
         if spec.run_id(plugins, self.data) != self.identity:
             hint = "Was a plugin edited, or a file of its options changed, meanwhile? Start again."
-            what = f"{spec.label}: its code or files are others than those of who asks"
+            what = f"{spec.label}: its code or files differ from those of the caller"
             raise BenchError(what, where=where, hint=hint)
 
 

@@ -100,12 +100,11 @@ def compare_runs(
     for name in _SAME:
         if ours[name] != theirs[name]:
             what = f"the runs have different {name}s: {ours[name]} and {theirs[name]}"
-            raise BenchError(what, hint="Scores of different tasks are never compared.")
+            raise BenchError(what, hint="Only scores of the same task can be compared.")
     split = str(ours["split"])
     if fingerprint(ours, split) != fingerprint(theirs, split):
-        raise BenchError(
-            "the runs were scored on different data", hint="Score both on the same: bench run ..."
-        )
+        hint = "Score both on the same data: bench run ..."
+        raise BenchError("the runs were scored on different data", hint=hint)
     rules = rules or Rules()
     limit = rules.hearing_loss_below
     scores = PairScores(board, [str(run["run_id"]) for run in (ours, theirs)], limit)
@@ -185,16 +184,20 @@ def _notes(
         run_id = str(run["run_id"])
         more = int(scores.series(run_id, key).count()) - headline.comparison.difference.n
         if more:
-            yield f"{more} pairs of {run['label']} are left out: the other run lacks them."
+            yield f"{more} pairs of {run['label']} are left out, as the other run lacks them."
         if failed := scores.n_failed(run_id):
-            yield f"{failed} pairs of {run['label']} failed; see the report for reasons."
+            yield f"{failed} pairs of {run['label']} failed (bench show {run_id} --failures)."
         if run["status"] == "running":
             yield f"{run['label']} has not ended."
         if run["unranked_reason"]:
             yield f"{run['label']} is not ranked: {run['unranked_reason']}."
-    for name, words in (("code_hash", "versions of bench's code"), ("prescription", None)):
-        if ours[name] != theirs[name]:
-            yield f"The runs have different {words or f'{name}s'}."
+    if ours["code_hash"] != theirs["code_hash"]:
+        yield (
+            "The runs were computed by different versions of bench's code, so their difference may "
+            "be partly one of code: bench board verify RUN."
+        )
+    if ours["prescription"] != theirs["prescription"]:
+        yield "The runs have different prescriptions."
     yield from _limits(ours, theirs, scores, headline.comparison.difference)
 
 
@@ -203,8 +206,8 @@ def _left_out(scores: PairScores, limit: float | None) -> Iterator[str]:
     if limit is not None:
         out, every = int(scores.excluded.sum()), len(scores.pairs)
         yield (
-            f"{out} of {every} pairs are left out by the suite's rule, {every - out} counted: of "
-            f"listeners whose better ear averages {limit:g} dB HL or more."
+            f"The suite excludes listeners whose better ear averages {limit:g} dB HL or more: "
+            f"{out} of {every} pairs do not count; {every - out} do."
         )
 
 
@@ -217,22 +220,22 @@ def _limits(
     """What the scores themselves leave open."""
     if len(set(references_of((ours, theirs), scores, str(ours["protocol"])).values())) > 1:
         yield (
-            "The runs have different references (by gains or prescription): their difference is "
-            "not one of quality."
+            "The runs have different references (through their gains or prescriptions), so their "
+            "difference is not one of quality."
         )
     if difference.songs == 1:
-        yield "All scores are of one song: there are no intervals."
+        yield "All scores are of one song, so there are no intervals."
     elif difference.songs < FEWEST_SONGS:
-        yield f"With {difference.songs} songs there are no intervals: two do not tell the spread."
+        yield f"With {difference.songs} songs there are no intervals: two show too little spread."
     elif smallest_p(difference.songs) > 0.05:
         yield (
             f"With {difference.songs} songs p cannot be below {smallest_p(difference.songs):.3g}: "
-            "see the intervals."
+            "use the intervals instead."
         )
     if difference.for_these_listeners:
         yield (
-            f"Intervals are for these {difference.listeners} listeners: they recur, and are too "
-            "few, or recur too seldom, to tell of others."
+            f"The intervals hold for these {difference.listeners} listeners only: they are too "
+            "few, or hear too few songs each, to generalise to others."
         )
 
 

@@ -1,4 +1,4 @@
-"""What each part brought: main effects of the factors in which the runs of a leaderboard differ.
+"""Effect of each part: main effects of the factors in which the runs of a leaderboard differ.
 
 The factors are read from what was run (``runs.spec_json``), so that any board answers, whether its
 runs came from one ablation or from many commands: the separator, the gain strategy, the

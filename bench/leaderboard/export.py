@@ -33,8 +33,8 @@ from bench.tables.notebook import Presented, presented, quantity
 from bench.tables.sections import Section, finite, render_sections, section_records
 
 CONTRAST_WORDS: Final = (
-    "A minus B, of the first column. p holm is corrected over all contrasts that were named, "
-    "whether their rows are here or not, so that no further row changes it."
+    "A minus B, of the first column. p holm is Holm-corrected over all named contrasts, whether or "
+    "not their rows are on this board, so further rows do not change it."
 )
 
 

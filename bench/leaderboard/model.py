@@ -15,8 +15,8 @@ from bench.tables.notebook import Shown
 
 PROTOCOL_WORDS: Final = {
     "challenge": (
-        "The reference is the clean stems remixed with the gains that the scene asks for, brought "
-        "to the loudness of the mixture (the challenge's official protocol)."
+        "The reference is the clean stems remixed with the gains that the scene requests, "
+        "brought to the loudness of the mixture (the challenge's official protocol)."
     ),
     "shared-gains": (
         "The reference is the clean stems remixed with the system's own gains, brought to the "
@@ -25,11 +25,11 @@ PROTOCOL_WORDS: Final = {
     ),
 }
 ONE_WAY_WORDS: Final = (
-    "Brackets hold 95 % intervals over songs: Student's t with a cluster-robust standard error, "
-    "from 13 songs on stretched to a bootstrap-t's."
+    "Brackets are 95 % confidence intervals over songs: Student's t with a cluster-robust standard "
+    "error, extended from 13 songs on to the bootstrap-t interval where that is wider."
 )
 TWO_WAY_WORDS: Final = (
-    "Brackets hold 95 % intervals over songs and listeners: Student's t with a two-way "
+    "Brackets are 95 % confidence intervals over songs and listeners: Student's t with a two-way "
     "cluster-robust standard error."
 )
 OTHER_DATA: Final = "it was scored on other data than the newest row"
@@ -194,15 +194,16 @@ class Leaderboard(Shown):
     def interval_words(self) -> str:
         """What brackets, p and ranks are, in a few sentences."""
         two_way = any(value.two_way for row in self.rows for value in row.values.values())
-        p = "flips whole songs, and whole listeners, of which the larger counts" if two_way else ""
+        songs = "a permutation test with sign flips of whole songs"
+        p = f"{songs}, one of whole listeners and Student's t, the largest" if two_way else songs
         over = "the contrasts named beforehand" if self.contrasts else "the rows"
         median = " M is the median over songs." if any(c.median for c in self.columns) else ""
-        seeds = " Of several seeds the mean is shown, and its interval is over seeds."
+        seeds = " With several seeds, the mean over seeds is shown with its interval over seeds."
         return (
             f"{TWO_WAY_WORDS if two_way else ONE_WAY_WORDS} Differences are paired by (song, "
-            f"scene, listener); p is of a permutation test that {p or 'flips whole songs'}, "
-            f"corrected by Holm over {over}. Two rows share ranks unless the 95 % interval of "
-            "their paired difference leaves out 0, which no other row changes."
+            f"scene, listener); p is from {p}, Holm-corrected over {over}. Two rows share ranks "
+            "unless the 95 % interval of their paired difference excludes 0; other rows have no "
+            "influence on this."
             f"{seeds if self.summaries else ''}{median}"
         )
 

@@ -1,4 +1,4 @@
-"""What a reader must know of a leaderboard before believing it, in sentences."""
+"""Notes on a leaderboard: what a reader must know before relying on it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bench.api import GainsSpec
 from bench.board.failures import failure_words
 from bench.board.rules import late_rules
+from bench.data.song_names import current_words
 from bench.leaderboard.intervals import FEWEST_LISTENERS, FEWEST_SONGS
 from bench.leaderboard.published import published_value
 from bench.leaderboard.statistics import smallest_p
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 UNREADABLE: Final = "A file of the board cannot be read"
-"""What the note of a damaged file begins with."""
+"""The beginning of the note about a damaged file."""
 
 
 def board_notes(
@@ -35,16 +36,16 @@ def board_notes(
 
     Args:
         table: the leaderboard.
-        baseline: the row that was to be compared with.
+        baseline: the row to compare with.
         hidden: older runs of the same configurations, which are not shown.
-        no_better: rows whose training kept the weights it began with.
+        no_better: rows whose training kept the initial weights.
         damaged: files of the board that could not be read, with the reason.
     """
     return (
         *_about_rows(table),
         *(
-            f"{label}: no epoch of its training was better than none, by the true score on the "
-            "validation songs, so the untrained system is scored."
+            f"{label}: no epoch of its training improved the true score on the validation songs, "
+            "so the untrained system is scored."
             for label in no_better
         ),
         *_about_verifications(table),
@@ -59,15 +60,16 @@ def board_notes(
 def _about_rows(table: Leaderboard) -> Iterator[str]:
     for row in table.rows:
         if row.unranked_reason:
-            yield f"{row.shown} is not ranked: {row.unranked_reason}."
+            hint = f" {_traceback_hint(row)}" if _failed_as_a_whole(row) else ""
+            yield f"{row.shown} is not ranked: {row.unranked_reason}{hint}."
     blind = [row for row in table.systems if _is_blind(str(row.run["gains"]))]
     if blind and table.protocol == "challenge":
         labels = _list([row.shown for row in blind])
         strategies = _list(list(dict.fromkeys(str(row.run["gains"]) for row in blind)))
         yield (
-            f"{labels}: the gain strategy {strategies} sees the audiogram and not the gains that "
-            "the scene asks for, so under this protocol it is expected to "
-            "lose to one that sees both; the shared-gains protocol does not judge gains."
+            f"{labels}: the gain strategy {strategies} sees the audiogram but not the gains that "
+            "the scene requests, so under this protocol it is expected to lose to one that sees "
+            "both; the shared-gains protocol does not judge gains."
         )
 
 
@@ -82,11 +84,11 @@ def _about_verifications(table: Leaderboard) -> Iterator[str]:
         about = row.verification
         if about is not None:
             when, by = f"{about['when']:%Y-%m-%d}", about["by"]
-            found = "they agree" if about["agrees"] else "they DISAGREE"
+            found = "the scores agree" if about["agrees"] else "the scores DISAGREE"
             yield (
-                f"{row.label}: {_count(about['pairs'], 'pair')} ({about['share']:.2g} of all) "
-                f"scored again by {by} on {when}: {found}, with a largest difference "
-                f"of {about['difference']:.3g}."
+                f"{row.label}: {_count(about['pairs'], 'pair')} (a share of {about['share']:.2g}) "
+                f"scored again by {by} on {when}: {found}; the largest difference is "
+                f"{about['difference']:.3g}."
             )
 
 
@@ -96,46 +98,54 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
     fewer = [f"{row.shown} ({row.n})" for row in scored if row.n < most]
     if fewer:
         yield (
-            f"n differs: {most} pairs at most, fewer in {_list(fewer)}. Means are over a row's own "
-            "pairs, differences over those that both rows have."
+            f"n differs: up to {most} pairs, fewer for {_list(fewer)}. A mean is over the pairs of "
+            "its row, a difference over the pairs that both rows have."
         )
     for row in table.rows:
-        if row.n_failed:
+        if row.n_failed and not _failed_as_a_whole(row):
             yield from _about_failures(row)
         expected = row.run["n_pairs"]
         ended = row.run["status"] in ("done", "failed-scenes")
         known = row.n + row.n_excluded + row.n_failed
         if ended and expected and known < expected:
             missing = _count(int(expected) - known, "pair")
-            yield f"{row.shown}: {missing} of {int(expected)} not scored."
+            yield f"{row.shown}: {missing} of {int(expected)} are not scored."
     if table.saturated:
         listeners = {listener for _, listener in table.saturated}
         yield (
-            f"{_count(len(table.saturated), 'pair')} of {most} tell no systems apart: there all "
-            f"rows score alike within 0.01 ({_list(sorted(listeners))}), as happens with profound "
-            "hearing loss, whose HAAQI stays low for every system."
+            f"{_count(len(table.saturated), 'pair')} of {most} do not distinguish the systems: all "
+            f"rows are within 0.01 of each other there ({_list(sorted(listeners))}). This happens "
+            "with profound hearing loss, for which HAAQI is low whatever the system."
         )
 
 
 def _about_failures(row: Row) -> Iterator[str]:
     told = "; ".join(failure_words(row.failures))
-    yield (
-        f"{row.shown}: {_count(row.n_failed, 'pair')} failed: {told} "
-        f"(bench show {row.run['run_id']} --failures)."
-    )
+    yield f"{row.shown}: {_count(row.n_failed, 'pair')} failed: {told} {_traceback_hint(row)}."
+
+
+def _failed_as_a_whole(row: Row) -> bool:
+    """Whether the reason why the run failed already names every cause of its failed pairs."""
+    whole = str(row.run.get("failure") or "")
+    failed = row.run["status"] == "failed" and row.failures
+    return bool(failed) and all(failure.reason in whole for failure in row.failures)
+
+
+def _traceback_hint(row: Row) -> str:
+    return f"(bench show {row.run['run_id']} --failures)"
 
 
 def _about_rules(table: Leaderboard) -> Iterator[str]:
-    """Which pairs count, and whether contrasts and that rule were there before the scores."""
+    """Which pairs count, and whether that rule and the contrasts were fixed before the scores."""
     limit = table.rules.hearing_loss_below
     rows = [row for row in table.rows if row.n or row.n_excluded]
     if limit is not None:
         excluded = max((row.n_excluded for row in rows), default=0)
         counted = max((row.n for row in rows), default=0)
         yield (
-            f"{_count(excluded, 'pair')} of {counted + excluded} left out by the suite's rule, "
-            f"{counted} counted: of listeners whose better ear averages {limit:g} dB HL or more. "
-            "They are scored and kept."
+            f"The suite excludes listeners whose better ear averages {limit:g} dB HL or more: "
+            f"{_count(excluded, 'pair')} of {counted + excluded} are scored and kept, but do not "
+            f"count; {counted} do."
         )
     yield from late_rules(table.rules, [row.run for row in rows])
 
@@ -146,21 +156,21 @@ def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:
         yield f"The baseline '{baseline}' is not on this board, so nothing is compared with it."
     if len({row.reference for row in table.rows if row.n}) > 1:
         yield (
-            "The rows have different references (by gains or prescription): there are no ranks, "
-            "and only rows with the reference of the baseline are compared with it."
+            "The rows have different references (through their gains or prescriptions), so there "
+            "are no ranks, and only rows with the baseline's reference are compared with it."
         )
     if table.songs == 1:
-        yield "All scores are of one song: there are no intervals, and no order can be told."
+        yield "All scores are of one song, so there are no intervals and no ranking."
     elif 0 < table.songs < FEWEST_SONGS:
         yield (
-            f"With {table.songs} songs there are no intervals: how songs differ cannot be told "
-            "from two (Student's t with one degree of freedom reaches 12.7 standard errors to "
-            "either side)."
+            f"With {table.songs} songs there are no intervals: the spread between songs cannot be "
+            "estimated from two (with one degree of freedom, Student's t interval reaches 12.7 "
+            "standard errors to either side)."
         )
     elif compared and smallest_p(table.songs) > 0.05:
         yield (
             f"With {table.songs} songs no p-value can be below {smallest_p(table.songs):.3g}, "
-            "however great the difference; look at the intervals."
+            "however large the difference; use the intervals instead."
         )
     yield from _about_listeners(table)
     yield from _about_contrasts(table)
@@ -168,7 +178,7 @@ def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:
     several = [row for row in table.summaries if len(row.seeds) < FEWEST_SONGS]
     if several:
         labels = _list([row.shown for row in several])
-        yield f"{labels}: two seeds say too little of the spread over seeds for an interval."
+        yield f"{labels}: two seeds are too few for an interval over seeds."
 
 
 def _about_listeners(table: Leaderboard) -> Iterator[str]:
@@ -178,15 +188,15 @@ def _about_listeners(table: Leaderboard) -> Iterator[str]:
     if given:
         most = max(value.listeners for value in given)
         yield (
-            f"The intervals are for these {most} listeners: they recur from song to song, and are "
-            f"too few, or recur too seldom, to tell how scores would vary over others (from "
-            f"{FEWEST_LISTENERS} listeners on, each hearing 2 songs on average, intervals are over "
+            f"The intervals hold for these {most} listeners only: they are too few, or hear too "
+            "few songs each, to estimate how scores vary between listeners (from "
+            f"{FEWEST_LISTENERS} listeners on who hear 2 songs each on average, intervals are over "
             "songs and listeners)."
         )
 
 
 def _about_published(table: Leaderboard) -> Iterator[str]:
-    """The published value of a baseline of the suite that is here with other weights."""
+    """The published value of a baseline of the suite that has other weights on this board."""
     suite = load_suite(table.suite) if table.suite in suite_names() else None
     named = suite.baseline_options if suite is not None and suite.protocol == table.protocol else {}
     for row in table.rows:
@@ -217,23 +227,29 @@ def _about_contrasts(table: Leaderboard) -> Iterator[str]:
     if not table.contrasts:
         return
     yield (
-        f"p-values are those of {_count(len(table.contrasts), 'contrast')} named beforehand, "
-        "corrected by Holm over them; other differences have none."
+        f"p-values are given for the {_count(len(table.contrasts), 'contrast')} named beforehand "
+        "only, Holm-corrected over them."
     )
     for one in table.contrasts:
         if one.comparison is None:
-            yield f"The contrast '{one.ours}' to '{one.theirs}' cannot be made on this board."
+            yield f"The contrast of '{one.ours}' with '{one.theirs}' lacks a row on this board."
 
 
 def _about_provenance(table: Leaderboard, hidden: int) -> Iterator[str]:
     songs = list(dict.fromkeys(str(row.run.get("songs") or "") for row in table.comparable))
     if any(songs):
-        yield f"The data: {' or '.join(filter(None, songs))}."
+        yield f"The data: {' or '.join(dict.fromkeys(map(current_words, filter(None, songs))))}."
     if hidden:
-        yield f"{_count(hidden, 'older run')} of the same configurations not shown."
+        runs = "1 older run of the same configurations is"
+        runs = runs if hidden == 1 else f"{hidden} older runs of the same configurations are"
+        yield f"{runs} not shown."
     codes = {row.run["code_hash"] for row in table.rows if row.n}
     if len(codes) > 1:
-        yield f"The rows were computed by {len(codes)} versions of bench's code."
+        yield (
+            f"The rows were computed by {len(codes)} versions of bench's code, so a difference "
+            "between two rows may be partly one of code: bench board verify RUN shows whether this "
+            "version reproduces the scores of a run."
+        )
     yield from _about_metrics(table)
     prescriptions = {str(row.run["prescription"]) for row in table.rows if row.n}
     if len(prescriptions) > 1:

@@ -1,12 +1,12 @@
-"""How many songs and listeners it takes to see a difference.
+"""The number of songs and listeners that a study needs to detect a difference.
 
 The variance of a paired difference's mean over G songs that each of H listeners hears once is
 
     song^2 / G + listener^2 / H + rest^2 / (G H),
 
-with the standard deviations between songs, between listeners and of the rest, which a board's own
-differences tell. A difference is seen where Student's t, with Satterthwaite's degrees of freedom,
-gives p of 0.05 or less; how often it does so is the noncentral t's tail.
+with the standard deviations between songs, between listeners and of the rest, estimated from the
+differences on a board. A difference is detected where Student's t, with Satterthwaite's degrees of
+freedom, gives p of 0.05 or less; the noncentral t distribution says how often that happens.
 
 Sources: Cohen (1988), Statistical power analysis for the behavioral sciences, chapter 2;
 Satterthwaite (1946), Biometrics Bulletin 2(6).
@@ -27,17 +27,17 @@ from bench.tables.sections import Section, finite
 
 MOST_SONGS: Final = 10_000
 WORDS: Final = (
-    "Songs that it takes, where each listener hears each song once, to tell the difference from "
-    "none (p of 0.05 or less) in {share:.0%} of studies; a dash where no number of songs is "
-    "enough, as too few listeners leave too much to chance. Power here is the share of studies "
-    "with the songs, listeners and pairs of this board. The standard deviations are those of the "
-    "row's paired difference to {baseline}, {title}."
+    "Songs needed to detect the difference (p of 0.05 or less) in {share:.0%} of studies in which "
+    "each listener hears each song once; a dash where so few listeners cannot reach that with any "
+    "number of songs. Power here is that of a study with the songs, listeners and pairs of this "
+    "board. The standard deviations are those of the row's paired difference to {baseline}, "
+    "{title}."
 )
 
 
 @dataclass(frozen=True)
 class Need:
-    """How many songs it takes with so many listeners; None where no number of them is enough."""
+    """The songs needed with a number of listeners; None where no number of songs is enough."""
 
     listeners: int
     songs: int | None

@@ -16,8 +16,8 @@ from typing import Any, Final
 from bench.tables.sections import Section
 
 WORDS: Final = (
-    "Published by others and not measured here: other code, and for other suites other data. They "
-    "take no part in any ranking."
+    "Published by others, not measured here: the code is different, and for other suites the data "
+    "too. They are never ranked."
 )
 _UNITS: Final = {"sdr": "dB"}
 

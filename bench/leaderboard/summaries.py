@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from bench.board.store import Board
 
 EFFECT_WORDS: Final = (
-    "Each row compares the runs of a level with those of the reference level that are equal in all "
-    "else (matches), paired by (song, scene, listener) and seed, and averages over them. Intervals "
-    "are clustered by song, and by listener where listeners recur; p is corrected by Holm over the "
-    "rows; what does not apply to a run (the loss of one that trains nothing) equals everything."
+    "Each row compares the runs at a level with those at the reference level that are otherwise "
+    "identical (matches), paired by (song, scene, listener) and seed, and averages over the "
+    "matches. Intervals are clustered by song, and by listener where there are enough of them; p "
+    "is Holm-corrected over the rows. A factor that does not apply to a run, such as the loss of "
+    "an untrained system, matches every level."
 )
 
 GRADE_WORDS: Final = (
@@ -31,23 +32,24 @@ GRADE_WORDS: Final = (
     "complete 95; unilateral: normal beside an ear of 35 or more."
 )
 MEASURE_WORDS: Final = (
-    "Differences are paired by (song, scene, listener) over the pairs that both runs have; "
-    "brackets hold 95 % intervals clustered by song, and by listener where listeners recur; p is "
-    "of a permutation test that flips whole songs, and whole listeners, of which the larger "
-    "counts; p holm is the same corrected over the table."
+    "Differences are paired by (song, scene, listener) over the pairs that both runs have. "
+    "Brackets are 95 % intervals clustered by song, and by listener where there are enough of "
+    "them. p is from a permutation test with sign flips of whole songs or, with intervals over "
+    "listeners, the largest of that, one of whole listeners and Student's t; p holm is "
+    "Holm-corrected over the table."
 )
 SPREAD_WORDS: Final = (
-    "Standard deviations of the paired difference A - B: between songs, between listeners, and of "
-    "the rest. d z is the mean difference over the standard deviation of single differences."
+    "Standard deviations of the paired difference A - B: between songs, between listeners, and "
+    "residual. d z is the mean difference over the standard deviation of single differences."
 )
 HEADROOM_WORDS: Final = (
-    "The share of the way from the untouched mixture to the clean stems, each with the gains that "
-    "the scene asks for: (score - mixture) / (clean stems - mixture), over the pairs that all have."
+    "How far a system goes from the untouched mixture to the clean stems, both with the gains that "
+    "the scene requests: (score - mixture) / (clean stems - mixture), over the pairs of all three."
 )
 
 
 def effects_section(effects: Sequence[Effect]) -> Section:
-    """What each part brought."""
+    """The main effect of each part, as a section."""
     rows = tuple(
         {
             "factor": effect.factor,
@@ -65,7 +67,7 @@ def effects_section(effects: Sequence[Effect]) -> Section:
     )
     least = ("by_seed", "n", "matches", "reference_mean", "mean", "p_holm")
     hidden = () if p_can_matter([e.comparison for e in effects]) else ("p_holm",)
-    return Section("What each part brought", rows, EFFECT_WORDS, least=least, for_programs=hidden)
+    return Section("Effect of each part", rows, EFFECT_WORDS, least=least, for_programs=hidden)
 
 
 def p_can_matter(compared: Sequence[Comparison]) -> bool:
@@ -207,7 +209,7 @@ def comparison_words(pair: PairOfRuns) -> list[str]:
 
 
 def profile_rows(board: Board, labels: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Seconds a pair by stage of scoring, by run, of the runs that have them.
+    """Seconds per pair by stage of scoring, for each run that has a profile.
 
     Args:
         board: where the runs are kept.

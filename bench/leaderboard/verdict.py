@@ -1,8 +1,8 @@
-"""The verdict of a leaderboard: which system is better, for whom, how sure, in a few sentences.
+"""The verdict on a leaderboard: which system is better, for whom and how sure, in a few sentences.
 
-One rule makes them all: two systems are told apart where the 95 % interval of their paired
-difference leaves out 0, and the difference is not 0 in the decimals that are shown. What is said to
-be better is the ranked system with the greatest mean of those that are told from the baseline.
+All follow one rule: two systems are distinguished if the 95 % interval of their paired difference
+excludes 0 and the difference is not 0 in the decimals shown. The system said to be better is the
+one with the highest mean among the ranked ones that are distinguished from the baseline.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from bench.leaderboard.statistics import Interval, clustered_mean, compare, pair
 _NAMED: Final = 4
 """Systems that a sentence names."""
 _SEVERAL_REFERENCES: Final = (
-    "None of these systems can be said to be better than another: they are judged by different "
-    "references, so that their scores do not stand on one scale."
+    "None of these systems can be called better than another: they are judged against different "
+    "references, so their scores are not on one scale."
 )
 
 
@@ -69,7 +69,7 @@ def _sentences(
     better = [row for row in sure if _told(row, column) > 0]
     if not better:
         found = _difference(highest)
-        told = "is worse" if _told(highest, column) < 0 else "cannot be told from it"
+        told = "is worse" if _told(highest, column) < 0 else "cannot be distinguished from it"
         yield (
             f"No system is shown to be better than the baseline {_name(base)} in {column.title} "
             f"({_basis(found)}); the highest of the others, {_name(highest)}, {told} "
@@ -84,11 +84,11 @@ def _sentences(
             f"{_of_the_way(best, base)}"
         )
         if rivals := [row for row in sure if row is not best and _alike(row, best, table, scores)]:
-            yield f"{_name(best)} cannot be told from {_list(rivals)}."
+            yield f"{_name(best)} cannot be distinguished from {_list(rivals)}."
         if best is not highest:
             yield (
-                f"{_name(highest)} has the highest mean and cannot be told from the baseline "
-                f"({_amount(_difference(highest), column, sign=True)})."
+                f"{_name(highest)} has the highest mean but cannot be distinguished from the "
+                f"baseline ({_amount(_difference(highest), column, sign=True)})."
             )
     if worse := [row for row in sure if row is not highest and _told(row, column) < 0]:
         amounts = [number(-_difference(row).mean, column) for row in worse]
@@ -96,7 +96,7 @@ def _sentences(
 
 
 def _told(row: Row, column: Column) -> int:
-    """1 where a row is better than the baseline, -1 where worse, 0 where that cannot be told."""
+    """1 if a row is better than the baseline, -1 if it is worse, 0 if neither can be said."""
     shown = round(_difference(row).mean * column.scale, column.decimals)
     return row.against_baseline if shown else 0
 
@@ -111,12 +111,12 @@ def _too_few(highest: Row, base: Row, column: Column) -> str:
     baseline = "The baseline " if first is base else ""
     return (
         f"{baseline}{_name(first)} has the highest {column.title}, {number(found.mean, column)} "
-        f"{where} {_name(second)}; {_basis(found)}: too few to say how sure that is."
+        f"{where} {_name(second)}; {_basis(found)}: too few for a confidence interval."
     )
 
 
 def _for_whom(best: Row, base: Row, table: Leaderboard, scores: PairScores) -> str:
-    """The grade of hearing loss of the greatest difference, where it stands out from another."""
+    """The grades of hearing loss with the largest and smallest difference, where they differ."""
     grades = _by_grade(best, base, table, scores)
     told = [one for one in grades if one.difference.low > 0]
     if len(grades) < 2 or not told:
@@ -125,10 +125,10 @@ def _for_whom(best: Row, base: Row, table: Leaderboard, scores: PairScores) -> s
     most = max(told, key=lambda one: one.difference.mean)
     least = min(grades, key=lambda one: one.difference.mean)
     if not most.difference.low > least.difference.high:
-        return " No grade of hearing loss gains more than another, as far as can be told."
+        return " No grade of hearing loss is shown to gain more than another."
     return (
-        f" Most for {most.words} ({_amount(most.difference, column, sign=True)}), least for "
-        f"{least.words} ({_amount(least.difference, column, sign=True)})."
+        f" The gain is largest for {most.words} ({_amount(most.difference, column, sign=True)}), "
+        f"smallest for {least.words} ({_amount(least.difference, column, sign=True)})."
     )
 
 
@@ -158,7 +158,7 @@ def _of_the_way(best: Row, base: Row) -> str:
 
 
 def _alike(one: Row, two: Row, table: Leaderboard, scores: PairScores) -> bool:
-    """Whether two rows cannot be told apart, by the one rule."""
+    """Whether two rows cannot be distinguished by the rule."""
     ours, theirs = (scores_of(row, table, scores) for row in (one, two))
     found = compare(ours, theirs, bounds=table.columns[0].bounds).difference
     return math.isnan(found.low) or found.low <= 0 <= found.high

@@ -30,9 +30,9 @@ METHODS: Final = ("mushra", "abx")
 KEY_FORMAT: Final = "bench-listening-key"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _HEARD: Final = {
-    "remix": "The music is meant for people who hear well.",
+    "remix": "The music is for people with normal hearing.",
     "amplified": "The music is amplified for one listener's hearing loss.",
-    "simulated": "The music sounds as it does for somebody with a hearing loss.",
+    "simulated": "The music sounds as it does to somebody with a hearing loss.",
 }
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&()*+=%-]+")
 """What an address is written with; what else there may be could change the page's policy."""
@@ -110,10 +110,10 @@ def make_test(
             cannot be written or has the key of another test.
     """
     if REFERENCE not in heard[0].ways[way].signals:
-        hint = "Take runs of the protocol challenge, or of one gain strategy."
-        raise BenchError("these systems have no reference in common", where="test", hint=hint)
+        hint = "Use runs of the protocol challenge, or of one gain strategy."
+        raise BenchError("the systems have no common reference", where="test", hint=hint)
     if not 1 <= repeats <= 100:
-        raise BenchError(f"{repeats} repeats of a comparison are not 1 to 100", where="test")
+        raise BenchError(f"repeats must be from 1 to 100, not {repeats}", where="test")
     host = _host(post) if post else ""
     labels = {run.run_id: run.label for run in runs}
     names = [*([MIXTURE] if with_mixture and method == "mushra" else []), *labels]
@@ -197,7 +197,7 @@ def _keep_other_key(path: Path, test: str) -> None:
         found = None
     if not isinstance(found, dict) or found.get("test") != test:
         hint = "Give another folder with --to, or the --seed of that test to make it again."
-        what = "the key of another test is here, whose ratings could not be read without it"
+        what = "it is the key of another test, whose ratings could not be read without it"
         raise BenchError(what, where=str(path), hint=hint)
 
 
@@ -259,5 +259,5 @@ def _host(post: str) -> str:
         is_address, netloc = False, ""
     if not (is_address and netloc and _ADDRESS.fullmatch(post)) or "@" in netloc:
         hint = "Write it as https://example.org/ratings"
-        raise BenchError(f"'{post}' is no address to post to", where="--post", hint=hint)
+        raise BenchError(f"'{post}' is not an address to post to", where="--post", hint=hint)
     return f"{parts.scheme}://{netloc}"

@@ -47,8 +47,9 @@ def check_anchors(anchors: Sequence[float], systems: int) -> None:
             raise BenchError(f"an anchor of {cutoff:g} Hz is out of range", hint="500 to 16000 Hz")
     count = systems + 1 + len(anchors)
     if count > MOST_SIGNALS:
-        hint = "Choose fewer with --run."
-        raise BenchError(f"{count} signals a trial are more than {MOST_SIGNALS}", hint=hint)
+        hint = "Select fewer systems with --run."
+        what = f"a trial would have {count} signals, more than {MOST_SIGNALS}"
+        raise BenchError(what, hint=hint)
 
 
 def mushra_trial(

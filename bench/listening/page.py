@@ -174,7 +174,7 @@ def _same_words(levelled: MatchedSignals, labels: Mapping[str, str]) -> str:
     ]
     if not same:
         return ""
-    return f" The reference itself, to the bit: {clean(', '.join(same))}."
+    return f" Identical to the reference, bit for bit: {clean(', '.join(same))}."
 
 
 def _label(name: str, labels: Mapping[str, str]) -> str:
@@ -208,8 +208,8 @@ def _grade(name: str) -> str:
 
 
 def _excerpt_words(heard: HeardPair) -> str:
-    own = "the reference is the systems' own output by the suite's prescription, not clipped"
-    said = f" There are no clean stems here: {own}." if heard.own_reference else ""
+    own = "the reference is a system's own output through the suite's prescription, unclipped"
+    said = f" Clean stems are not used: {own}." if heard.own_reference else ""
     return _extent(heard) + said
 
 
@@ -219,8 +219,8 @@ def _extent(heard: HeardPair) -> str:
         return f"The whole scene, {heard.seconds:.0f} s."
     end = heard.start + heard.seconds
     return (
-        f"{heard.start:.1f} to {end:.1f} s of {whole:.0f} s; systems were run on this excerpt "
-        "alone."
+        f"{heard.start:.1f} to {end:.1f} s of {whole:.0f} s; the systems processed only this "
+        "excerpt."
     )
 
 
@@ -228,20 +228,20 @@ def _words(way: str, levelled: MatchedSignals) -> str:
     level = f"{levelled.loudness:.1f} LUFS"
     if way == "remix":
         return (
-            "What goes into the amplification, for those who hear well. Every signal was brought "
-            f"to the same integrated loudness (ITU-R BS.1770-4), {level}."
+            "The input of the amplification, for people with normal hearing. Every signal was "
+            f"brought to the same integrated loudness (ITU-R BS.1770-4), {level}."
         )
     if way == "amplified":
         return (
             "What the hearing aid plays to the ears, amplified by the prescription for this "
             "listener: resampled, clipped and quantised as it is scored (the reference is not). "
             "Every signal was then brought to the same integrated loudness (ITU-R BS.1770-4), "
-            f"{level}, well below what the ears would get. For others than the listener it is "
-            "shrill."
+            f"{level}, well below the level at the listener's ears. To anyone but this listener "
+            "it sounds shrill."
         )
     return (
         "The amplified signals through the MSBG model of hearing loss: raised thresholds, "
-        "recruitment and smeared spectra, as somebody with normal hearing would have to hear it. "
+        "recruitment and smeared spectra, so that people with normal hearing can hear the loss. "
         "Every signal was brought to the loudness of the reference at the ear before the model, "
         "at the level that HAAQI takes (65 dB SPL before amplification), and all were changed by "
         "the same amount after it: what is softer here is softer for the listener. Thresholds "

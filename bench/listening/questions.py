@@ -66,19 +66,19 @@ def read_questions(path: Path) -> tuple[Question, ...]:
     entries = content.get("questions")
     if not (isinstance(entries, list) and entries and set(content) == {"questions"}):
         hint = 'Write each as [[questions]] with id = "age" and text = "How old are you?"'
-        raise BenchError("this is no file of questions", where=str(path), hint=hint)
+        raise BenchError("this is not a file of questions", where=str(path), hint=hint)
     found: dict[str, Question] = {}
     for number, entry in enumerate(entries, start=1):
         question = _question(entry, f"{path}, question {number}")
         if question.id in found:
-            raise BenchError(f"the id '{question.id}' is there twice", where=str(path))
+            raise BenchError(f"the id '{question.id}' occurs twice", where=str(path))
         found[question.id] = question
     return tuple(found.values())
 
 
 def _question(entry: object, where: str) -> Question:
     if not isinstance(entry, Mapping):
-        raise BenchError("it is no table", where=where, hint="Write it as [[questions]]")
+        raise BenchError("it is not a table", where=where, hint="Write it as [[questions]]")
     known = [field.name for field in fields(Question)]
     for name in entry:
         if name not in known:
@@ -86,17 +86,17 @@ def _question(entry: object, where: str) -> Question:
     values: dict[str, Any] = dict(entry)
     for name in ("id", "text", "kind"):
         if not isinstance(values.get(name, "text" if name == "kind" else None), str):
-            raise BenchError(f"it needs {name} = a text", where=where)
+            raise BenchError(f"'{name}' must be a string", where=where)
     if not _ID.fullmatch(values["id"]):
-        hint = "A letter first, then letters, digits, - and _; 40 at most."
-        raise BenchError(f"'{values['id']}' is no id", where=where, hint=hint)
+        hint = "A letter first, then letters, digits, - and _; at most 40 characters."
+        raise BenchError(f"'{values['id']}' is not a valid id", where=where, hint=hint)
     if not values["text"].strip():
         raise BenchError("its text is empty", where=where)
     kind = values.get("kind", "text")
     if kind not in KINDS:
         raise BenchError(f"there is no kind '{kind}'", where=where, hint=suggest(kind, KINDS))
     if not isinstance(values.get("required", False), bool):
-        raise BenchError("required is true or false", where=where)
+        raise BenchError("required must be true or false", where=where)
     return Question(
         **{**values, "choices": _choices(values, kind, where), **_range(values, kind, where)}
     )
@@ -106,7 +106,7 @@ def _choices(values: Mapping[str, Any], kind: str, where: str) -> tuple[str, ...
     chosen = values.get("choices", [])
     texts = isinstance(chosen, list) and all(isinstance(x, str) and x.strip() for x in chosen)
     if not texts or len(set(chosen)) < len(chosen):
-        raise BenchError("choices is a list of texts, each once", where=where)
+        raise BenchError("choices must be a list of distinct strings", where=where)
     if bool(chosen) != kind.startswith("choice"):
         what = "needs choices" if not chosen else "has no choices"
         raise BenchError(f"the kind '{kind}' {what}", where=where)
@@ -119,7 +119,7 @@ def _range(values: Mapping[str, Any], kind: str, where: str) -> dict[str, float 
         value = values.get(name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if value is not None and not (kind == "number" and is_number and isfinite(value)):
-            what = f"{name} is a number, of the kind 'number'"
+            what = f"{name} must be a number, and needs the kind 'number'"
             raise BenchError(what, where=where)
         ends[name] = value
     low, high = ends["low"], ends["high"]

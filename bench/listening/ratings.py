@@ -158,8 +158,8 @@ def _by_participant(found: Sequence[tuple[Path, dict[str, Any]]]) -> dict[str, d
     for path, own in found:
         other = new.get(own["participant"])
         if other is not None and not (own.get("session") and _is_one_session(own, other)):
-            hint = "Each participant has a code of his or her own."
-            raise BenchError("two files are of one participant", where=str(path), hint=hint)
+            hint = "Each participant needs a different code."
+            raise BenchError("two files have the same participant", where=str(path), hint=hint)
         if other is None or str(own.get("finished", "")) >= str(other.get("finished", "")):
             new[own["participant"]] = own
     return new
@@ -172,8 +172,8 @@ def _check_session(path: Path, new: Mapping[str, Any], answers: Mapping[str, Any
         BenchError: it has.
     """
     if path.exists() and not _is_one_session(new, read_ratings(path, answers)):
-        what = f"the board has ratings of another session by '{new['participant']}'"
-        hint = "Give one of the two another code, or remove this file where it is to be replaced."
+        what = f"the board already has ratings of another session by '{new['participant']}'"
+        hint = "Give one of the two another code, or remove this file to replace it."
         raise BenchError(what, where=str(path), hint=hint)
 
 
@@ -194,7 +194,7 @@ def read_key(path: Path) -> dict[str, Any]:
         raise BenchError("the key is damaged", where=str(path))
     if _method(answers) not in METHODS:
         hint = "Update bench to read it."
-        raise BenchError(f"method '{_method(answers)}' is not known", where=str(path), hint=hint)
+        raise BenchError(f"unknown method '{_method(answers)}'", where=str(path), hint=hint)
     return answers
 
 
@@ -209,7 +209,7 @@ def read_ratings(path: Path, answers: Mapping[str, Any]) -> dict[str, Any]:
         what = f"these ratings are of the test '{found.get('test')}', not '{answers['test']}'"
         raise BenchError(what, where=str(path))
     if not _CODE.fullmatch(str(found.get("participant"))):
-        hint = "Letters, digits, - and _; 40 at most."
+        hint = "Letters, digits, - and _; at most 40 characters."
         raise BenchError("the participant's code is not valid", where=str(path), hint=hint)
     rows = found.get("ratings") or ()
     if not (isinstance(rows, list | tuple) and all(isinstance(row, dict) for row in rows)):
@@ -263,10 +263,10 @@ def _check_abx(rows: Sequence[dict[str, Any]], answers: Mapping[str, Any], where
 def _read(path: Path, form: str) -> dict[str, Any]:
     found = read_json(path)
     if not isinstance(found, dict) or found.get("format") != form:
-        raise BenchError(f"this is no file of the format {form}", where=str(path))
+        raise BenchError(f"this is not a file of the format {form}", where=str(path))
     if found.get("version") != 1:
         hint = "Update bench to read it."
-        raise BenchError(f"version {found.get('version')} is not known", where=str(path), hint=hint)
+        raise BenchError(f"unknown version {found.get('version')}", where=str(path), hint=hint)
     return found
 
 

@@ -64,7 +64,7 @@ def choose_runs(
                 log.warning("left out: %s", error)
     if not found:
         hint = f"Make one: bench run --suite {suite.name}"
-        raise BenchError("there is no run that can be heard", where=str(board.path), hint=hint)
+        raise BenchError("there is no run to listen to", where=str(board.path), hint=hint)
     return found
 
 

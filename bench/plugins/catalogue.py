@@ -28,7 +28,7 @@ S = TypeVar("S", bound=PluginSpec)
 @cache
 def note_former_name(kind: str, name: str, present: str) -> None:
     """Say once that a plugin has another name now."""
-    log.warning("the %s '%s' is called '%s' now, and is used by that name", kind, name, present)
+    log.warning("the %s '%s' is now called '%s', which is used", kind, name, present)
 
 
 class Plugins:

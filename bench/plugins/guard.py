@@ -91,7 +91,7 @@ def guarded(who: str, **given: Tensor) -> Iterator[None]:
     Raises:
         ChangedInputError: it wrote into what it was given.
         OutOfTimeError: it took longer than :func:`limited` allows.
-        PluginFaultError: it would have ended the program.
+        PluginFaultError: it tried to end the program.
     """
     before, process = digests(given), os.getpid()
     # What a plugin calls of other plugins is part of the same call.
@@ -106,13 +106,11 @@ def guarded(who: str, **given: Tensor) -> Iterator[None]:
         raise OutOfTimeError(
             f"it took longer than {_limit.seconds:g} s",
             where=who,
-            hint="Allow more with --time-limit SECONDS (0 for any time), if that is right.",
+            hint="To allow more time: --time-limit SECONDS (0 for no limit).",
         ) from None
     except (SystemExit, _Exit) as end:
         kind = "SystemExit" if isinstance(end, SystemExit) else "os._exit"
-        raise PluginFaultError(
-            f"it would have ended the program ({kind}: {end})", where=who
-        ) from end
+        raise PluginFaultError(f"it tried to end the program ({kind}: {end})", where=who) from end
     finally:
         _calls.depth -= 1
         if os.getpid() != process:  # a fork that the plugin let go on: the work is not its own
@@ -120,9 +118,9 @@ def guarded(who: str, **given: Tensor) -> Iterator[None]:
     changed = [name for name, then in before.items() if digests({name: given[name]})[name] != then]
     if changed:
         raise ChangedInputError(
-            f"it changed what it was given ({', '.join(changed)})",
+            f"it changed its input ({', '.join(changed)})",
             where=who,
-            hint="Its author should work on a copy, as x = x / x.std() instead of x /= x.std().",
+            hint="Its author should work on a copy: x = x / x.std() instead of x /= x.std().",
         )
 
 

@@ -62,7 +62,7 @@ def _specs_of(manager: pluggy.PluginManager, name: str) -> list[PluginSpec]:
 def _check_spec(spec: Any, kind: Kind) -> None:
     hook = kind.hook
     if not isinstance(spec, kind.spec):
-        raise TypeError(f"{hook}() returned {spec!r}, which is no {kind.name} spec")
+        raise TypeError(f"{hook}() returned {spec!r}, which is not a {kind.name} spec")
     if not NAME.fullmatch(spec.name):
         rule = "lower-case letters, digits, '-', '_' and '.', a letter first"
         raise ValueError(f"{hook}() returned the name {spec.name!r}; names are made of {rule}")

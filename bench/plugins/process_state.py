@@ -91,7 +91,7 @@ def _of_torch(torch: Any) -> Iterator[Setting]:
         Setting("torch's gradients", torch.is_grad_enabled, torch.set_grad_enabled),
         Setting("torch's number of threads", torch.get_num_threads, torch.set_num_threads),
         Setting(
-            "torch's precision of products",
+            "torch's matmul precision",
             torch.get_float32_matmul_precision,
             torch.set_float32_matmul_precision,
         ),
@@ -108,7 +108,7 @@ def _of_torch(torch: Any) -> Iterator[Setting]:
             lambda: torch.is_autocast_enabled("cpu"),
             lambda on: torch.set_autocast_enabled("cpu", on),
         ),
-        Setting("what counts as 0", _flushes, torch.set_flush_denormal),
+        Setting("the flushing of denormal numbers", _flushes, torch.set_flush_denormal),
     )
     mkldnn, cudnn = torch.backends.mkldnn, torch.backends.cudnn
     yield _switch("mkldnn", mkldnn, "enabled")
@@ -207,13 +207,13 @@ def _set_collection(on: bool) -> None:
 
 _OF_THE_PROCESS: Final = (
     Setting("the working directory", _folder, _go_to),
-    Setting("the mask of new files", _umask, os.umask),
+    Setting("the umask", _umask, os.umask),
     Setting("environment variables", lambda: dict(os.environ), _set_variables),
-    Setting("handlers of signals", _handlers, _set_handlers),
+    Setting("signal handlers", _handlers, _set_handlers),
     Setting("the locale", _locale, _set_locale),
     Setting("sys.path", lambda: list(sys.path), _set_paths),
-    Setting("filters of warnings", lambda: list(warnings.filters), _set_filters),
+    Setting("warning filters", lambda: list(warnings.filters), _set_filters),
     Setting("sys.stderr", lambda: sys.stderr, lambda stream: setattr(sys, "stderr", stream)),
-    Setting("the limit of recursion", sys.getrecursionlimit, sys.setrecursionlimit),
+    Setting("the recursion limit", sys.getrecursionlimit, sys.setrecursionlimit),
     Setting("garbage collection", gc.isenabled, _set_collection),
 )

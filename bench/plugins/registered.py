@@ -116,8 +116,8 @@ class Registered(Generic[S_co]):
         if self.is_own:
             return ""
         if self._first_source != self._source():
-            hint = "Start Python again, so that what is on disk is what runs."
-            raise BenchError("its code was edited since it was loaded", where=self.title, hint=hint)
+            hint = "Restart Python, so that it runs the code on disk."
+            raise BenchError("its code was edited after it was loaded", where=self.title, hint=hint)
         return self._first_source
 
     @cached_property

@@ -24,7 +24,7 @@ class WrongApiVersion(Exception):
 
     def __init__(self, declared: object) -> None:
         self.declared = declared
-        super().__init__(f"it was built for API version {declared!r}, and this bench has {_ours()}")
+        super().__init__(f"it was built for API version {declared!r}; this bench has {_ours()}")
 
 
 def check_api_version(declared: object) -> None:
@@ -99,7 +99,10 @@ def _missing_module(module: str, entry: EntryPoint, owner: str) -> str:
         if _name(requirement).replace("-", "_") == top.lower():
             extra = _extra(requirement)
             return f"pip install '{owner}[{extra}]'" if extra else f"pip install {top}"
-    return f"Install what brings the module '{top}'; {owner} does not say that it needs it"
+    return (
+        f"Install the package that provides the module '{top}'; {owner} does not "
+        "declare that it needs it"
+    )
 
 
 def _name(requirement: str) -> str:

@@ -43,7 +43,7 @@ def save_picture(listener: Listener, path: Path) -> None:
     kind = path.suffix.lower()
     if kind not in FORMATS:
         hint = f"Name it with {', '.join(FORMATS)}."
-        raise BenchError("this kind of picture is not drawn", where=str(path), hint=hint)
+        raise BenchError("pictures of this kind cannot be written", where=str(path), hint=hint)
     dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}[kind]
     with mpl.rc_context(_STYLE):
         figure = picture(listener)

@@ -25,9 +25,9 @@ from bench.leaderboard.statistics import Interval, compared_with_none
 from bench.plugins import installed
 
 MOST_FAILURES: Final = 200
-"""Causes of failures that a report lists."""
+"""Most causes of failures that a report lists."""
 MOST_COLOURS: Final = 7
-"""Systems that can be told apart by their colours."""
+"""Most systems that can be distinguished by their colours."""
 MOST_CHOSEN: Final = 6
 """Systems that are coloured when the page opens, where there are more than MOST_COLOURS."""
 _SHOWN_ALONE: Final = ("spec_json", "plugin_versions_json", "dataset_fingerprint")
@@ -263,7 +263,7 @@ def stage_times(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def failures(table: Leaderboard) -> list[tuple[str, Failure]]:
-    """Why pairs failed: the system's label, and each cause once."""
+    """The causes of failed pairs, each with the system's label."""
     return [(clean(row.shown), one) for row in table.rows for one in row.failures][:MOST_FAILURES]
 
 

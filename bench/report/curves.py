@@ -109,14 +109,12 @@ def _validation(trainings: Sequence[Training]) -> Drawn | None:
             panels += [svg] if svg is not None else []
     if not panels:
         return None
-    caption = (
-        f"True {' and '.join(metrics)} on the songs that are held out, by epoch; epoch 0 is the "
-    )
+    caption = f"True {' and '.join(metrics)} on the songs held out, by epoch; epoch 0 is the "
     caption += "system before training. A ring marks the epoch whose weights were kept."
     if dashed:
         caption += (
-            " Dashed: the seed paper's published curve, of other music and of a reference with the "
-            "system's own gains, so that its level cannot be compared."
+            " Dashed: the seed paper's published curve, for other music and a reference with the "
+            "system's own gains, so its level cannot be compared."
         )
     return Drawn(tuple(panels), caption + _seed_words(trainings))
 
@@ -155,7 +153,7 @@ def _truth_and_proxy(trainings: Sequence[Training]) -> Drawn | None:
     own = [one for one in trainings if one.names.truth and one.names.proxy]
     if not own:
         return None
-    title = f"True {own[0].names.metric}, and dashed what {_predictors(own)} says"
+    title = f"True {own[0].names.metric}, and (dashed) its prediction by {_predictors(own)}"
     svg = _overlay(
         "truth-and-proxy",
         title,
@@ -169,7 +167,7 @@ def _truth_and_proxy(trainings: Sequence[Training]) -> Drawn | None:
     told = [sentence for one in own for sentence in _parting(one)]
     caption = (
         f"True {own[0].names.metric} and its prediction, on the same validation pairs, by epoch. "
-        f"{' '.join(told) or 'In no training did they part by more than chance.'}"
+        f"{' '.join(told) or 'In no training did they diverge by more than chance.'}"
     )
     return Drawn((svg,), caption)
 
@@ -206,7 +204,7 @@ def _losses(trainings: Sequence[Training]) -> Drawn | None:
 
 
 def _gradient(trainings: Sequence[Training]) -> Drawn | None:
-    """How much of each part's gradient each term of the loss has."""
+    """The share of each loss term in each part's gradient."""
     names = [name for name in _columns(trainings, _GRADIENT) if name.count("/") == 2]
     panels = []
     for name in names:
@@ -223,8 +221,8 @@ def _gradient(trainings: Sequence[Training]) -> Drawn | None:
     if not panels:
         return None
     caption = (
-        "What share of a part's gradient each weighted term of the loss has: its norm over the sum "
-        "of all terms' norms. Measured in the first epoch and then in every fifth."
+        "Share of each weighted loss term in the gradient of a part: its norm over the sum of the "
+        "norms of all terms, measured in the first epoch and every fifth one after it."
     )
     return Drawn(tuple(panels), caption + _seed_words(trainings))
 
@@ -271,7 +269,7 @@ def _first_term(log: pd.DataFrame, wanted: Callable[[LossSpec], bool]) -> tuple[
 def _seed_words(trainings: Sequence[Training]) -> str:
     if not any(len(one.logs) > 1 for one in trainings):
         return ""
-    return " Of several seeds the line is the mean and the band reaches from the least to the most."
+    return " With several seeds, the line is their mean and the band their range."
 
 
 def _overlay(

@@ -41,22 +41,22 @@ if TYPE_CHECKING:
 
 
 MOST_POINTS: Final = 400
-"""Points of a system in one panel; of more pairs so many are drawn, spread evenly."""
+"""Points of a system in one panel; of more pairs, this many are drawn, evenly spaced."""
 MOST_SYSTEMS: Final = 12
 """Systems that the forest of differences shows, best first."""
 MOST_DOTS: Final = 60
-"""Songs that are drawn as dots in the overview; of more there is the broad bar alone."""
+"""Most songs that the overview draws as dots; with more, it draws the broad bar only."""
 FEWEST_FOR_TREND: Final = 8
-"""Listeners from which on a line shows the trend over hearing loss."""
+"""Fewest listeners for which a line shows the trend over hearing loss."""
 STEP: Final = 10.0
-"""dB HL over which that line averages."""
+"""dB HL; the steps over which that line averages."""
 BAR_WORDS: Final = "Broad bars hold the middle half of the songs."
 SPREAD_WORDS: Final = f"Dots are songs. {BAR_WORDS}"
 Array = NDArray[np.float64]
 
 
 def forest(found: Mapping[str, Sequence[Contrast]], column: Column, baseline: str) -> Drawn | None:
-    """Paired differences to the baseline, a dot a song: in all, then by grade of hearing loss.
+    """Paired differences to the baseline, one dot per song: overall, then by grade of hearing loss.
 
     All panels have one scale.
     """
@@ -82,17 +82,17 @@ def forest(found: Mapping[str, Sequence[Contrast]], column: Column, baseline: st
             most = max(contrasts, key=lambda one: one.mean.n).mean
             write_title(figure, f"{group}: {_basis(most.n, most.songs)}")
             axes.set_xlabel(f"{column.title} minus the baseline's")
-            title = f"Difference in {column.title} to {baseline}, {group}, a dot a song"
+            title = f"Difference in {column.title} to {baseline}, {group}, one dot per song"
             panels.append(to_svg(figure, f"forest-{number}", title))
     whole = next(iter(found.values()))
     left_out = len(whole) - len(next(iter(kept.values())))
     caption = (
-        f"Paired difference in {column.title} to the baseline {baseline}, which is the line at 0: "
-        "to its right a system is better. The mean with its 95 % interval, and a dot for each "
-        "song; one scale in all panels. Systems that are handed the clean stems are not shown."
+        f"Paired difference in {column.title} to the baseline {baseline}, the line at 0: systems "
+        "to its right are better. Mean with its 95 % interval, and a dot for each song; all "
+        "panels have the same scale. Systems that are given the clean stems are not shown."
     )
     if left_out:
-        caption += f" The chosen and the best systems; {left_out} more are in the table."
+        caption += f" Shown are the chosen and the best systems; {left_out} more are in the table."
     return Drawn(tuple(panels), caption)
 
 
@@ -140,7 +140,7 @@ def overview(table: Leaderboard, systems: Sequence[System], songs: Sequence[Arra
 
 
 def effects(found: Sequence[Effect], score: str) -> Drawn | None:
-    """Plot what each part brought: the paired difference of each level to its reference level."""
+    """Plot the effect of each part: the paired difference of each level to its reference level."""
     if not found:
         return None
     labels = [_two_lines(Name(clean(e.factor), (clean(e.level),)), 28) for e in found]
@@ -157,10 +157,10 @@ def effects(found: Sequence[Effect], score: str) -> Drawn | None:
         axes.set_ylim(len(found) - 0.5, -0.5)
         axes.set_xlabel(f"{score} minus the reference level's")
         axes.grid(False, axis="y")
-        svg = to_svg(figure, "effects", f"What each part brought: differences in {score}")
+        svg = to_svg(figure, "effects", f"Effect of each part: differences in {score}")
     caption = (
-        "Each level beside its reference level, all else equal, averaged over the matched runs, "
-        "with 95 % intervals."
+        "Difference of each level to its reference level, all else being equal, averaged over the "
+        "matched runs, with 95 % intervals."
     )
     return Drawn((svg,), caption)
 
@@ -230,7 +230,7 @@ def stems(values: pd.DataFrame, systems: Sequence[System], column: Column) -> Dr
 
 
 def gains(values: pd.DataFrame, systems: Sequence[System], *, beyond: bool) -> Drawn | None:
-    """Gains of strategies that learn, against hearing loss: applied, or beyond the request."""
+    """Gains of learned strategies, against hearing loss: applied, or beyond those requested."""
     if values.empty:
         return None
     shown = [system for system in systems if (values.run_id == system.run_id).any()]
@@ -253,18 +253,17 @@ def gains(values: pd.DataFrame, systems: Sequence[System], *, beyond: bool) -> D
             axes.set_xlabel("mean hearing threshold, dB HL")
             panels.append(to_svg(figure, f"{name}-{stem}", f"Gain of {stem} by hearing loss"))
     caption = (
-        "What strategies that learn added to the gains that the scene asks for, against hearing "
-        "loss."
+        "What learned strategies add to the gains that the scene requests, against hearing loss."
         if beyond
-        else "Gains that strategies that learn applied, against hearing loss."
+        else "Gains applied by learned strategies, against hearing loss."
     )
     if len(values) > MOST_POINTS * len(STEMS) * len(shown):
-        caption += f" Of each system {MOST_POINTS} pairs are drawn, spread evenly."
+        caption += f" At most {MOST_POINTS} pairs per system are drawn, evenly spaced."
     return Drawn(tuple(panels), caption)
 
 
 def times(seconds: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
-    """Seconds a pair, by stage."""
+    """Seconds per pair, by stage."""
     shown = [system for system in systems if system.run_id in seconds.index]
     if not shown:
         return None
@@ -284,10 +283,10 @@ def times(seconds: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
             )
             left += lengths
         _name_rows(axes, shown)
-        axes.set_xlabel("seconds a pair")
+        axes.set_xlabel("seconds per pair")
         figure.legend(loc="outside lower center", ncols=3, frameon=False, handlelength=1.0)
-        svg = to_svg(figure, "times", "Seconds a pair by stage and system")
-    return Drawn((svg,), "Where the time went: seconds a (scene, listener) pair, by stage.")
+        svg = to_svg(figure, "times", "Seconds per pair by stage and system")
+    return Drawn((svg,), "Where the time went: seconds per (scene, listener) pair, by stage.")
 
 
 def _by_part(
@@ -339,7 +338,7 @@ def _grey_first(systems: Sequence[System]) -> list[System]:
 
 
 def _basis(n: int, songs: int) -> str:
-    """What a mean is over, such as ``24 pairs, 8 songs``."""
+    """The pairs and songs of a mean, such as ``24 pairs, 8 songs``."""
     counts = ((n, "pair"), (songs, "song"))
     return ", ".join(f"{count} {noun}{'s' if count != 1 else ''}" for count, noun in counts)
 

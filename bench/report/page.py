@@ -83,7 +83,7 @@ def write_report(
     )
     if not table.rows:
         what = f"there are no runs of suite {suite}, split {split}, protocol {protocol}"
-        raise BenchError(what, where=str(board.path), hint="The report is left as it is.")
+        raise BenchError(what, where=str(board.path), hint="The existing report is unchanged.")
     page = render_page(board, table)
     try:
         write(out / "leaderboard.csv", render(table, "csv"))
@@ -191,7 +191,7 @@ def _figures(
     applied = content.seeds_together(scores.frame(GAINS_METRIC), systems)
     shown = {
         "Overview": figures.overview(table, systems, content.song_means(table, scores)),
-        "What each part brought": figures.effects(effects, score),
+        "Effect of each part": figures.effects(effects, score),
         "Hearing loss": figures.hearing_loss(by_listener, systems, score),
         **{
             title: figures.groups(values, systems, what, score, column.bounds)
@@ -200,7 +200,7 @@ def _figures(
         "Stems": _stems(table, scores, systems),
         "Time": figures.times(content.stage_times(times), systems),
     }
-    for title, beyond in (("Gains", False), ("Gains beyond the request", True)):
+    for title, beyond in (("Gains", False), ("Gains beyond those requested", True)):
         values = content.learned_gains(applied, table.rows, beyond=beyond)
         shown[title] = figures.gains(values, systems, beyond=beyond)
     return {title: drawn for title, drawn in shown.items() if drawn is not None}

@@ -123,8 +123,8 @@ def _truth(part: str, log: pd.DataFrame) -> Drawn:
     }
     panels = _panel(f"{part}-truth", "prediction and truth", curves)
     caption = (
-        "HAAQI-Net, which the training makes large, beside the truth. The paper's went from .518 "
-        "to .974 while true HAAQI rose to .774 by epoch 6 and stood at .635 one epoch later."
+        "HAAQI-Net, which the training maximises, beside the truth. In the paper it rose from "
+        ".518 to .974, while true HAAQI rose to .774 by epoch 6 and was .635 one epoch later."
     )
     return Drawn(panels, caption)
 

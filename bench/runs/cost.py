@@ -104,8 +104,7 @@ def calibrate_runs(runs: Sequence[PlannedRun], dataset: Dataset, plugins: Plugin
 
 
 def _systems(runs: Iterable[PlannedRun]) -> tuple[str, ...]:
-    named = (f"{run.spec.separator.label} + {run.spec.gains.label}" for run in runs)
-    return tuple(dict.fromkeys(named))
+    return tuple(dict.fromkeys(run.spec.system_label for run in runs))
 
 
 def _share_done(board: Path, run_id: str, scenes: int) -> float:

@@ -194,7 +194,7 @@ def execute_all(
         except Exception as error:
             if strict:
                 raise
-            log.debug("a batch broke: %s", error)
+            log.debug("a batch failed: %s", error)
             outcomes = [_alone(run, board, plugins, dataset, how) for run in batch]
         for outcome in outcomes:
             failed |= outcome.failed_pairs

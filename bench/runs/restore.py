@@ -86,7 +86,7 @@ def stored_run(
         weights = checkpoint_folder(board.path, str(row["run_id"])) / BEST
         if not weights.is_file():
             hint = f"Train it here: bench run --suite {suite.name} ..."
-            raise BenchError("the weights of its training are not there", where=label, hint=hint)
+            raise BenchError("the weights of its training are missing", where=label, hint=hint)
     return StoredRun(str(row["run_id"]), label, spec, weights)
 
 
@@ -138,7 +138,7 @@ def _spec(
     for part in ("separator", "gains", "prescription"):
         options = {**again[part]["options"], **kept[part]["options"]}
         if options != again[part]["options"]:
-            what = f"it cannot be made again: its {part} is not what it was"
+            what = f"it cannot be reproduced: its {part} has changed"
             raise BenchError(what, where=label, hint=f"It was {json.dumps(kept[part])}")
     return spec
 
@@ -172,8 +172,8 @@ def _options(
         options[section] = {**own, **new}
         for key, value in options[section].items():
             if str(value).startswith(FILE_MARK):
-                hint = f"Say where it is: -o {section}.{key}=PATH"
-                raise BenchError(f"{section}.{key} was a file", where=label, hint=hint)
+                hint = f"Give its path: -o {section}.{key}=PATH"
+                raise BenchError(f"{section}.{key} was given as a file", where=label, hint=hint)
     options["training"] = dict(kept.get("training", {}))
     options["loss"] = {
         f"{loss['name']}.{key}": value

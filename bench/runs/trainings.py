@@ -91,7 +91,7 @@ def train_job(job: TrainingJob) -> Path:
     dataset = open_dataset(job.spec, plugins)
     if job.spec.run_id(plugins, job.spec.fingerprints(dataset)) != job.run_id:
         hint = "Was a plugin edited, or a file changed, meanwhile? Start again."
-        what = "its code, files or data are others than those of who asks"
+        what = "its code, files or data differ from those of the caller"
         raise BenchError(what, where=f"{job.spec.label}, worker on {platform.node()}", hint=hint)
     return train_here(run, Board(job.board), plugins, dataset, job.progress, job.time_limit)
 
@@ -191,4 +191,4 @@ def train_here(
     except torch.OutOfMemoryError as error:
         raise TrainingStopped(cause_of(error).reason) from None
     except SystemExit as end:
-        raise PluginFaultError(f"a plugin would have ended the program ({end})") from None
+        raise PluginFaultError(f"a plugin tried to end the program ({end})") from None

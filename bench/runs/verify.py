@@ -94,7 +94,7 @@ def verify(
         progress: notified of how far it is.
 
     Raises:
-        BenchError: the run has no scores, or the data here are others than it was scored on.
+        BenchError: the run has no scores, or the data here differ from those it was scored on.
     """
     from bench.evaluation.runner import evaluate_runs
     from bench.evaluation.worker import RunToScore
@@ -145,8 +145,8 @@ def _check_data(stored: StoredRun, row: dict[str, Any], dataset: Dataset) -> Non
         wanted = {}
     split = stored.spec.split
     if wanted.get(split, "") != dataset.fingerprint(split):
-        what = "the data here are others than it was scored on"
-        hint = "Give the same set: -o dataset.root=PATH"
+        what = "the data here differ from those it was scored on"
+        hint = "Use the same data: -o dataset.root=PATH"
         raise BenchError(what, where=stored.label, hint=hint)
 
 

@@ -145,7 +145,7 @@ class Cluster:
                     left.note(answer.seconds)
                     yield jobs[number], _result(answer)
                 if answers is None and len(numbers) == 1:
-                    died = WorkerDiedError("the workers that did it died one after the other")
+                    died = WorkerDiedError("the workers that ran it died one after another")
                     yield jobs[numbers[0]], died
                 elif answers is None:  # one of them is why
                     left.put_back(numbers, alone=True)
@@ -230,8 +230,8 @@ class Cluster:
 
     def _gone(self) -> BenchError:
         where = str(self.client.scheduler.address) if self.client.scheduler else ""
-        what = "the scheduler went away, or called the work off"
-        return BenchError(what, where=where, hint="The same command goes on where it stopped.")
+        what = "the scheduler is gone, or cancelled the work"
+        return BenchError(what, where=where, hint="Run the same command again to resume.")
 
 
 def _threads(workers: Mapping[str, Mapping[str, Any]]) -> int:

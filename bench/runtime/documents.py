@@ -116,7 +116,7 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _Fault(f"'{key}' is there twice", "Ids must be unique: remove one of them.")
+            raise _Fault(f"'{key}' occurs twice", "Ids must be unique: remove one of them.")
         found[key] = value
     return found
 
@@ -151,6 +151,6 @@ def _check_value(value: Any) -> None:
         try:
             value.encode("utf-8")
         except UnicodeEncodeError:
-            raise _Fault(f"a text holds half of a character: {ascii(value)[:60]}") from None
+            raise _Fault(f"a string holds an unpaired surrogate: {ascii(value)[:60]}") from None
     elif isinstance(value, int) and abs(value) >= 10**_DIGITS:
         raise _Fault("a number is too large")

@@ -151,7 +151,7 @@ class LocalProcesses:
             for number, result in _pool(work, left, workers):
                 yield left.pop(number), result
         except _PoolBrokeError:
-            log.warning("a worker died; the %d jobs left are done one at a time", len(left))
+            log.warning("a worker died; the remaining %d jobs are run one at a time", len(left))
             for number, job in left.items():
                 try:
                     yield from ((job, result) for _, result in _pool(work, {number: job}, 1))
@@ -172,10 +172,10 @@ def death(code: int | None) -> str:
 
     Example:
         >>> death(-9), death(-11), death(3)
-        ('SIGKILL, most likely of lack of memory', 'SIGSEGV', 'exit code 3')
+        ('SIGKILL, most likely from lack of memory', 'SIGSEGV', 'exit code 3')
     """
     if code is None or code == -signal.SIGKILL:
-        return "SIGKILL, most likely of lack of memory"
+        return "SIGKILL, most likely from lack of memory"
     try:
         return signal.Signals(-code).name
     except ValueError:

@@ -118,15 +118,15 @@ def content_problem(path: Path) -> str:
     if not start:
         return "it is empty"
     if start.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<":
-        return "it is a web page, and no file of weights"
+        return "it is a web page, not a file of weights"
     if path.suffix == ".safetensors":
         header = int.from_bytes(start[:8], "little")
         if size < 8 or start[8:9] != b"{" or 8 + header > size:
-            return "it is no safetensors file, or was cut short"
+            return "it is not a safetensors file, or is truncated"
     elif path.suffix in (".pt", ".pth", ".th", ".ckpt", ".bin") and start[:1] not in b"P\x80":
-        return "it is nothing that torch.save wrote"
+        return "it was not written by torch.save"
     elif start[:2] == b"PK" and not zipfile.is_zipfile(path):
-        return "it was cut short"
+        return "it is truncated"
     return ""
 
 

@@ -27,7 +27,7 @@ def limit_from_environment() -> int:
         if not 0 <= limit < 1e9:
             raise ValueError
     except ValueError:
-        raise BenchError(f"'{text}' is no size in GB", where=f"${LIMIT_VARIABLE}") from None
+        raise BenchError(f"'{text}' is not a size in GB", where=f"${LIMIT_VARIABLE}") from None
     return int(limit * 1e9)
 
 

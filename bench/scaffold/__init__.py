@@ -53,7 +53,7 @@ def write_package(name: str, kind: str, out: Path, plugins: Plugins) -> Path:
     _check_name(name, plugins)
     folder = out / name
     if folder.exists() or folder.is_symlink():
-        raise BenchError("is there already", where=str(folder), hint="Give another name, or --out")
+        raise BenchError("already exists", where=str(folder), hint="Give another name, or --out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=out))
@@ -89,22 +89,22 @@ def _check_name(name: str, plugins: Plugins) -> None:
     where = f"name '{name}'"
     if not _NAME.fullmatch(name):
         plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-0123456789")
-        hint = f"Such as: bench plugins new {plain}" if plain else ""
+        hint = f"For example: bench plugins new {plain}" if plain else ""
         rule = "lower-case letters and digits, with single hyphens between, a letter first"
         raise BenchError(f"a plugin's name is made of {rule}", where=where, hint=hint)
     for item in plugins.every:
         if item.spec.name == name:
-            what = f"there is a {item.spec.kind} of that name, of {item.distribution}"
+            what = f"a {item.spec.kind} of that name exists already, in {item.distribution}"
             raise BenchError(what, where=where)
     if any(item.name == name for item in plugins.observers):
-        raise BenchError("there is an observer of that name", where=where)
+        raise BenchError("an observer of that name exists already", where=where)
     module = _module(name)
     if keyword.iskeyword(module) or keyword.issoftkeyword(module):
-        raise BenchError("it is a word of Python's own", where=where, hint=f"Such as: my-{name}")
+        raise BenchError("it is a keyword of Python", where=where, hint=f"For example: my-{name}")
     taken = module in sys.stdlib_module_names or find_spec(module) is not None
     if taken or _is_distribution(name):
         what = f"an installed package is called {module if taken else name}"
-        raise BenchError(what, where=where, hint=f"Such as: my-{name}")
+        raise BenchError(what, where=where, hint=f"For example: my-{name}")
 
 
 def _is_distribution(name: str) -> bool:

@@ -19,7 +19,7 @@ def check_chunks(segment: float, overlap: float) -> None:
     """Refuse chunks that do not add up to the whole.
 
     Args:
-        segment: length of a chunk, before it is lengthened, s; 0 for what suits the weights.
+        segment: length of a chunk, before it is lengthened, s; 0 for the length that suits the weights.
         overlap: cross-fade, s, and by how much of its length a chunk is longer.
 
     Raises:
@@ -27,7 +27,7 @@ def check_chunks(segment: float, overlap: float) -> None:
     """
     if segment and segment < SHORTEST:
         what = f"chunks of {segment:g} s are too short"
-        hint = f"Give {SHORTEST:g} s or more, or 0 for what suits the weights."
+        hint = f"Give {SHORTEST:g} s or more, or 0 for the length that suits the weights."
         raise BenchError(what, where="option 'segment'", hint=hint)
     if segment and overlap > segment * (1 + overlap):
         what = f"a cross-fade of {overlap:g} s is longer than a chunk of {segment:g} s"

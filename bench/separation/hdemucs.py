@@ -70,7 +70,9 @@ def load_network(path: Path) -> tuple[HDemucs, Config]:
     try:
         model = build_model(config)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise BenchError(f"no network has this config: {error}", where=str(path)) from error
+        raise BenchError(
+            f"the config does not describe a network: {error}", where=str(path)
+        ) from error
     try:
         model.load_state_dict({name: tensor.float() for name, tensor in state.items()})
     except RuntimeError as error:
@@ -103,12 +105,12 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of a file that is something else anything comes
         what = content_problem(path) or f"{type(error).__name__}: {str(error).split(chr(10))[0]}"
-        hint = "Delete it, and get it again; files that carry code are not opened."
+        hint = "Delete it and download it again; files that contain code are not opened."
         what = f"the weights cannot be read: {what[:160]}"
         raise BenchError(what, where=str(path), hint=hint) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise BenchError(
-            "this is no state dict (a flat mapping of names to tensors)",
+            "this is not a state dict (a flat mapping of names to tensors)",
             where=str(path),
             hint="save model.state_dict() by itself",
         )

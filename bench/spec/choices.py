@@ -97,7 +97,7 @@ def check_choices(choices: Mapping[str, Any]) -> Choices:
             # An object of the caller's own code: whether it is such a part is seen later.
             found[name] = value
         else:
-            raise BenchError(f"{value!r} is no name", where=name)
+            raise BenchError(f"{value!r} is not a name", where=name)
     return cast(Choices, found)
 
 
@@ -121,10 +121,10 @@ def names_of(value: Any, where: str) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [name.strip() for name in value.split(",") if name.strip()]
     if not isinstance(value, Sequence | None) or isinstance(value, bytes):
-        raise BenchError(f"{value!r} is no list of names", where=where)
+        raise BenchError(f"{value!r} is not a list of names", where=where)
     for name in value or ():
         if not isinstance(name, str) or not name:
-            raise BenchError(f"{name!r} is no name", where=where)
+            raise BenchError(f"{name!r} is not a name", where=where)
     return tuple(dict.fromkeys(value or ()))
 
 
@@ -140,10 +140,10 @@ def options_by_section(options: Mapping[str, OptionValue]) -> dict[str, dict[str
     """
     if not isinstance(options, Mapping):
         hint = 'Write it as options={"separator.weights": "musdb"}'
-        raise BenchError(f"{options!r} is no table of options", where="options", hint=hint)
+        raise BenchError(f"{options!r} is not a mapping of options", where="options", hint=hint)
     for key, value in options.items():
         if not isinstance(key, str) or not isinstance(value, str | Real | PathLike):
-            raise BenchError(f"{value!r} is no value of an option", where=f"options, {key}")
+            raise BenchError(f"{value!r} cannot be an option's value", where=f"options, {key}")
     return dict(parse_options(f"{key}={value}" for key, value in options.items()))
 
 

@@ -117,7 +117,7 @@ def parse_terms(text: str, known: Sequence[str]) -> tuple[Term, ...]:
     for label in labels:
         if labels.count(label) > 1:
             raise BenchError(
-                f"'{label}' is there twice",
+                f"'{label}' occurs twice",
                 where=f"loss '{text}'",
                 hint=f"Give it one weight, such as 2*{label}.",
             )
@@ -171,7 +171,9 @@ class _Parser:
         place = self._place()
         if token.text == "joint" and "joint" not in self._known:
             if place is not None:
-                raise self._error("'joint' is several terms and cannot be put at one place", token)
+                raise self._error(
+                    "'joint' has several terms and cannot be applied at one place", token
+                )
             joint = parse_terms(JOINT, self._known)
             yield from (Term(weight * term.weight, term.name, term.place) for term in joint)
             return

@@ -123,7 +123,7 @@ def _checked_name(name: str) -> str:
     name = " ".join(name.split())
     if len(name) > _LONGEST_NAME or not name.isprintable():
         hint = f"Give up to {_LONGEST_NAME} printable characters."
-        raise BenchError("this is no name of a run", where="--name", hint=hint)
+        raise BenchError("this is not a valid name for a run", where="--name", hint=hint)
     if " + " in name:
         what = f"'{name}' looks like the label of a separator and a gain strategy"
         raise BenchError(what, where="--name", hint="Give it another, such as 'my best'.")
@@ -196,8 +196,8 @@ def _baseline_options(
         return {**shared, **named}, ""
     said = ", ".join(f"{key} {value}" for key, value in named.items())
     note = (
-        f"the suite's baseline {separator} has the {said}, which are not on this machine, so this "
-        f"row has the ones by default: {missing}"
+        f"the suite's baseline {separator} has the {said}, which are not on this machine; this row "
+        f"has the default weights: {missing}"
     )
     return shared, note
 
@@ -321,6 +321,6 @@ def _unranked_reason(
     barred = {kind: suite.barred(data, split) for kind, data in trained_on.items()}
     for kind, data in barred.items():
         if "unknown" in data:
-            return f"what its weights were trained on is not said (-o {kind}.trained_on=...)"
+            return f"the training data of its weights is not stated (-o {kind}.trained_on=...)"
     named = list(dict.fromkeys(name for data in barred.values() for name in data))
     return f"its weights were trained on {', '.join(named)}" if named else ""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,9 +113,7 @@ class RunSpec:
         """Its name, else ``separator + gains``, then what is not the suite's, such as the loss."""
         if self.name:
             return self.name
-        extra = []
-        if self.prescription != (self.default_prescription or self.prescription):
-            extra.append(self.prescription.label)
+        extra = self._prescription_label
         if self.trains and self.loss != self.default_loss:
             extra.append(str(self.loss).replace(" ", ""))
         if self.trains and self.seed:
@@ -123,8 +121,21 @@ class RunSpec:
         extra += [metric.label for metric in self.metrics if metric.label != metric.name]
         if self.limit:
             extra.append(f"{self.limit} pairs")
+        return self._with_details(extra)
+
+    @property
+    def system_label(self) -> str:
+        """``separator + gains``, and the prescription where it is not the suite's."""
+        return self._with_details(self._prescription_label)
+
+    def _with_details(self, details: Sequence[str]) -> str:
         text = f"{self._separator_label} + {self.gains.label}"
-        return f"{text} ({', '.join(extra)})" if extra else text
+        return f"{text} ({', '.join(details)})" if details else text
+
+    @property
+    def _prescription_label(self) -> list[str]:
+        default = self.default_prescription or self.prescription
+        return [] if self.prescription == default else [self.prescription.label]
 
     @property
     def _separator_label(self) -> str:

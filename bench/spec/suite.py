@@ -298,7 +298,7 @@ class _Table:
         """A list of texts."""
         value = self._value(key, default)
         if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
-            raise self._wrong(key, 'a list of texts, as ["a", "b"]', value)
+            raise self._wrong(key, 'a list of strings, as ["a", "b"]', value)
         return tuple(value)
 
     def table(self, key: str) -> _Table:
@@ -333,7 +333,7 @@ def _file_name(name: str, where: str) -> str:
     """The name of a suite, which is that of its board's folder."""
     fault = "it is empty" if not name else fault_of(name)
     if fault:
-        raise BenchError(f"the name {name!r} names no folder: {fault}", where=where)
+        raise BenchError(f"{name!r} cannot be the name of a folder: {fault}", where=where)
     return name
 
 
@@ -353,7 +353,7 @@ def _contrasts(table: Mapping[str, Any], where: str) -> tuple[tuple[str, str], .
             isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
         ):
             hint = 'Write it as pairs = [["A + fixed", "B + fixed"]].'
-            raise BenchError(f"{pair!r} is no contrast of two labels", where=where, hint=hint)
+            raise BenchError(f"{pair!r} is not a pair of labels", where=where, hint=hint)
         found.append((pair[0], pair[1]))
     return tuple(found)
 
@@ -398,7 +398,9 @@ def parse_training(
         check_protocol(settings.protocol, where=f"{where}, training setting 'protocol'")
     if settings.keep not in KEPT:
         hint = suggest(settings.keep, KEPT)
-        raise BenchError(f"training keeps no '{settings.keep}' epoch", where=where, hint=hint)
+        raise BenchError(
+            f"training cannot keep the epoch '{settings.keep}'", where=where, hint=hint
+        )
     if settings.precision not in PRECISIONS:
         hint = suggest(settings.precision, PRECISIONS)
         raise BenchError(f"there is no precision '{settings.precision}'", where=where, hint=hint)

@@ -103,7 +103,9 @@ def score_pair(
     named = [plugins.get(MetricSpec, name) for name in metrics]
     kept = {item.spec.name: item for item in named if not item.spec.reads_stems}
     if not kept:
-        raise BenchError(f"{', '.join(metrics)}: it judges stems, and a file has none")
+        raise BenchError(
+            f"{', '.join(metrics)}: it judges stems, which a single file does not have"
+        )
     choices = [Choice(item.full_name, item.options({})) for item in kept.values()]
     units = {name: item.spec.unit for name, item in kept.items()}
     clean = _at_scene_rate(_read(reference, "reference", notes), "reference", notes)
@@ -157,7 +159,7 @@ def _check_length(made: _Audio, clean: _Audio, tail: float, path: Path, referenc
     """Check the length: the reference's, with or without the tail of amplification, within 1 ms."""
     if abs(made.seconds - clean.seconds) > tail + 1e-3:
         lengths = f"it lasts {made.seconds:.3f} s, {reference.name} {clean.seconds:.3f} s"
-        hint = "The two must begin and end together: cut them alike. Is a sample rate wrong?"
+        hint = "Both must cover the same time: trim them alike, and check the sample rates."
         raise BenchError(lengths, where=str(path), hint=hint)
 
 

@@ -84,7 +84,7 @@ def score_folder(
     )
 
     if spec.protocol != "challenge":
-        what = "files are judged by the gains that a scene asks for"
+        what = "submitted files are judged by the gains that a scene requests"
         raise BenchError(what, where=f"protocol '{spec.protocol}'", hint="--protocol challenge")
     spec = reference_spec(spec, plugins)
     files = signals_folder(folder)
@@ -96,7 +96,7 @@ def score_folder(
     found = sum((files / file).is_file() for file in names)
     if not found:
         hint = f"The first of {len(names)} would be {names[0]}."
-        raise BenchError("none of the split's files is there", where=str(files), hint=hint)
+        raise BenchError("none of the split's files were found", where=str(files), hint=hint)
     identity = _identity(name, files, names, spec, plugins, dataset)
     run_id = "s" + hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
     own = replace(spec, separator=Choice(KIND), gains=Choice(KIND), trained_on=tuple(trained_on))
@@ -151,6 +151,6 @@ def _identity(
 def _unranked_reason(trained_on: Sequence[str], suite: Suite, split: str) -> str:
     """Why a submission may not be ranked; empty where it may."""
     if not trained_on:
-        return "it is submitted audio, and what it was trained on is not said (--trained-on)"
+        return "it is submitted audio whose training data is not stated (--trained-on)"
     barred = suite.barred(trained_on, split)
     return f"it was trained on {', '.join(barred)}" if barred else ""

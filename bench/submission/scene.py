@@ -56,14 +56,13 @@ def file_name(scene_id: str, listener_id: str) -> str:
     Raises:
         BenchError: an id cannot be part of it: a dataset may come from a stranger.
     """
+    no_name = "cannot be the name of a file"
     for name in (scene_id, listener_id):
         if fault := fault_of(name):
-            raise BenchError(
-                f"{ascii(name)[:80]} names no file: {fault}", where="the dataset's ids"
-            )
+            raise BenchError(f"{ascii(name)[:80]} {no_name}: {fault}", where="the dataset's ids")
     name = f"{scene_id}_{listener_id}_remix.flac"
     if fault := fault_of(name):
-        raise BenchError(f"{ascii(name)[:80]} names no file: {fault}", where="the dataset's ids")
+        raise BenchError(f"{ascii(name)[:80]} {no_name}: {fault}", where="the dataset's ids")
     return name
 
 

@@ -84,10 +84,10 @@ def _check_manifest(out: Path, run: StoredRun, plugins: Plugins, dataset: Datase
     try:
         if path.exists():
             if json.loads(path.read_text(encoding="utf-8")) != manifest:
-                hint = "Give a folder of its own, or remove this one."
+                hint = "Give another folder, or remove this one."
                 raise BenchError("it holds the files of another system", where=str(out), hint=hint)
         elif out.exists() and any(out.iterdir()):
-            raise BenchError("it is there already, and not empty", where=str(out))
+            raise BenchError("it already exists and is not empty", where=str(out))
         else:
             write_json(path, manifest)
     except (OSError, ValueError) as error:

@@ -109,7 +109,7 @@ def enhance_file(
     check_output(song, output, overwrite)
     if system.reads_stems:
         hint = "Choose another: bench plugins list --kind separator"
-        raise BenchError("an oracle needs clean stems, which a song has not", hint=hint)
+        raise BenchError("an oracle needs clean stems, which a song does not have", hint=hint)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         mixture, notes = _read(song, output.parent)
@@ -148,7 +148,7 @@ def check_output(song: Path, output: Path, overwrite: bool) -> None:
     where = str(output)
     if output.suffix.lower() not in FORMATS:
         hint = f"Name it with {' or '.join(FORMATS)}."
-        raise BenchError("this kind of file is not written", where=where, hint=hint)
+        raise BenchError("files of this kind cannot be written", where=where, hint=hint)
     try:
         if output.exists() and song.exists() and output.samefile(song):
             hint = "Give another -O."
@@ -159,16 +159,16 @@ def check_output(song: Path, output: Path, overwrite: bool) -> None:
         is_there = os.path.lexists(output)  # a link to nothing is there, too
         twins = [] if is_there or not output.parent.is_dir() else _twins(output)
         if overwrite and is_there and not (output.is_file() or output.is_symlink()):
-            raise BenchError("it is no file that could be replaced", where=where)
+            raise BenchError("it is not a regular file and cannot be replaced", where=where)
     except OSError as error:
         raise BenchError(f"cannot be written: {error.strerror}", where=where) from None
     hint = "Give another -O, or --overwrite."
     if is_there and not overwrite:
         target = f": a link to {os.readlink(output)}" if output.is_symlink() else ""
-        raise BenchError(f"the file is there already{target}", where=where, hint=hint)
+        raise BenchError(f"the file already exists{target}", where=where, hint=hint)
     if twins and not overwrite:
         # Here they are two files; where the case of a name does not count, one would be lost.
-        what = f"there is a file of this name already, but for capital letters: {twins[0]}"
+        what = f"a file whose name differs only in capital letters exists already: {twins[0]}"
         raise BenchError(what, where=where, hint=hint)
 
 
@@ -195,7 +195,7 @@ def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:
             what = f"it has {header.channels} channels, expected 1 or 2"
             raise BenchError(what, where=str(song), hint=hint)
         if header.channels == 1:
-            notes.append("the song is mono: both ears get the same mixture")
+            notes.append("the song is mono, so both ears get the same mixture")
         if header.scale != 1.0:
             notes.append(scale_note(song, header))
         if header.sample_rate != SAMPLE_RATE:
@@ -211,7 +211,7 @@ def _read(song: Path, folder: Path) -> tuple[Planar, tuple[str, ...]]:
                 right.write(block[:, -1].tobytes())
             frames = right.tell() // 4
             if frames < 0.4 * SAMPLE_RATE:
-                what = "it is shorter than 0.4 s, too short for a loudness"
+                what = "it is shorter than 0.4 s, too short to measure its loudness"
                 raise BenchError(what, where=str(song))
             right.seek(0)
             shutil.copyfileobj(right, left)

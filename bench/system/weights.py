@@ -39,7 +39,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     """
     from safetensors import safe_open
 
-    hint = "Run it again with --fresh to train it anew."
+    hint = "Run it again with --fresh to train from scratch."
     try:
         with safe_open(path, framework="pt") as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118

@@ -117,7 +117,7 @@ def _text(width: int, title: str, sections: Sequence[Section], words: Sequence[s
         if left_out:
             names = ", ".join(name.replace("_", " ") for name in left_out)
             console.print(
-                Text(f"Left out, as the line is too short: {names} (--format csv has them).")
+                Text(f"Columns left out for lack of width: {names} (--format csv has them).")
             )
         if section.note:
             console.print(Text(clean(section.note)))

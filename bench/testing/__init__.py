@@ -44,7 +44,7 @@ def run_checks(subject: Subject) -> Report:
         if all(result.ended for result in results):
             results.append(check.run(subject))
         else:
-            results.append(Result(check, "skipped", "a check before did not end"))
+            results.append(Result(check, "skipped", "an earlier check did not finish"))
     return Report(subject.kind, subject.name, subject.distribution, tuple(results))
 
 

@@ -86,10 +86,10 @@ class Subject:
         """The instance that checks share: they must leave it as it was.
 
         Raises:
-            Skip: it could not be made, as the check ``made`` says.
+            Skip: it could not be constructed, as the check ``made`` says.
         """
         if self._failure:
-            raise Skip("it could not be made")
+            raise Skip("it could not be constructed")
         return self._made
 
     @cached_property

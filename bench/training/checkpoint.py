@@ -14,7 +14,7 @@ from bench.errors import BenchError
 from bench.runtime.files import replacing
 
 _DIGEST: Final = "digest"
-_HINT: Final = "Run it again with --fresh to train it anew."
+_HINT: Final = "Run it again with --fresh to train from scratch."
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
     is_whole = isinstance(content, dict) and set(content) == set(Checkpoint.__dataclass_fields__)
     # torch looks at no checksum: one of an older bench is taken as it is.
     if not is_whole or known not in (None, _digest(content)):
-        what = "it is damaged, or no checkpoint of this bench"
+        what = "it is damaged, or not a checkpoint of bench"
         raise BenchError(what, where=str(path), hint=_HINT)
     return Checkpoint(**content)
 

@@ -89,7 +89,7 @@ def ruling_terms(norms: Norms) -> str:
         "loudness has 99 % of the gains' gradient"
     """
     found = [
-        f"{term} has {100 * share:.0f} % of the {_possessive(part)} gradient"
+        f"{term} accounts for {100 * share:.0f} % of the {_possessive(part)} gradient"
         for part, shares in shares_of(norms).items()
         for term, share in shares.items()
         if len(shares) > 1 and share > RULES

@@ -96,7 +96,8 @@ class GoodhartGuard:
             return ""
         return (
             f"{' and '.join(filter(None, better))} since epoch {best}, while true HAAQI fell from "
-            f"{self._truth[best]:.4f} to {self._truth[now]:.4f} ({evidence}): the system learns to "
+            f"{self._truth[best]:.4f} to {self._truth[now]:.4f} ({evidence}): the system "
+            "is learning to "
             "please the proxy. The best epoch by true HAAQI is kept."
         )
 
@@ -127,9 +128,11 @@ class GoodhartGuard:
         since = np.array([self._truth[epoch] for epoch in epochs if epoch > best])
         risk = LEVEL / 2 / looks
         if len(until) >= LEAST_EPOCHS and _below_course(until, since, risk):
-            return "beyond the scatter of the epochs before; of other songs nothing can be said"
+            return (
+                "by more than the scatter of earlier epochs; nothing can be said about other songs"
+            )
         if len(since) >= LEAST_EPOCHS and _falls(since, risk):
-            return "in a steady course; of other songs nothing can be said"
+            return "steadily; nothing can be said about other songs"
         return ""
 
 

@@ -69,15 +69,16 @@ def hold_out(scenes: Sequence[Scene], songs: int, seed: int) -> tuple[list[Scene
     count = min(songs, len(names) // 3)
     if songs and not count:
         log.warning(
-            "none of %d songs can be held out for validation, which takes three: no true score is "
-            "computed, the last epoch is the one that is kept, and neither patience nor the guard "
-            "ends the training early. Validate on another split: -o training.validation_split=NAME",
+            "none of %d songs can be held out for validation, which needs at least three: no true "
+            "score is computed, the last epoch is kept, and neither patience nor the guard stops "
+            "training early. To validate on another split: -o training.validation_split=NAME",
             len(names),
         )
     elif count < songs:
         log.warning(
-            "%d of %d songs are held out, not %d: two thirds are trained on, and true scores of "
-            "an epoch are of few songs",
+            "%d of %d songs are held out, not %d, as at least two "
+            "thirds are for training: the true "
+            "scores of an epoch rest on few songs",
             *(count, len(names), songs),
         )
     chosen = np.random.default_rng(derive(seed, "hold-out")).permutation(len(names))[:count]

@@ -115,7 +115,9 @@ class Trainer:
         self.system.to(self.device)
         separator = self.system.modules().get("separator")
         if settings.recompute and separator is not None and not recompute_layers(separator):
-            log.warning("the separator has no lists of layers: nothing of it is computed again")
+            log.warning(
+                "the separator has no lists of layers, so training.recompute has no effect on it"
+            )
         self._parameters = self.system.trainable()
         self._told, self._led = False, ""
         optimizer = self._optimizer()
@@ -131,7 +133,7 @@ class Trainer:
             optimizer.load_state_dict(state.optimizer)
             if state.epoch < settings.epochs:
                 best = f", best: {_best(state)}" if _best(state) else ""
-                self.progress.say(f"goes on after epoch {state.epoch}/{settings.epochs}{best}")
+                self.progress.say(f"resuming after epoch {state.epoch}/{settings.epochs}{best}")
             step("", state.epoch * -(-settings.segments // settings.batch))
         guard = GoodhartGuard(
             self.board.training(self.run_id), truth=validation.truth, proxy=validation.proxy
@@ -317,7 +319,7 @@ class Trainer:
         if ruling and not self._told:
             self._told = True
             log.warning(
-                "%s (%s): the other terms hardly count there; give it a smaller weight",
+                "%s (%s): the other terms hardly matter there; give it a smaller weight",
                 ruling,
                 where,
             )

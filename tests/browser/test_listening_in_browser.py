@@ -261,4 +261,4 @@ def test_the_focus_keeps_its_keys(longer: Path, visit: Callable[..., Any]) -> No
 def test_what_is_the_reference_is_said(longer: Path, visit: Callable[..., Any]) -> None:
     page = visit(longer)
     page.wait_for_selector(READY)
-    assert page.is_visible("text=The reference itself, to the bit: system two.")
+    assert page.is_visible("text=Identical to the reference, bit for bit: system two.")

@@ -157,7 +157,7 @@ def test_all_must_be_heard(blind: MadeTest, visit: Callable[..., Any]) -> None:
     page = visit(blind.page)
     start(page, "P-4")
     page.wait_for_selector(READY)
-    expected = "to be heard: the reference, A, B, C, D, E"
+    expected = "not yet heard: the reference, A, B, C, D, E"
     wait_for_words(page, expected)
     assert page.is_disabled("#next")
     page.keyboard.press("p")
@@ -169,7 +169,7 @@ def test_all_must_be_heard(blind: MadeTest, visit: Callable[..., Any]) -> None:
     assert page.text_content("#left") == ""
     page.click("#next")
     hear_all(page)
-    expected = "to be rated: A, B, C, D, E"
+    expected = "not yet rated: A, B, C, D, E"
     wait_for_words(page, expected)
     assert page.is_disabled("#next")
 

@@ -48,7 +48,7 @@ BROKEN = {
         "two specs named 'fine'",
         "pip uninstall",
     ),
-    "undeclared": ("import no_such_thing\n", "no_such_thing", "does not say that it needs it"),
+    "undeclared": ("import no_such_thing\n", "no_such_thing", "does not declare that it needs it"),
 }
 
 

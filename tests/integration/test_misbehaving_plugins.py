@@ -152,9 +152,9 @@ def test_a_plugin_moves_no_generator_of_random_numbers(evaluate: Evaluate) -> No
     [
         ("writes-output", "metric 'writes-output': it changed what it was given (output)"),
         ("writes-everything", "it changed what it was given (stems, stems reference, remix"),
-        ("exits", "metric 'exits': it would have ended the program (SystemExit: enough)"),
-        ("ends-process", "it would have ended the program (os._exit: 3)"),
-        ("lazy-failure", "it would have ended the program (SystemExit: 1)"),
+        ("exits", "metric 'exits': it tried to end the program (SystemExit: enough)"),
+        ("ends-process", "it tried to end the program (os._exit: 3)"),
+        ("lazy-failure", "it tried to end the program (SystemExit: 1)"),
         ("sleeps", "metric 'sleeps': it took longer than 0.2 s"),
         ("stubborn", "metric 'stubborn': it took longer than 0.2 s"),
         ("writes-listener", ""),
@@ -291,7 +291,7 @@ def test_a_dataset_that_ends_the_program_is_an_error(
     )
     arguments = ("--suite", path, "--separator", "mixture", "--out", tmp_path / "board")
     assert bench("run", *arguments, "--no-baselines") == 2
-    assert "dataset 'exits-asked': it would have ended the program" in capsys.readouterr().err
+    assert "dataset 'exits-asked': it tried to end the program" in capsys.readouterr().err
     assert not (tmp_path / "board").exists()
 
 
@@ -302,7 +302,7 @@ def test_a_dataset_that_ends_the_program_is_an_error(
         ("writes-reference", "loss 'writes-reference': it changed what it was given (reference)"),
         ("kills-training", "its worker process died (SIGKILL"),
         ("sleeps-in-training", "loss 'sleeps-in-training': it took longer than 1 s"),
-        ("exits-backward", "it would have ended the program (SystemExit: enough)"),
+        ("exits-backward", "it tried to end the program (SystemExit: enough)"),
     ],
 )
 def test_a_loss_that_misbehaves_stops_its_run_alone(

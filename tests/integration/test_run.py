@@ -251,9 +251,9 @@ def test_a_profile_tells_the_stages_and_changes_no_score(
 ) -> None:
     choice = ("--separator", "oracle", "--gains", "none", "--no-baselines", "--limit", "2")
     assert run(*choice, out="plain") == 0
-    assert "Seconds a pair" not in capsys.readouterr().err
+    assert "Seconds per pair" not in capsys.readouterr().err
     assert run(*choice, "--profile", out="told") == 0
-    assert "Seconds a pair, by stage" in capsys.readouterr().err
+    assert "Seconds per pair, by stage" in capsys.readouterr().err
     plain, told = scores(Board(tmp_path / "plain")), scores(Board(tmp_path / "told"))
     stages = told[told.metric == "seconds"]
     assert {"read", "separate", "remix", "prescribe", "reference", "haaqi"} <= set(stages.part)

@@ -64,7 +64,7 @@ def test_new_says_what_comes_next(
         "  bench run --separator stems-by-me",
     ]
     assert bench("plugins", "new", folder.name, "--kind", "separator", "--to", str(tmp_path)) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", KINDS)

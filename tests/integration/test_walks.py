@@ -72,7 +72,7 @@ def test_bringing_a_separator(tmp_path: Path, columns: int) -> None:
     assert "bench plugins check my-separator" in shown[new]
     assert (tmp_path / "my-separator" / "src" / "my_separator" / "separator.py").is_file()
     again = walk(tmp_path, columns, new, "run --separator my-separatr", code=2)
-    assert "is there already" in again[new]
+    assert "already exists" in again[new]
     assert "there is no separator 'my-separatr'" in again["run --separator my-separatr"]
 
 

@@ -265,7 +265,7 @@ def test_a_kill_leaves_no_damaged_file(sources: Sources, tmp_path: Path) -> None
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"writing\n"
-        with pytest.raises(BenchError, match="another process writes here"), locked(out):
+        with pytest.raises(BenchError, match="another process is writing here"), locked(out):
             pass
         process.kill()
     assert list(out.rglob(".*.part"))
@@ -333,7 +333,7 @@ def test_scenes_that_differ_are_not_overwritten(sources: Sources, tmp_path: Path
     changed["scene_10001"]["gain"] = "gain_0001"
     (given / "scenes.train.json").write_text(json.dumps(changed))
     other = Sources(sources.music, sources.hrtf, given, sources.listeners)
-    with pytest.raises(BenchError, match="is there already"):
+    with pytest.raises(BenchError, match="already exists"):
         plan_preparation(out, other)
 
 

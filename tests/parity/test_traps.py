@@ -356,7 +356,7 @@ def test_the_first_pairs_only(tmp_path: Path) -> None:
     [
         ("musdb", "", ""),
         ("musdb-plus", "", "its weights were trained on musdb18-test, private"),
-        ("somewhere.pt", "", "what its weights were trained on is not said"),
+        ("somewhere.pt", "", "the training data of its weights is not stated"),
         ("somewhere.pt", "musdb18-train, musdb18-test", "its weights were trained on musdb18-test"),
         ("somewhere.pt", "private", "its weights were trained on private"),
         ("somewhere.pt", "musdb18-train", ""),

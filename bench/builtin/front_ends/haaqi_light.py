@@ -18,5 +18,5 @@ def haaqi_light(options: HaaqiLightOptions) -> HaaqiLight:
 
 def files() -> list[PluginFile]:
     """The bundled weights, for ``bench doctor``."""
-    again = "Install bench again: the file comes with it"
+    again = "Reinstall bench, which ships the file"
     return [PluginFile("haaqi-light weights=bundled", BUNDLED_FILE, again, required=True)]

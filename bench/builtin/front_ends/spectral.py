@@ -22,5 +22,5 @@ def spectral(options: SpectralOptions) -> SpectralHaaqiNet:
 
 def files() -> list[PluginFile]:
     """The bundled weights, for ``bench doctor``."""
-    again = "Install bench again: the file comes with it"
+    again = "Reinstall bench, which ships the file"
     return [PluginFile("haaqi-net weights=bundled", BUNDLED_FILE, again, required=True)]

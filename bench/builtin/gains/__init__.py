@@ -47,20 +47,20 @@ def register_gains() -> list[GainsSpec]:
         GainsSpec(
             name="cnn",
             target="bench.builtin.gains.cnn:Cnn",
-            summary="predicted from the audiogram alone, one gain a stem: the seed paper's",
+            summary="predicted from the audiogram alone, one gain per stem: the seed paper's",
             reads_request=False,
             trainable=True,
         ),
         GainsSpec(
             name="cnn-residual",
             target="bench.builtin.gains.cnn:CnnResidual",
-            summary="the requested gains and a learned correction for each ear",
+            summary="the requested gains plus a learned correction for each ear",
             trainable=True,
         ),
         GainsSpec(
             name="cnn-embedding",
             target="bench.builtin.gains.cnn:CnnEmbedding",
-            summary="the same, with a vector learned for each listener, a neutral one for others",
+            summary="the requested gains plus a correction learned with a vector per listener",
             options=CnnEmbeddingOptions,
             trainable=True,
         ),

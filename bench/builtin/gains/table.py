@@ -89,7 +89,7 @@ def _stem_gains(entry: Any, where: str) -> list[float]:
         value = entry[stem]
         number = isinstance(value, int | float) and not isinstance(value, bool)
         if not number or not math.isfinite(value):
-            raise BenchError(f"the gain of {stem} is no number of dB: {value!r}", where=where)
+            raise BenchError(f"the gain of {stem} is not a number in dB: {value!r}", where=where)
         if abs(value) > MOST_GAIN:
             what = f"the gain of {stem} is {value:g} dB, at most {MOST_GAIN:g} dB up or down"
             raise BenchError(what, where=where)

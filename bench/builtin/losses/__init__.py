@@ -12,7 +12,9 @@ from bench.api import FormerName, LossSpec, hookimpl, option
 class SdrLossOptions:
     """Options of ``sdr``."""
 
-    scale_invariant: bool = option(True, "SI-SDR; false for plain SDR, which also minds the level")
+    scale_invariant: bool = option(
+        True, "SI-SDR; false for plain SDR, which depends on the level too"
+    )
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class LoudnessLossOptions:
     """Options of ``loudness``."""
 
     form: str = option(
-        "lufs", "'lufs': relative difference of loudness, 0 to 1; 'rms': the seed paper's script's"
+        "lufs",
+        "'lufs': relative difference of loudness, 0 to 1; 'rms': as in the seed paper's script",
     )
 
 
@@ -78,7 +81,8 @@ def register_losses() -> list[LossSpec]:
         LossSpec(
             name="loudness",
             target="bench.builtin.losses.loudness:LoudnessLoss",
-            summary="relative difference of BS.1770 loudness, squared; 1: only one of two is heard",
+            summary="squared relative difference of BS.1770 loudness; "
+            "1 if only one of the two is heard",
             options=LoudnessLossOptions,
             citation="ITU-R BS.1770-4",
         ),
@@ -92,7 +96,8 @@ def register_losses() -> list[LossSpec]:
         LossSpec(
             name="haaqi-light",
             target="bench.builtin.losses.predictor:haaqi_light",
-            summary="one minus the proxy: HAAQI as a small model beside the reference predicts it",
+            summary="one minus the proxy: HAAQI as predicted by a small "
+            "model that hears the reference",
             options=HaaqiLightLossOptions,
             default_place="output",
             predicts="haaqi",
@@ -104,7 +109,7 @@ def register_losses() -> list[LossSpec]:
         LossSpec(
             name="haaqi-net",
             target="bench.builtin.losses.predictor:haaqi_net",
-            summary="one minus HAAQI as the published HAAQI-Net predicts it, over a front end",
+            summary="one minus HAAQI as predicted by the published HAAQI-Net over a front end",
             options=HaaqiNetLossOptions,
             default_place="output",
             predicts="haaqi",

@@ -84,7 +84,7 @@ def register_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="haaqi-light",
             target="bench.builtin.metrics.haaqi_light:HaaqiLightMetric",
-            summary="the proxy: HAAQI as haaqi-light predicts it, to be read beside the truth",
+            summary="the proxy: HAAQI as predicted by haaqi-light, to be read beside the truth",
             parts=("mean", *EARS),
             title="Proxy",
             predicts="haaqi",

@@ -11,7 +11,7 @@ _MAX_LOUDNESS_LOSS = (
     "how much quieter than NAL-R's clipped output an ear may become; 99 for no limit"
 )
 _TRAINED_ON = ("bench-synth",)
-_SECONDS = "time of a longer signal, in four excerpts, that is looked at"
+_SECONDS = "how much of a longer signal is analysed, in four excerpts"
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class NalrCompressorOptions:
         0.35, "RMS level above which it compresses", unit="full scale", least=0, most=1000
     )
     attenuation: float = option(
-        0.1, "part of the RMS level above the threshold that is kept", least=0, most=1
+        0.1, "fraction of the RMS level above the threshold that is kept", least=0, most=1
     )
     attack: float = option(50.0, "time to go down", unit="ms", least=0.1, most=1e6)
     release: float = option(1000.0, "time to come back", unit="ms", least=0.1, most=1e6)
@@ -47,12 +47,12 @@ class NalrLimiterOptions:
     """Options of ``nalr-limiter`` and ``nalr-limiter-ft``, which starts from them."""
 
     threshold: float = option(
-        -3.0, "peak of a band above which it is lowered", unit="dB FS", least=-100, most=20
+        -3.0, "peak level above which a band is attenuated", unit="dB FS", least=-100, most=20
     )
     attack: float = option(3.0, "time to go down", unit="ms", least=0.01, most=1e6)
     release: float = option(50.0, "time to come back", unit="ms", least=0.01, most=1e6)
     look_ahead: float = option(
-        6.0, "how long before a peak it begins", unit="ms", least=0, most=1000
+        6.0, "how long before a peak the reduction begins", unit="ms", least=0, most=1000
     )
     max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU", least=0, most=200)
     seconds: float = option(12.0, f"{_SECONDS} for the loudness", unit="s", least=0.4, most=3600)
@@ -66,10 +66,10 @@ class NalrTunedOptions:
         20, "steps of the search; its time is proportional to them", least=0, most=10_000
     )
     bands: int = option(10, "bands of the equaliser, from 125 Hz to 16 kHz", least=2, most=64)
-    limiter: bool = option(True, "whether a limiter follows, whose thresholds are found, too")
+    limiter: bool = option(True, "whether to add a limiter, whose thresholds are searched too")
     rate: float = option(0.7, "size of the first steps", unit="dB", above=0, most=100)
     start: float = option(
-        -1.0, "gain of all bands that the search starts from", unit="dB", least=-100, most=40
+        -1.0, "gain of all bands at which the search starts", unit="dB", least=-100, most=40
     )
     threshold: float = option(
         -3.0, "of the limiter that it starts from", unit="dB FS", least=-100, most=20
@@ -143,7 +143,7 @@ def register_prescriptions() -> list[PrescriptionSpec]:
         PrescriptionSpec(
             name="nalr-limiter-ft",
             target="bench.builtin.prescriptions.nalr_limiter:NalrLimiterTrained",
-            summary="the same, with thresholds, attack and release trained by the run",
+            summary="NAL-R and a multi-band limiter whose thresholds and times the run trains",
             options=NalrLimiterOptions,
             trainable=True,
             citation="Giannoulis, Massberg and Reiss (2012), JAES 60(6), 399-408",
@@ -151,7 +151,8 @@ def register_prescriptions() -> list[PrescriptionSpec]:
         PrescriptionSpec(
             name="nalr-tuned",
             target="bench.builtin.prescriptions.nalr_tuned:NalrTuned",
-            summary="NAL-R, an equaliser and a limiter, searched for each song by HAAQI's gradient",
+            summary="NAL-R, an equaliser and a limiter, optimised "
+            "for each song by HAAQI's gradient",
             options=NalrTunedOptions,
             citation=_NALR,
         ),
@@ -166,7 +167,7 @@ def register_prescriptions() -> list[PrescriptionSpec]:
         PrescriptionSpec(
             name="nalr-fit-ft",
             target="bench.builtin.prescriptions.nalr_fit:NalrFitTrained",
-            summary="the same, with its network trained by the run",
+            summary="NAL-R, an equaliser and a limiter, predicted by a network that the run trains",
             options=NalrFitOptions,
             trainable=True,
             trained_on=_TRAINED_ON,

@@ -45,7 +45,7 @@ class HDemucsOptions:
     )
     segment: float = option(
         0.0,
-        "length of a chunk, before it is lengthened by overlap; 0 for what suits the weights: "
+        "length of a chunk, before it is lengthened by overlap; 0 for the length that suits them: "
         "2.7 s for bundled, else 10 s, the official recipe's",
         unit="s",
         least=0,
@@ -62,7 +62,7 @@ class HDemucsOptions:
     trained_on: str = option(
         "",
         "what the weights at a path were trained on, such as musdb18-train, separated by commas; "
-        "where it is not said, the row is not ranked",
+        "without it, the row is not ranked",
         weights=True,
     )
 
@@ -94,13 +94,13 @@ class HDemucsOptions:
 
     @property
     def caution(self) -> str:
-        """What is to be said where the weights meet music of another kind than they know."""
+        """The caution on music of a kind that the weights were not trained on."""
         return _BUNDLED_CAUTION if self.weights == "bundled" else ""
 
 
 _BUNDLED_CAUTION = (
-    "the bundled weights know synthesised music alone; on other music HAAQI is about what it is "
-    "without separation: give others by -o separator.weights=musdb, or a path"
+    "the bundled weights were trained on synthesised music only; on other music HAAQI is about the "
+    "same as without separation. Use others: -o separator.weights=musdb, or a path"
 )
 _CITATION = (
     "A. Défossez, 'Hybrid spectrogram and waveform source separation', "

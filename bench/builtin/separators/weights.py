@@ -32,7 +32,7 @@ def load_model(weights: str) -> tuple[HDemucs, Config]:
         path = BUNDLED
     if not path.is_file():
         raise BenchError(
-            "there is no such file of weights",
+            "the file of weights does not exist",
             where=f"weights={weights}",
             hint=f"give a path, or one of bundled, {', '.join(BUNDLES)}",
         )
@@ -51,14 +51,14 @@ def _bundle(name: str) -> Path:
         raise BenchError(
             f"{name} is not on this machine and could not be downloaded: {error}",
             where=URL + name,
-            hint=f"download it elsewhere and put it into {path.parent}",
+            hint=f"download it elsewhere and copy it to {path.parent}",
         ) from error
     return path
 
 
 def files() -> list[PluginFile]:
     """The files of weights that options name, for ``bench doctor``."""
-    again = "Install bench again: the file comes with it"
+    again = "Reinstall bench, which ships the file"
     folder = bundle_folder()
     return [
         PluginFile("hdemucs weights=bundled", BUNDLED, again, required=True),

@@ -103,9 +103,9 @@ def write_demo(
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise BenchError(
-            "is there already, and not empty",
+            "already exists and is not empty",
             where=str(root),
-            hint="name a folder that does not exist yet",
+            hint="give a folder that does not exist yet",
         )
     plan = {"version": DEMO_VERSION, "seconds": seconds, "scenes": scenes_per_song}
     plan |= {"train": songs_train, "valid": songs_valid, "listeners": listeners_per_scene}
@@ -135,8 +135,8 @@ def _draft(root: Path, plan: Mapping[str, Any], *, keep: bool) -> Iterator[Path]
     draft = root.with_name(f".{root.name}.partial")
     said = draft.with_name(f"{draft.name}.json")
     if draft.exists() and said.exists() and MetadataFile(said).content != plan:
-        what = "an unfinished set of other songs is there"
-        hint = "Finish it with its own options, or remove it."
+        what = "it holds an unfinished set with other options"
+        hint = "Finish that set with its own options, or remove it."
         raise BenchError(what, where=str(draft), hint=hint)
     write_json(said, plan)
     with locked(draft):

@@ -243,7 +243,7 @@ class SetMetadata:
             content = MetadataFile(given).content
             if target.is_file() and MetadataFile(target).content != content:
                 hint = f"It differs from {given}. Remove it, or give another folder."
-                raise BenchError("is there already", where=str(target), hint=hint)
+                raise BenchError("already exists", where=str(target), hint=hint)
         elif target.is_file():
             return
         else:

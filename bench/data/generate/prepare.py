@@ -102,9 +102,9 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BenchError("another process writes here", where=str(folder)) from None
+            raise BenchError("another process is writing here", where=str(folder)) from None
         except OSError as error:
-            log.warning("%s cannot be locked (%s): start one process only", folder, error.strerror)
+            log.warning("%s cannot be locked (%s): start only one process", folder, error.strerror)
         else:
             _remove_drafts(folder)
         yield
@@ -153,7 +153,7 @@ def check_space(folder: Path, size: int) -> None:
     """Raise a BenchError where `size` bytes do not fit on the disk of a folder that is there."""
     free = shutil.disk_usage(folder).free
     if size + _SPARE > free:
-        what = f"{size / 1e6:,.0f} MB are to be written and {free / 1e6:,.0f} MB are free"
+        what = f"it needs {size / 1e6:,.0f} MB, but only {free / 1e6:,.0f} MB are free"
         raise BenchError(what, where=str(folder), hint="Free some space, or give another folder.")
 
 

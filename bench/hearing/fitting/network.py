@@ -84,5 +84,5 @@ def load_network(weights: str) -> FitNetwork:
         network.load_state_dict(state)
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise BenchError(f"these are no weights of nalr-fit: {reason}", where=str(path)) from None
+        raise BenchError(f"these are not weights of nalr-fit: {reason}", where=str(path)) from None
     return network

@@ -181,7 +181,7 @@ def read_checkpoint(path: Path, *keys: str) -> dict[str, dict[str, object]]:
         raise BenchError(
             f"cannot be read as a torch checkpoint of plain weights ({type(error).__name__})",
             where=str(path),
-            hint="Get it again; files that carry code are not opened.",
+            hint="Download it again; files that contain code are not opened.",
         ) from error
     missing = [key for key in keys if not isinstance(checkpoint, dict) or key not in checkpoint]
     if missing:

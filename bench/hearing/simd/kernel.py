@@ -73,7 +73,7 @@ class _Announcement(event.Listener):  # type: ignore[misc]
         module = event.data["dispatcher"].py_func.__module__
         if not self._said and module.startswith(_ANNOUNCED):
             self._said = True
-            _log.warning("Compiling HAAQI for this machine: about ten seconds, only this once.")
+            _log.warning("Compiling HAAQI for this machine (about ten seconds, only once).")
 
     def on_end(self, event: Any) -> None:
         pass

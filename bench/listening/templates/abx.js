@@ -40,7 +40,7 @@ const method = {
     find("rows").replaceChildren(controls, fieldset);
   },
 
-  left: ({ training }, kept) => (kept.ratings.x || training ? [] : ["X to be answered"]),
+  left: ({ training }, kept) => (kept.ratings.x || training ? [] : ["X not yet answered"]),
 
   keyOf: (key) => (["a", "b", "x"].includes(key) ? key : undefined),
 

@@ -59,7 +59,7 @@ const method = {
 
   left({ training, signals }, kept) {
     const unrated = signals.flatMap((signal, index) => signal.code in kept.ratings ? [] : [letters[index]]);
-    return unrated.length && !training ? [`to be rated: ${unrated.join(", ")}`] : [];
+    return unrated.length && !training ? [`not yet rated: ${unrated.join(", ")}`] : [];
   },
 
   keyOf(key, { signals }) {

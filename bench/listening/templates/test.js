@@ -132,7 +132,7 @@ function check(page) {
   for (const [name, seconds] of player.heard) own.heard[name] = Math.round(seconds * 10) / 10;
   const names = Object.entries(method.names(page));
   const unheard = names.filter(([code]) => (player.heard.get(code) ?? 0) < HEARD - 0.05).map(([, name]) => name);
-  const left = [...(unheard.length ? [`to be heard: ${unheard.join(", ")}`] : []), ...method.left(page, own)];
+  const left = [...(unheard.length ? [`not yet heard: ${unheard.join(", ")}`] : []), ...method.left(page, own)];
   find("next").disabled = left.length > 0;
   say(find("left"), left.join("; "));
 }
@@ -170,7 +170,7 @@ function ask() {
   const isSide = checked.kind === "side";
   checked.order = shuffled(isSide ? ["left", "right"] : ["plain", "soft", "opposite"], words);
   checked.answer = isSide ? checked.order[0] : ["first", "second", "third"][checked.order.indexOf("soft")];
-  say(find("check-words"), isSide ? "You will hear a noise in one ear. In which?"
+  say(find("check-words"), isSide ? "You will hear noise in one ear. Which one?"
     : "You will hear three tones. Which is the softest?");
   say(find("check-left"), `${number + 1} of ${LISTENED.side + LISTENED.tone}`);
   find("check-answers").replaceChildren(...(isSide ? ["left", "right"] : ["first", "second", "third"]).map((name) => {
@@ -238,12 +238,12 @@ function answer(name) {
   };
   keep();
   const wrong = [
-    ...(side < LISTENED.side ? ["left and right were not always told apart (are the headphones on the right way round?)"] : []),
-    ...(tone < LISTENED.enough ? ["this sounds like loudspeakers, or like headphones of which one side is silent"] : []),
+    ...(side < LISTENED.side ? ["left and right were not always distinguished (are the headphones on the right way round?)"] : []),
+    ...(tone < LISTENED.enough ? ["you may be using loudspeakers, or one side of the headphones may be silent"] : []),
   ];
   say(find("check-words"), wrong.length
-    ? `Something may be wrong: ${wrong.join("; ")}. You may check again, or go on if it is as it should be.`
-    : "Everything is as it should be.");
+    ? `Something may be wrong: ${wrong.join("; ")}. You can check again, or continue if everything is right.`
+    : "Everything is fine.");
   say(find("check-left"), "");
   find("check-asked").hidden = true;
   find("check-done").hidden = false;
@@ -311,15 +311,15 @@ async function send(text) {
     const answer = await fetch(test.post, { method: "POST", headers: { "Content-Type": "application/json" }, body: text });
     if (!answer.ok) problem = `the server answered ${answer.status}`;
   } catch {
-    problem = "there is no connection, or the server does not take it";
+    problem = "there is no connection, or the server refuses them";
   }
   if (!problem) {
     state.saved = "sent";
     keep();
   }
   say(find("sent"), problem
-    ? `Your ratings could not be sent: ${problem}. Send them again, or save them and give the file to those who asked you.`
-    : "Your ratings were sent. There is nothing more to do.");
+    ? `Your ratings could not be sent: ${problem}. Send them again, or save them and send the file to the people who invited you.`
+    : "Your ratings were sent. You can close this page.");
   find("send").hidden = !problem;
 }
 
@@ -336,8 +336,8 @@ function welcome() {
   find("resume").hidden = find("start").hidden = true;
   if (old) {
     const done = Object.keys(old.pages).filter((key) => key !== "training").length;
-    find("resume-words").textContent = `The test of participant ${old.participant} was begun here`
-      + `${done ? ` and has come to trial ${done}` : ""}. Nothing of it is lost.`;
+    find("resume-words").textContent = `Participant ${old.participant} has begun the test in this browser`
+      + `${done ? ` and reached trial ${done}` : ""}. No answer is lost.`;
     find("resume").hidden = false;
   } else {
     find("start").hidden = false;
@@ -360,7 +360,7 @@ find("start").addEventListener("submit", (event) => {
 });
 find("continue").addEventListener("click", () => { state = kept(); proceed(); });
 find("anew").addEventListener("click", () => {
-  if (!confirm("What was rated so far is forgotten. Begin anew?")) return;
+  if (!confirm("All answers so far will be deleted. Start over?")) return;
   forget();
   welcome();
   find("participant").focus();
@@ -381,7 +381,7 @@ find("questionnaire")?.addEventListener("submit", (event) => {
 find("save").addEventListener("click", () => { state.saved ??= "saved"; keep(); });
 find("send")?.addEventListener("click", () => send(find("result").value));
 find("another").addEventListener("click", () => {
-  if (!state.saved && !confirm("The ratings are neither saved nor sent. Forget them?")) return;
+  if (!state.saved && !confirm("The ratings are neither saved nor sent. Delete them?")) return;
   forget();
   location.reload();
 });

@@ -253,19 +253,21 @@ def train(plan: Plan, folder: Path, workers: int, minutes: float) -> Path:
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--songs", default=64, show_default=True, help="Songs of 10 s in the pool.")
 @click.option("--seconds", default=2.0, show_default=True, help="Length of an example.")
-@click.option("--batch", default=8, show_default=True, help="Examples a step.")
+@click.option("--batch", default=8, show_default=True, help="Examples per step.")
 @click.option("--steps", default=500, show_default=True, help="Steps of the optimiser.")
 @click.option("--rate", default=3e-3, show_default=True, help="Highest learning rate.")
 @click.option("--spread", default=8.0, show_default=True, help="Change of levels, dB.")
-@click.option("--price", default=0.001, show_default=True, help="HAAQI a LU of loudness lost.")
-@click.option("--seed", default=0, show_default=True, help="Names all that is drawn.")
+@click.option("--price", default=0.001, show_default=True, help="HAAQI per LU of loudness lost.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all random draws.")
 @click.option(
     "--workers",
     default=1,
     show_default=True,
-    help="Processes; above 1 they are started anew for each step, which pays for large batches.",
+    help="Processes; above 1 they are restarted for each step, which pays off for large batches.",
 )
-@click.option("--minutes", default=600.0, show_default=True, help="Stop after so many, to go on.")
+@click.option(
+    "--minutes", default=600.0, show_default=True, help="Stop after this many, to resume later."
+)
 def main(
     folder: Path,
     songs: int,

@@ -280,23 +280,23 @@ def _train(
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--songs", default=960, show_default=True, help="Songs of 10 s in the pool.")
 @click.option("--steps", default=8000, show_default=True, help="Steps of the optimiser.")
-@click.option("--minutes", default=math.inf, show_default=True, help="Of training, at most.")
-@click.option("--batch", default=16, show_default=True, help="Examples a step.")
-@click.option("--frames", default=131_072, show_default=True, help="Samples of an example.")
+@click.option("--minutes", default=math.inf, show_default=True, help="Maximum time of training.")
+@click.option("--batch", default=16, show_default=True, help="Examples per step.")
+@click.option("--frames", default=131_072, show_default=True, help="Samples per example.")
 @click.option("--rate", default=1e-3, show_default=True, help="Highest learning rate.")
 @click.option("--coherent", default=0.5, show_default=True, help="Share of unmixed songs.")
 @click.option("--spread", default=4.0, show_default=True, help="Change of stems' levels, dB.")
-@click.option("--effects", default=1.0, show_default=True, help="How often, 0 to 1.")
+@click.option("--effects", default=1.0, show_default=True, help="Probability, 0 to 1.")
 @click.option("--channels", default=16, show_default=True, help="Channels of the first layer.")
 @click.option("--dconv-depth", default=1, show_default=True, help="Layers of a residual branch.")
-@click.option("--seed", default=0, show_default=True, help="Names all that is drawn.")
+@click.option("--seed", default=0, show_default=True, help="Seed of all random draws.")
 @click.option("--threads", default=1, show_default=True, help="Threads of torch.")
 @click.option("--workers", default=1, show_default=True, help="Processes that render songs.")
 @click.option("--device", default="cpu", show_default=True, help="Where to train: cpu, cuda.")
 @click.option(
     "--watch",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Samples at the microphones whose SDR is printed; nothing is learnt from them.",
+    help="Samples at the microphones whose SDR is printed; they are not trained on.",
 )
 def main(
     folder: Path,

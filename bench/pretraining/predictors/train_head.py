@@ -242,12 +242,16 @@ def train_head(
     help="Folder of the labels.  [default: FOLDER/labels]",
 )
 @click.option("--minutes", default=6.0, show_default=True, help="In all.")
-@click.option("--share", default=0.75, show_default=True, help="Of the minutes, for the labels.")
+@click.option(
+    "--share", default=0.75, show_default=True, help="Share of the minutes for the labels."
+)
 @click.option("--workers", default=0, show_default=True, help="Processes; 0 for one a core.")
-@click.option("--songs", default=4000, show_default=True, help="The most songs with labels.")
-@click.option("--epochs", default=60, show_default=True, help="The most epochs.")
-@click.option("--batch", default=64, show_default=True, help="Labels a step.")
-@click.option("--seed", default=0, show_default=True, help="Of the first weights and the order.")
+@click.option("--songs", default=4000, show_default=True, help="Maximum number of labelled songs.")
+@click.option("--epochs", default=60, show_default=True, help="Maximum number of epochs.")
+@click.option("--batch", default=64, show_default=True, help="Labels per step.")
+@click.option(
+    "--seed", default=0, show_default=True, help="Seed of the initial weights and of the order."
+)
 @click.option("--device", default="auto", show_default=True, help="cpu, cuda or auto.")
 def main(
     folder: Path,

@@ -38,7 +38,7 @@ _SHAPES: Final = (
 def wrong_shape(subject: Subject, case: Case, out: Any) -> str | None:
     """The fault in the shape of an output, in words."""
     if not isinstance(out, Tensor):
-        return f"{type(out).__name__}, which is no tensor"
+        return f"{type(out).__name__}, which is not a tensor"
     batch, _, frames = case.mixture.shape
     shape = tuple(out.shape)
     fits = {
@@ -57,7 +57,7 @@ def _metric_parts(subject: Subject, case: Case) -> str | None:
     assert isinstance(spec, MetricSpec)
     values = subject.instance.score(case.rendering())
     if not isinstance(values, Mapping):
-        return f"{type(values).__name__}, which is no mapping"
+        return f"{type(values).__name__}, which is not a mapping"
     unknown = [part for part in values if part not in spec.parts]
     if unknown:
         return f"the part '{unknown[0]}', which is not in the spec's {spec.parts}"

@@ -50,7 +50,7 @@ def _gradients(subject: Subject) -> str | None:
     assert subject.instance is not None
     made = subject.make()
     if not isinstance(made, nn.Module):
-        return f"{type(made).__name__}, which is no torch.nn.Module"
+        return f"{type(made).__name__}, which is not a torch.nn.Module"
     parameters = [p for p in made.train(True).parameters() if p.requires_grad]
     if not parameters:
         return "no parameter that requires a gradient"
@@ -94,7 +94,7 @@ def _save_load(subject: Subject) -> str | None:
     from bench.system.weights import load_weights, save_weights
 
     if not isinstance(subject.instance, nn.Module):
-        raise Skip("it is no torch.nn.Module, so nothing of it is saved")
+        raise Skip("it is not a torch.nn.Module, so it has no state to save")
     first, second = subject.make(seed=1), subject.make(seed=2)
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():

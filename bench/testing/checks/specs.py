@@ -44,7 +44,7 @@ def _spec(subject: Subject) -> str | None:
     if not spec.summary.strip() or "\n" in spec.summary:
         return f"the summary {spec.summary!r}"
     if isinstance(spec, LossSpec) and spec.default_place not in PLACES:
-        return f"default_place={spec.default_place!r}, which is none of {', '.join(PLACES)}"
+        return f"default_place={spec.default_place!r}, which is not one of {', '.join(PLACES)}"
     if isinstance(spec, MetricSpec) and len(set(spec.parts)) < max(1, len(spec.parts)):
         return f"parts={spec.parts!r}"
     told = spec.trained_on or hasattr(subject.options, "weights_trained_on")
@@ -65,7 +65,7 @@ def _options(subject: Subject) -> str | None:
     if cls is None:
         return None
     if not dataclasses.is_dataclass(cls):
-        return f"{cls!r}, which is no dataclass"
+        return f"{cls!r}, which is not a dataclass"
     if not cls.__dataclass_params__.frozen:  # type: ignore[union-attr]
         return f"the dataclass {cls} is not frozen"
     types = typing.get_type_hints(cls)
@@ -139,7 +139,7 @@ def _made(subject: Subject) -> str | None:
     made = subject.make()
     if isinstance(made, _PROTOCOLS[subject.kind]):
         return None
-    return f"{type(made).__name__} is no {_PROTOCOLS[subject.kind].__name__}"
+    return f"{type(made).__name__} is not a {_PROTOCOLS[subject.kind].__name__}"
 
 
 @check(

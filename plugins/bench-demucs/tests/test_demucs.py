@@ -189,7 +189,7 @@ def test_files_that_are_no_demucs(tmp_path: Path, capsys: pytest.CaptureFixture[
     fails(path, "cannot be read")
     assert "must not run" not in capsys.readouterr().out
     torch.save(small().state_dict(), path)
-    fails(path, "holds no Demucs")
+    fails(path, "contains no Demucs")
     fails(package(small(sources=["music", "speech"]), path), "music, speech")
     other = tmp_path / "net.safetensors"
     save_file({"x": torch.zeros(1)}, other, metadata={"klass": "subprocess.Popen"})

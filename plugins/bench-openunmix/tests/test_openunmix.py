@@ -230,7 +230,7 @@ def test_files_that_are_no_separator(
     state = peer.state_dict()
     fails(Code(), "cannot be read")
     assert "must not run" not in capsys.readouterr().out
-    fails([1, 2], "no state dict")
+    fails([1, 2], "not a state dict")
     fails(peer.target_models["drums"].state_dict(), "no target_models.vocals")
     fails({k: v for k, v in state.items() if "drums.bn2.weight" not in k}, "bn2.weight")
     fails({k: v for k, v in state.items() if "fc1" not in k}, "fc1.weight")

@@ -92,7 +92,7 @@ def test_what_makes_no_sense_is_named(values: dict[str, Any], message: str) -> N
 def test_assignments_are_checked(text: str) -> None:
     with pytest.raises(BenchError, match="is not name=value"):
         parse_assignments([text], "--grid")
-    with pytest.raises(BenchError, match="'a' is there twice"):
+    with pytest.raises(BenchError, match="'a' occurs twice"):
         parse_assignments(["a=1", "a=2"], "--grid")
 
 

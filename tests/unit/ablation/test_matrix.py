@@ -83,7 +83,7 @@ def test_a_loss_without_any_weight_is_skipped_for_what_trains() -> None:
         "mse + sdr",
     ]
     assert [one.reason for one in found.skipped if one.name == "hdemucs-ft + fixed"] == [
-        "every weight of its loss is zero: there is nothing to train for"
+        "every weight of its loss is zero, so there is nothing to train for"
     ]
     with pytest.raises(BenchError, match="no combination makes sense: every weight"):
         matrix(loss=("{a}*mse",), grid={"a": ("0",)})

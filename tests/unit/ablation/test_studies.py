@@ -84,4 +84,4 @@ def test_the_command_lists_and_plans_them(
     assert planned.count("hdemucs + none") >= 2
     assert not (tmp_path / "board").exists()
     assert bench("ablate", "--root", tmp_path) == 2
-    assert "--root and --scale are of a shipped ablation" in capsys.readouterr().err
+    assert "--root and --scale belong to a shipped ablation" in capsys.readouterr().err

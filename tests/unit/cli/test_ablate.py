@@ -55,7 +55,7 @@ def test_an_ablation_from_end_to_end(
     assert files == {p: p.stat().st_mtime_ns for p in (board / "scores").rglob("*.parquet")}
     assert bench(*ablate, "--gains", "fixed,none", "--plan") == 0
     plan = capsys.readouterr().out
-    assert "3 runs, 0 of them baselines; 3 are there already" in plan
+    assert "3 runs, 0 of them baselines; 3 already scored" in plan
     assert "to do: 0 trainings, 0 epochs in all; 0 scores" in plan
     assert "skipped 1 combination of mixture + none" in plan
 
@@ -95,7 +95,7 @@ def test_a_plan_imports_nothing_heavy_and_runs_nothing(suite: Path, tmp_path: Pa
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "HEAVY []" in done.stderr
-    assert "14 runs, 1 of them baselines; 0 are there already" in done.stdout
+    assert "14 runs, 1 of them baselines; 0 already scored" in done.stdout
     assert "to do: 12 trainings, 120 epochs in all; 56 scores of (scene" in done.stdout
     assert "time: " in done.stdout
     assert "hdemucs-ft + cnn (10*haaqi-light+mse, seed 1): to do: train 10 epochs" in done.stdout

@@ -64,7 +64,7 @@ def test_a_signal_ends_the_workers_too(tmp_path: Path, number: int, code: int) -
     assert process.returncode == code
     assert "Traceback" not in err
     if code > 0:
-        assert "the same command goes on where it stopped" in err
+        assert "run the same command again to resume" in err
     until = time.monotonic() + 5
     while any(map(is_there, workers)):
         assert time.monotonic() < until

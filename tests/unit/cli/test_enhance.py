@@ -55,12 +55,12 @@ def test_a_file_that_is_there_is_not_overwritten_in_silence(
         ("song", "the output would replace the song"),
         ("link to song", "the output would replace the song"),
         ("hard link", "the output would replace the song"),
-        ("file", "the file is there already"),
-        ("link", "the file is there already: a link to"),
-        ("dangling", "the file is there already: a link to"),
+        ("file", "the file already exists"),
+        ("link", "the file already exists: a link to"),
+        ("dangling", "the file already exists: a link to"),
         ("folder", "it is a folder"),
-        ("twin", "but for capital letters: OUT.wav"),
-        ("accent", "but for capital letters: "),
+        ("twin", "differs only in capital letters exists already: OUT.wav"),
+        ("accent", "differs only in capital letters exists already: "),
     ],
 )
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -125,7 +125,7 @@ def test_a_file_that_comes_meanwhile_is_not_replaced(
         return amplify(*arguments)
 
     monkeypatch.setattr(module, "_amplify", slowly)
-    with pytest.raises(library.BenchError, match="there already"):
+    with pytest.raises(library.BenchError, match="already exists"):
         library.enhance(song, out, library.make_listener("N2"), separator="mixture")
     assert out.read_bytes() == b"somebody else's"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.wav", "song.wav"]
@@ -180,8 +180,8 @@ def test_a_run_is_listened_to_with_headroom_too(
     [
         ([], "no listener given"),
         (["--audiogram", "N9"], "no such standard audiogram"),
-        (["--audiogram", "N2", "--request", "vocals=6"], "'vocals=6' is no gain"),
-        (["--audiogram", "N2", "--request", "vocals:6,vocals:3"], "'vocals:3' is no gain"),
+        (["--audiogram", "N2", "--request", "vocals=6"], "'vocals=6' is not a gain"),
+        (["--audiogram", "N2", "--request", "vocals:6,vocals:3"], "'vocals:3' is not a gain"),
         (["--audiogram", "N2", "--request", "drum:6"], "Did you mean 'drums'"),
         (["--audiogram", "N2", "--run", "x", "--gains", "cnn"], "--run and --gains"),
         (["--audiogram", "N2", "--run", "x", "--out", "/no/such"], "there is no board here"),
@@ -206,14 +206,14 @@ def test_without_a_request_nothing_is_separated(
     arguments = ("enhance", song, "--audiogram", "N2", "-O")
     assert bench(*arguments, tmp_path / "out.wav", "--separator", "hdemucs") == 0
     said = capsys.readouterr().err
-    assert "no gains are asked for" in said
-    assert "synthesised music alone" not in said
+    assert "no gains are requested" in said
+    assert "synthesised music only" not in said
     assert bench(*arguments, tmp_path / "plain.wav", "--separator", "mixture") == 0
     np.testing.assert_array_equal(read(tmp_path / "out.wav"), read(tmp_path / "plain.wav"))
     capsys.readouterr()
     request = ("--separator", "hdemucs", "--request", "vocals:6")
     assert bench(*arguments, tmp_path / "loud.wav", *request) == 0
-    assert "the bundled weights know synthesised music alone" in capsys.readouterr().err
+    assert "the bundled weights were trained on synthesised music only" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac"])

@@ -59,7 +59,7 @@ def test_audiogram_of_both_ears_or_of_each() -> None:
     [
         (("", "", ""), "no listener given"),
         (("", "", "250:20,500:30"), "the left ear's --audiogram is missing"),
-        (("A", "250:20,500:30", ""), "no file to find it in"),
+        (("A", "250:20,500:30", ""), "it needs a --listener file"),
         (("", "250", ""), "no such standard audiogram"),
     ],
 )

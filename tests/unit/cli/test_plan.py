@@ -33,13 +33,15 @@ def test_time_is_told_once_it_was_measured(
     monkeypatch.setenv("BENCH_CACHE", str(tmp_path / "cache"))
     suite, root = "cadenza-icassp-2024", f"dataset.root={small_set}"
 
-    def plan() -> str:
-        arguments = ["plan", "--suite", suite, "--separator", "mixture", "--no-baselines"]
+    def plan(*more: str) -> str:
+        arguments = ["plan", "--suite", suite, "--separator", "mixture", "--no-baselines", *more]
         board = str(tmp_path / "board")
         assert bench(*arguments, "-o", root, "--out", board, "--workers", "1") == 0
         return capsys.readouterr().out
 
     assert "time: not known here for mixture + fixed; --calibrate measures it" in plan()
+    told = plan("--prescription", "nalr-limiter")
+    assert "time: not known here for mixture + fixed (nalr-limiter); --calibrate" in told
     spec = make_run_spec(
         installed(), load_suite(suite), separator="mixture", gains="fixed",
         options={"dataset": {"root": str(small_set)}},

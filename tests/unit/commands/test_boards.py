@@ -40,10 +40,10 @@ def test_power_says_how_many_songs_it_takes(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--detect", "0"), "such a plan makes no sense"),
-        (("--power", "1"), "such a plan makes no sense"),
-        (("--listeners", "1"), "such a plan makes no sense"),
-        (("--listeners", "many"), "'many' is no list of numbers"),
+        (("--detect", "0"), "these values do not describe a study"),
+        (("--power", "1"), "these values do not describe a study"),
+        (("--listeners", "1"), "these values do not describe a study"),
+        (("--listeners", "many"), "'many' is not a list of numbers"),
         (("--baseline", "nothing + fixed"), "no row is compared with a baseline"),
     ],
 )

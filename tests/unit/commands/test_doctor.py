@@ -58,11 +58,11 @@ def test_doctor_finds_a_target_that_cannot_be_imported() -> None:
         ("a.pt", b"<!DOCTYPE html><html>", "a web page"),
         ("a.pt", b"\n <html>", "a web page"),
         ("a.safetensors", b"<html>sign in</html>", "a web page"),
-        ("a.pt", b"hello", "nothing that torch.save wrote"),
-        ("a.th", b"KeyError", "nothing that torch.save wrote"),
+        ("a.pt", b"hello", "not written by torch.save"),
+        ("a.th", b"KeyError", "not written by torch.save"),
         ("a.pt", b"", "it is empty"),
-        ("a.pt", b"PK\3\4 half of an archive", "it was cut short"),
-        ("a.safetensors", b"\xff" * 100, "no safetensors file, or was cut short"),
+        ("a.pt", b"PK\3\4 half of an archive", "it is truncated"),
+        ("a.safetensors", b"\xff" * 100, "not a safetensors file, or is truncated"),
     ],
 )
 def test_a_file_of_weights_that_is_something_else(

@@ -58,7 +58,7 @@ def test_a_run_whose_first_scenes_all_fail_alike_stops_and_says_why(
     board = tmp_path / "board"
     assert bench(*choose(suite, board, "always-fails")) == 1
     said = capsys.readouterr().err
-    assert "stopped, as its first 3 scenes all failed: ValueError: no model for" in said
+    assert "stopped because its first 3 scenes all failed: ValueError: no model for" in said
     assert PLACE in said
     [run] = Board(board).runs().to_dict("records")
     assert run["status"] == "failed"

@@ -144,8 +144,8 @@ def test_a_run_that_can_be_scored_again_alike_is_marked(
     assert "Anna" in capsys.readouterr().out
     assert bench("leaderboard", "--out", out) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "2 pairs (0.5 of all) scored again by Anna" in said
-    assert "they agree" in said
+    assert "2 pairs (a share of 0.5) scored again by Anna" in said
+    assert "the scores agree" in said
     assert "verified" in said.partition("Brackets")[0]
 
 
@@ -168,4 +168,4 @@ def test_a_score_that_was_changed_is_found(scored: tuple[Path, Path], tmp_path: 
     assert row.verification is not None
     text = render(bench.read_leaderboard(copy.path), "markdown")
     assert "disputed" in text
-    assert "they DISAGREE, with a largest difference of 0.5" in text
+    assert "the scores DISAGREE; the largest difference is 0.5" in text

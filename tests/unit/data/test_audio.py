@@ -211,10 +211,10 @@ def test_a_text_beside_another_kind_of_file_is_nothing(tmp_path: Path) -> None:
 def test_a_text_that_is_no_scale(tmp_path: Path, text: str) -> None:
     path = written(tmp_path, "flac")
     path.with_suffix(".txt").write_text(text)
-    with pytest.raises(BenchError, match="it holds no scale factor") as caught:
+    with pytest.raises(BenchError, match="it contains no scale factor") as caught:
         read_header(path)
     assert caught.value.where.endswith("x.txt")
-    assert "name it otherwise" in caught.value.hint
+    assert "rename it if it is not" in caught.value.hint
 
 
 # --- what is no audio --------------------------------------------------------------------------

@@ -201,11 +201,11 @@ WRONG = {
     ),
     "listeners no list": (
         change(["scene_listeners.valid.json", "scene_1"], "L1"),
-        "expected a list of ids, got the text 'L1'",
+        "expected a list of ids, got the string 'L1'",
         "scene_1",
     ),
     "no gain key": (change([*SCENE, "gain"], "DELETE"), "'gain' is missing", "scene_1"),
-    "gain no text": (change([*SCENE, "gain"], 7), "must be a text, got the number 7", "scene_1"),
+    "gain no text": (change([*SCENE, "gain"], 7), "must be a string, got the number 7", "scene_1"),
     "scene no object": (change(SCENE, ["x"]), "expected an object, got a list", "scene_1"),
     "scenes a list": (
         change(["scenes.valid.json"], [1]),
@@ -265,7 +265,7 @@ WRONG = {
     ),
     "frequencies fall": (
         change([*LISTENER, "audiogram_cfs"], [8000, 6000, 4000, 3000, 2000, 1000, 500, 250]),
-        "rising frequencies",
+        "increasing frequencies",
         "listener L2",
     ),
     "another name inside": (change([*LISTENER, "name"], "L7"), "named 'L7' inside", "listener L2"),
@@ -279,7 +279,7 @@ WRONG = {
         "'/etc' leaves its folder",
         "Song A-hlp_1",
     ),
-    "path with NUL": (change([*SAMPLE, "Path"], "a\0b"), "'Path' must be a text", "Song A-hlp_1"),
+    "path with NUL": (change([*SAMPLE, "Path"], "a\0b"), "'Path' must be a string", "Song A-hlp_1"),
     "path missing": (change([*SAMPLE, "Path"], "DELETE"), "'Path' is missing", "Song A-hlp_1"),
     "tracks no list": (
         change(["musdb18.valid.json"], {}),
@@ -332,7 +332,7 @@ def test_an_id_that_is_there_twice(tmp_path: Path) -> None:
     one = json.dumps(listener("L1"))
     text = f'{{"L1": {one}, "L2": {one}, "L1": {one}}}'
     dataset = open_set(write_set(tmp_path, metadata() | {"listeners.valid.json": text}))
-    with pytest.raises(BenchError, match="'L1' is there twice") as caught:
+    with pytest.raises(BenchError, match="'L1' occurs twice") as caught:
         dataset.scenes("valid")
     assert caught.value.where.endswith("listeners.valid.json")
 
@@ -510,7 +510,7 @@ def test_ids_that_name_files_elsewhere_are_refused(tmp_path: Path, kind: str, na
     else:
         files["listeners.valid.json"][name] = listener(name)
         files["scene_listeners.valid.json"]["scene_1"] = [name]
-    with pytest.raises(BenchError, match="is no id") as caught:
+    with pytest.raises(BenchError, match="is not a valid id") as caught:
         open_set(write_set(tmp_path, files)).scenes("valid")
     assert len(str(caught.value).splitlines()) <= 2
     assert "\0" not in str(caught.value)
@@ -519,7 +519,7 @@ def test_ids_that_name_files_elsewhere_are_refused(tmp_path: Path, kind: str, na
 def test_half_of_a_character_is_no_id(tmp_path: Path) -> None:
     files = copy.deepcopy(metadata())
     files["listeners.valid.json"]["\ud800"] = listener("\ud800")
-    with pytest.raises(BenchError, match="half of a character"):
+    with pytest.raises(BenchError, match="unpaired surrogate"):
         open_set(write_set(tmp_path, files)).scenes("valid")
 
 

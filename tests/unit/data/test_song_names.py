@@ -45,7 +45,8 @@ def opened(root: Path, song: str = "") -> CadenzaDataset:
 def test_the_record_counts_first() -> None:
     found = find_songs({"Tune_1": "Tune", "Tune_2": "Tune", "Other": "Other"}, tracks=["Tune_1"])
     assert found.by_name == {"Tune_1": "Tune", "Tune_2": "Tune", "Other": "Other"}
-    assert str(found) == "3 excerpts of 2 songs, by Original Track Name"
+    field = "the metadata field 'Original Track Name'"
+    assert str(found) == f"3 excerpts of 2 songs, identified by {field}"
 
 
 def test_then_the_longest_track_that_a_name_begins_with() -> None:
@@ -53,14 +54,16 @@ def test_then_the_longest_track_that_a_name_begins_with() -> None:
     names = ["A - Song Two_3", "A - Song-7", "A - Songs", "A - Song"]
     found = find_songs(unrecorded(names), tracks)
     assert list(found.by_name.values()) == ["A - Song Two", "A - Song", "A", "A - Song"]
-    assert str(found) == "4 excerpts of 3 songs, by the track list"
+    assert str(found) == "4 excerpts of 3 songs, identified by the track list"
 
 
 def test_then_the_name_without_a_number_where_that_brings_excerpts_together() -> None:
     found = find_songs(unrecorded([*EXCERPTS, "Blink - 182"]))
     assert found.by_name["Air on 4_11"] == "Air on 4"
     assert found.by_name["Blink - 182"] == "Blink - 182"
-    assert str(found) == "7 excerpts of 3 songs, by their names without an excerpt's number"
+    assert (
+        str(found) == "7 excerpts of 3 songs, identified by their names without an excerpt's number"
+    )
 
 
 @pytest.mark.parametrize("name", ["track_{:04d}", "Tune {}", "{:03d}"])
@@ -68,7 +71,7 @@ def test_a_number_that_is_all_there_is_stays(name: str) -> None:
     names = [name.format(n) for n in range(9)]
     found = find_songs(unrecorded(names))
     assert list(found.by_name.values()) == names
-    assert str(found) == "9 songs, by their names as they are"
+    assert str(found) == "9 songs, identified by their names as they are"
 
 
 def test_official_excerpts_make_fifty_songs() -> None:
@@ -79,12 +82,12 @@ def test_official_excerpts_make_fifty_songs() -> None:
 def test_a_pattern_takes_the_place_of_all() -> None:
     found = find_songs({"x7_a": "wrong", "x7_b": ""}, ["x"], r"^(\w+)_\w$")
     assert set(found.by_name.values()) == {"x7"}
-    assert str(found) == "2 excerpts of 1 song, by the pattern of dataset.song"
+    assert str(found) == "2 excerpts of 1 song, identified by the pattern of dataset.song"
     assert find_songs(unrecorded(["x7_a"]), pattern="^x[0-9]").by_name == {"x7_a": "x7"}
 
 
 @pytest.mark.parametrize(
-    ("pattern", "message"), [("(", "no regular expression"), ("^y", "finds no song in 'x7_a'")]
+    ("pattern", "message"), [("(", "not a regular expression"), ("^y", "finds no song in 'x7_a'")]
 )
 def test_a_pattern_that_does_not_fit_is_refused(pattern: str, message: str) -> None:
     with pytest.raises(BenchError, match=message) as caught:
@@ -96,7 +99,7 @@ def test_a_set_without_records_has_songs(tmp_path: Path) -> None:
     dataset = opened(excerpts(tmp_path, EXCERPTS))
     songs = [scene.song for scene in dataset.scenes("valid")]
     assert songs == ["Tune"] * 3 + ["Air on 4"] * 3
-    words = "6 excerpts of 2 songs, by their names without an excerpt's number"
+    words = "6 excerpts of 2 songs, identified by their names without an excerpt's number"
     assert songs_of(dataset, "valid") == words
 
 
@@ -105,7 +108,7 @@ def test_a_set_has_the_songs_of_its_track_list(tmp_path: Path, name: str) -> Non
     tracks = [{"Track Name": "Air", "Genre": "Folk"}, {"Track Name": "Tune", "Genre": "Rock"}]
     dataset = opened(excerpts(tmp_path, EXCERPTS, **{name: tracks}))
     assert {scene.song for scene in dataset.scenes("valid")} == {"Air", "Tune"}
-    assert songs_of(dataset, "valid") == "6 excerpts of 2 songs, by the track list"
+    assert songs_of(dataset, "valid") == "6 excerpts of 2 songs, identified by the track list"
     if name.startswith("musdb18"):
         assert {scene.genre for scene in dataset.scenes("valid")} == {"Folk", "Rock"}
 
@@ -115,7 +118,7 @@ def test_scenes_that_are_all_songs_are_warned_of(tmp_path: Path) -> None:
     assert ONE_SONG_A_SCENE in songs_of(opened(root), "valid")
     report = validate(root, audio=False)
     assert {f.what: f.level for f in report.findings}[ONE_SONG_A_SCENE] == "warning"
-    assert report.songs == {"valid": "3 songs, by their names as they are"}
+    assert report.songs == {"valid": "3 songs, identified by their names as they are"}
     told = validate(root, audio=False, song="^(track)").findings
     assert ONE_SONG_A_SCENE not in {f.what for f in told}
 

@@ -100,9 +100,9 @@ def test_a_pair_in_full(board: Board) -> None:
     assert headline.comparison.difference.n == SONGS * len(LISTENERS)
     assert [one.p for one in both.measures] == holm([o.comparison.p for o in both.measures])
     assert both.notes == (
-        "With 4 songs p cannot be below 0.125: see the intervals.",
-        "Intervals are for these 3 listeners: they recur, and are too few, or recur too seldom, to "
-        "tell of others.",
+        "With 4 songs p cannot be below 0.125: use the intervals instead.",
+        "The intervals hold for these 3 listeners only: they are too few, or hear too few songs "
+        "each, to generalise to others.",
     )
 
 
@@ -122,7 +122,7 @@ def test_pairs_that_one_run_lacks_are_told(board: Board) -> None:
     board.append_scores("ra", "scene 0", failed)
     both = pair(board)
     assert "3 pairs of hdemucs + fixed are left out: the other run lacks them." in both.notes
-    assert "3 pairs of hdemucs + cnn failed; see the report for reasons." in both.notes
+    assert "3 pairs of hdemucs + cnn failed (bench show rb --failures)." in both.notes
     assert both.measures[0].comparison.difference.n == 9
 
 

@@ -31,7 +31,7 @@ PAIRS = SONGS * 2 * len(LISTENERS)
 def test_pairs_that_are_missing_are_told(board: Board) -> None:
     board.write_run(run_row("rpart", "open-unmix", "fixed"))
     fill(board, "rpart", 0.65, songs=6)
-    assert f"12 pairs of {PAIRS} not scored" in note(build(board), "not scored")
+    assert f"12 pairs of {PAIRS} are not scored" in note(build(board), "not scored")
 
 
 def test_a_training_that_kept_what_it_began_with_is_told(board: Board) -> None:
@@ -59,10 +59,33 @@ def test_metrics_that_are_not_computed_alike_are_told(board: Board) -> None:
 
 
 def test_the_songs_of_the_data_are_told(board: Board) -> None:
-    words = "967 excerpts of 50 songs, by the track list"
+    words = "967 excerpts of 50 songs, identified by the track list"
     board.write_run(run_row("rsongs", "open-unmix", "fixed") | {"songs": words})
     fill(board, "rsongs", 0.6)
     assert note(build(board), "The data") == f"The data: {words}."
+
+
+def test_the_words_of_an_earlier_version_for_songs_are_understood(board: Board) -> None:
+    field = "identified by the metadata field 'Original Track Name'"
+    for run_id, words in (("rold", "by Original Track Name"), ("rnew", field)):
+        row = run_row(run_id, run_id, "fixed") | {"songs": f"12 songs, {words}"}
+        board.write_run(row)
+        fill(board, run_id, 0.6)
+    assert note(build(board), "The data") == f"The data: 12 songs, {field}."
+
+
+@pytest.mark.parametrize("whole", ["stopped: it broke", "the disk is full"])
+def test_one_cause_of_a_failed_run_is_told_once(whole: str) -> None:
+    failures = (Failure("it broke", 3, 1, ("haaqi",), "s", "L", "", whole=True),)
+    failed = {"status": "failed", "failure": whole}
+    reason = f"it failed: {whole}"
+    found = notes(row("a + fixed", 0, n_failed=3, unranked_reason=reason, failures=failures,
+                      run=failed))  # fmt: skip
+    same = "it broke" in whole
+    assert len([one for one in found if "it broke" in one]) == 1
+    assert len([one for one in found if whole in one]) == 1
+    assert len(found) == (1 if same else 2)
+    assert all("--failures" in one for one in found if "it broke" in one)
 
 
 def test_cnn_gets_its_note_under_challenge_only(tmp_path: Path) -> None:
@@ -91,7 +114,7 @@ def test_pairs_where_all_systems_score_alike_are_told(tmp_path: Path) -> None:
             board.append_scores(run_id, f"scene {song}", rows)
     table = build(board, baseline="")
     assert set(table.saturated) == {(f"scene {song}", "N7") for song in range(SONGS)}
-    assert "8 pairs of 16 tell no systems apart" in note(table, "N7")
+    assert "8 pairs of 16 do not distinguish the systems" in note(table, "N7")
 
 
 def test_few_songs_are_told(tmp_path: Path) -> None:
@@ -166,7 +189,7 @@ def test_strategies_that_learn_without_the_request_are_told_by_their_spec(
 def test_rows_of_several_lengths_are_told_with_the_longest() -> None:
     long, short, empty = row("a + fixed", 12), row("b + fixed", 9), row("c + fixed", 0, n_pairs=0)
     (said,) = notes(long, short, empty)
-    assert said.startswith("n differs: 12 pairs at most, fewer in b + fixed (9). ")
+    assert said.startswith("n differs: up to 12 pairs, fewer for b + fixed (9). ")
 
 
 def test_failed_and_missing_pairs_are_counted_apart() -> None:
@@ -178,7 +201,7 @@ def test_failed_and_missing_pairs_are_counted_apart() -> None:
     both = replace(row("a + fixed", 8, n_pairs=12), n_failed=2, failures=(why, why))
     assert notes(both) == (
         f"a + fixed: 2 pairs failed: no vocals: 1 pair; no vocals: 1 pair {told}",
-        "a + fixed: 2 pairs of 12 not scored.",
+        "a + fixed: 2 pairs of 12 are not scored.",
     )
     # A run that goes on has not lost any pair yet.
     assert notes(row("a + fixed", 8, n_pairs=12, run={"status": "running"})) == ()
@@ -208,10 +231,12 @@ def test_too_few_songs_for_a_p_of_five_percent(songs: int, said: str) -> None:
 
 def test_older_runs_codes_and_prescriptions_are_told() -> None:
     assert notes(row("a + fixed"), hidden=1) == (
-        "1 older run of the same configurations not shown.",
+        "1 older run of the same configurations is not shown.",
     )
     mixed = (row("a + fixed"), row("b + fixed", run={"code_hash": "0ther"}))
-    assert notes(*mixed) == ("The rows were computed by 2 versions of bench's code.",)
+    (told,) = notes(*mixed)
+    assert told.startswith("The rows were computed by 2 versions of bench's code, so a difference")
+    assert "bench board verify RUN" in told
     mixed = (row("a + fixed"), row("b + fixed", run={"prescription": "camfit"}))
     assert notes(*mixed) == ("The rows use different prescriptions: camfit, nalr.",)
     # A row without scores was not computed by anything.

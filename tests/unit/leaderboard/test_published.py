@@ -82,7 +82,7 @@ def test_sections_name_their_sources() -> None:
     haaqi, sdr, training = published_sections()
     assert len(haaqi.rows) == 12
     assert "arXiv 2401.06203" in haaqi.note
-    assert "no part in any ranking" in haaqi.note
+    assert "never ranked" in haaqi.note
     assert sdr.title.endswith("dB")
     assert [row["epoch"] for row in training.rows] == list(range(1, 11))
 

@@ -46,7 +46,7 @@ def test_text_fits_its_width(hostile: Board, width: int) -> None:
         assert rank_text(row) in text
         if row.difference is not None:
             assert bracket(row.difference.difference, table.columns[0], sign=True) in text
-    left_out = re.findall("Left out, as the line is too short: (.*) \\(", text)
+    left_out = re.findall("Columns left out for lack of width: (.*) \\(", text)
     expected = {80: ["left, right, LUFS diff., Clipped %"], 100: ["left, right"], 140: []}
     assert left_out == expected[width]
     for heading in ("SDR dB", "to baseline"):

@@ -59,8 +59,8 @@ def test_the_better_ear_decides(board: Board) -> None:
 
 def test_both_numbers_are_shown(board: Board, tmp_path: Path) -> None:
     table = table_of(board)
-    text = f"{PAIRS} pairs of {3 * PAIRS} left out by the suite's rule, {2 * PAIRS} counted"
-    assert note(table, "left out by").startswith(text)
+    text = f"{PAIRS} pairs of {3 * PAIRS} are scored and kept, but do not count; {2 * PAIRS} do."
+    assert note(table, "The suite excludes").endswith(text)
     assert f"{2 * PAIRS} of {3 * PAIRS}" in render(table, "markdown")
     content = json.loads(render(table, "json"))
     assert content["hearing_loss_below"] == LIMIT
@@ -68,7 +68,7 @@ def test_both_numbers_are_shown(board: Board, tmp_path: Path) -> None:
     page = write_report(board, tmp_path, "demo", "valid", "challenge", hearing_loss_below=LIMIT)
     assert f"{2 * PAIRS} of {3 * PAIRS}" in page.read_text(encoding="utf-8")
     assert "not scored" not in " ".join(table.notes)
-    assert "left out by" not in " ".join(table_of(board, None).notes)
+    assert "The suite excludes" not in " ".join(table_of(board, None).notes)
 
 
 def test_a_comparison_has_the_rule(board: Board) -> None:
@@ -107,7 +107,7 @@ def test_contrasts_that_were_named_later_are_told(
     board = with_rules(tmp_path, Rules(then))
     [told] = late(table_of(board, None, contrasts=NAMED))
     assert told.startswith(
-        f"The contrasts are not named beforehand: 5 of 5 runs began with {words}"
+        f"The contrasts were not named beforehand: 5 of 5 runs began with {words}"
     )
     runs = {run["run_id"]: run for run in run_rows(board)}
     both = compare_runs(runs["ra"], runs["rbase"], board, Rules(NAMED))
@@ -122,7 +122,7 @@ def test_contrasts_that_were_dropped_are_told(tmp_path: Path) -> None:
 def test_an_exclusion_that_came_later_is_told(tmp_path: Path) -> None:
     board = with_rules(tmp_path, Rules())
     [told] = late(table_of(board))
-    assert told.startswith("The rule of which pairs count was changed: 5 of 5 runs")
+    assert told.startswith("The rule for excluding pairs was changed: 5 of 5 runs")
 
 
 def test_boards_that_kept_no_rules_are_not_judged(board: Board) -> None:

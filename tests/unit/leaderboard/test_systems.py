@@ -95,7 +95,7 @@ def test_a_contrast_whose_row_is_not_there_counts_and_is_told(tmp_path: Path) ->
     assert first.comparison is not None
     assert first.p == pytest.approx(3 * first.comparison.p)
     assert (missing.comparison, missing.p) == (None, None)
-    assert "'elsewhere + fixed' to 'hdemucs + fixed'" in told(table, "cannot be made")
+    assert "'elsewhere + fixed' with 'hdemucs + fixed'" in told(table, "lacks a row")
 
 
 @pytest.mark.parametrize("format", ["table", "markdown", "latex", "json"])
@@ -158,7 +158,7 @@ def test_single_seeds_are_opened_on_demand(tmp_path: Path) -> None:
     table = build(seeded(tmp_path))
     closed, opened = render_text(table), render_text(table, expand=True)
     assert "3 seeds" in closed
-    assert "its interval is over seeds" in " ".join(closed.split())
+    assert "its interval over seeds" in " ".join(closed.split())
     assert "seed 1" not in closed
     assert "seed 1" in opened
     assert "seed 2" in opened

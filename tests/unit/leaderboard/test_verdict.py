@@ -20,7 +20,7 @@ def test_the_best_system_is_told_from_the_baseline_and_not_from_its_equal(tmp_pa
     assert first.startswith(f"{best} is 0.100 [")
     assert "better than the baseline hdemucs + fixed in HAAQI (8 songs, 3 listeners)" in first
     assert "hearing loss" in first
-    assert second == f"{best} cannot be told from {other}."
+    assert second == f"{best} cannot be distinguished from {other}."
     assert third.startswith("Worse than the baseline: mixture + fixed by 0.20")
     assert "It goes 60 % of the way from the untouched mixture to the clean stems" in first
     assert render(table).splitlines()[1].startswith(best)
@@ -33,7 +33,7 @@ def test_systems_that_are_equal_are_not_called_better(tmp_path: Path) -> None:
         fill(board, run_id, 0.6, seed=seed)
     (said,) = build(board).verdict
     assert said.startswith("No system is shown to be better than the baseline hdemucs + fixed")
-    assert "hdemucs-ft + fixed, cannot be told from it" in said
+    assert "hdemucs-ft + fixed, cannot be distinguished from it" in said
 
 
 def test_two_songs_tell_nothing_and_say_so(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_two_songs_tell_nothing_and_say_so(tmp_path: Path) -> None:
         board.write_run(run_row(run_id, separator, "fixed"))
         fill(board, run_id, quality, songs=2)
     (said,) = build(board).verdict
-    assert "too few to say how sure" in said
+    assert "too few for a confidence interval" in said
 
 
 def test_a_p_value_that_cannot_matter_is_not_shown(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_the_grade_that_gains_most_is_named_where_it_stands_out(tmp_path: Path) 
         board.write_run(run_row(run_id, separator, "fixed"))
         graded(board, run_id, gain)
     (said,) = build(board).verdict
-    assert "Most for moderate hearing loss (+0.0" in said
-    assert ", least for " in said
+    assert "The gain is largest for moderate hearing loss (+0.0" in said
+    assert ", smallest for " in said
 
 
 def test_what_is_sure_comes_before_what_is_only_high(tmp_path: Path) -> None:
@@ -100,10 +100,10 @@ def test_what_is_sure_comes_before_what_is_only_high(tmp_path: Path) -> None:
     assert table.rows[0].label == "wild + fixed"
     assert table.verdict[0].startswith("hdemucs-ft + fixed is 0.020 [")
     assert (
-        "wild + fixed has the highest mean and cannot be told from the baseline"
+        "wild + fixed has the highest mean but cannot be distinguished from the baseline"
         in (table.verdict[-1])
     )
-    assert any("cannot be told from wild + fixed" in said for said in table.verdict)
+    assert any("cannot be distinguished from wild + fixed" in said for said in table.verdict)
 
 
 def test_a_difference_that_is_none_in_what_is_shown_is_not_called_better(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_systems_of_several_references_are_not_judged(tmp_path: Path) -> None:
             values = {("haaqi", "mean"): 0.5, ("gains", "vocals"): value}
             board.append_scores(run_id, f"scene {song}", pair_rows(song, "L1", values))
     (said,) = build(board, protocol="shared-gains").verdict
-    assert said.startswith("None of these systems can be said to be better")
+    assert said.startswith("None of these systems can be called better")
 
 
 def test_several_seeds_are_told_for_whom_and_how_far(tmp_path: Path) -> None:

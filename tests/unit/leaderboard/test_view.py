@@ -20,7 +20,7 @@ def test_metrics_are_chosen_and_ranks_stay(board: Board) -> None:
     text = render(table)
     assert "SDR" in text
     assert "Clipped" not in text
-    assert "Left out" not in text
+    assert "Columns left out" not in text
     assert [row.rank for row in table.rows] == [row.rank for row in whole.rows]
     assert "Ranks and differences are of HAAQI" in " ".join(text.split())
     assert "sdr" in render(table, "csv").splitlines()[0]

@@ -61,11 +61,11 @@ def test_the_key_of_another_test_is_not_replaced(tmp_path: Path) -> None:
     made, *_ = make(tmp_path, [heard()])
     before = made.key.read_bytes()
     make(tmp_path, [heard()])  # the same test may be made again
-    with pytest.raises(BenchError, match="the key of another test is here"):
+    with pytest.raises(BenchError, match="it is the key of another test"):
         make(tmp_path, [heard()], seed=2)
     assert made.key.read_bytes() == before
     made.key.write_text("mine", encoding="utf-8")
-    with pytest.raises(BenchError, match="the key of another test is here"):
+    with pytest.raises(BenchError, match="it is the key of another test"):
         make(tmp_path, [heard()])
 
 
@@ -119,6 +119,6 @@ def test_a_page_sends_to_one_host_or_to_none(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_address(address: str, tmp_path: Path) -> None:
-    with pytest.raises(BenchError, match="is no address to post to"):
+    with pytest.raises(BenchError, match="is not an address to post to"):
         make(tmp_path / "out", [heard()], post=address)
     assert not (tmp_path / "out").exists()

@@ -59,37 +59,40 @@ def test_the_page_asks_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no file of questions"),
-        ("questions = []", "no file of questions"),
-        ('title = "x"\n' + GOOD, "no file of questions"),
-        ("questions = [3]", "question 1: it is no table"),
-        ('[[questions]]\ntext = "a"', "question 1: it needs id"),
-        ('[[questions]]\nid = "a"', "question 1: it needs text"),
-        ('[[questions]]\nid = "a b"\ntext = "c"', "'a b' is no id"),
+        ("", "not a file of questions"),
+        ("questions = []", "not a file of questions"),
+        ('title = "x"\n' + GOOD, "not a file of questions"),
+        ("questions = [3]", "question 1: it is not a table"),
+        ('[[questions]]\ntext = "a"', "question 1: 'id' must be a string"),
+        ('[[questions]]\nid = "a"', "question 1: 'text' must be a string"),
+        ('[[questions]]\nid = "a b"\ntext = "c"', "'a b' is not a valid id"),
         ('[[questions]]\nid = "a"\ntext = " "', "its text is empty"),
         (
             '[[questions]]\nid = "a"\ntext = "b"\nkind = "numer"',
             "no kind 'numer'\nDid you mean 'number'",
         ),
-        ('[[questions]]\nid = "a"\ntext = "b"\nkind = 3', "it needs kind"),
+        ('[[questions]]\nid = "a"\ntext = "b"\nkind = 3', "'kind' must be a string"),
         ('[[questions]]\nid = "a"\ntext = "b"\nkind = "choice"', "needs choices"),
         ('[[questions]]\nid = "a"\ntext = "b"\nchoices = ["c"]', "'text' has no choices"),
         (
             '[[questions]]\nid = "a"\ntext = "b"\nkind = "choice"\nchoices = ["c", "c"]',
-            "texts, each once",
+            "distinct strings",
         ),
-        ('[[questions]]\nid = "a"\ntext = "b"\nlow = 3', "low is a number, of the kind 'number'"),
+        (
+            '[[questions]]\nid = "a"\ntext = "b"\nlow = 3',
+            "low must be a number",
+        ),
         (
             '[[questions]]\nid = "a"\ntext = "b"\nkind = "number"\nlow = 3\nhigh = 2',
             "low is above high",
         ),
-        ('[[questions]]\nid = "a"\ntext = "b"\nkind = "number"\nlow = nan', "low is a number"),
-        ('[[questions]]\nid = "a"\ntext = "b"\nrequired = 1', "required is true or false"),
+        ('[[questions]]\nid = "a"\ntext = "b"\nkind = "number"\nlow = nan', "low must be a number"),
+        ('[[questions]]\nid = "a"\ntext = "b"\nrequired = 1', "required must be true or false"),
         (
             '[[questions]]\nid = "a"\ntext = "b"\nrequred = true',
             "no 'requred'\nDid you mean 'required'",
         ),
-        (GOOD + '[[questions]]\nid = "age"\ntext = "x"', "'age' is there twice"),
+        (GOOD + '[[questions]]\nid = "age"\ntext = "x"', "'age' occurs twice"),
     ],
 )
 def test_mistakes(text: str, message: str, tmp_path: Path) -> None:

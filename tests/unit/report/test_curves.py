@@ -106,7 +106,7 @@ def test_all_trainings_are_in_one_panel_with_the_published_curve_dashed(
 
 def test_seeds_are_one_curve_with_a_band(monkeypatch: pytest.MonkeyPatch) -> None:
     logs = [log_of(truth=values) for values in ([0.5, 0.6], [0.5, 0.8], [0.5, 0.7])]
-    assert "the band reaches from the least to the most" in (
+    assert "the band their range" in (
         curves.training_figures([training(*logs)])["Validation"].caption
     )
     seen = axes_of(monkeypatch, [training(*logs)])

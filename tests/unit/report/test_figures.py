@@ -80,7 +80,7 @@ def test_the_forest_has_a_dot_a_song_and_no_clean_stems(twelve: Known) -> None:
     assert {len(one.songs) for one in found["all pairs"]} == {8}
     drawn = figures.forest(found, table.columns[0], "hdemucs + fixed")
     assert drawn is not None
-    assert "to its right a system is better" in drawn.caption
+    assert "to its right are better" in drawn.caption
     assert "mild: 16 pairs, 8 songs" in drawn.panels[1]
 
 

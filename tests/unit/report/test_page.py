@@ -107,11 +107,11 @@ def test_the_policy_lets_only_our_script_run(text: str) -> None:
 def test_the_page_says_what_must_be_known(text: str) -> None:
     page = Page(text)
     for expected in (
-        "remixed with the gains that the scene asks for",
+        "remixed with the gains that the scene requests",
         "it is given the clean stems",
         "it failed: it exploded",
         "1 pair failed",
-        "Each cause once.",
+        "Each cause is listed once.",
         "one that sees both",
         "Hearing loss",
         "Gains",
@@ -120,7 +120,7 @@ def test_the_page_says_what_must_be_known(text: str) -> None:
         "Proxy in training and SDR in training, by epoch",
         "True HAAQI and its prediction",
         "Grades of hearing loss",
-        "Gains beyond the request",
+        "Gains beyond those requested",
     ):
         assert expected in page.text
     labels = [a.get("data-name") for t, a in page.tags if t == "tr" and "data-name" in a]
@@ -179,10 +179,10 @@ def test_what_each_part_brought(tmp_path: Path) -> None:
         board, tmp_path / "out", "demo", "valid", "challenge", baseline="hdemucs + fixed"
     )
     read = Page(page.read_text(encoding="utf-8"))
-    assert "What each part brought" in read.text
+    assert "Effect of each part" in read.text
     assert [tag for tag, _ in read.tags].count("script") == 1
     labels = [a["aria-label"] for t, a in read.tags if t == "svg"]
-    assert "What each part brought: differences in HAAQI" in labels
+    assert "Effect of each part: differences in HAAQI" in labels
     scores = board.scores(metric="haaqi")
     means = scores[scores.part == "mean"].groupby("run_id").value.mean()
     told = re.findall(r"[+-]\d\.\d{3}", read.text[read.text.index("Difference of each seed") :])

@@ -41,7 +41,7 @@ def test_seeds_are_one_row_that_opens(text: str) -> None:
     for seed in range(3):
         assert f"hdemucs-ft + cnn (seed {seed}): " in found
     assert "6 systems, 8 songs" in text
-    assert "its interval is over seeds" in text
+    assert "its interval over seeds" in text
 
 
 def test_the_csv_has_the_summary_and_its_seeds(page: Path) -> None:

@@ -67,7 +67,7 @@ def test_a_run_comes_back_with_its_metrics_and_their_options(tmp_path: Path) -> 
 def test_a_trained_run_has_its_own_weights(tmp_path: Path) -> None:
     board = Board(tmp_path)
     row = kept_run(board, "mixture", "cnn", options={"training": {"epochs": "7"}}, seed=3)
-    with pytest.raises(BenchError, match="weights of its training are not there"):
+    with pytest.raises(BenchError, match="weights of its training are missing"):
         stored_run(board, row["run_id"], SUITE, PLUGINS)
     state = {"gains.head.bias": torch.tensor([0.1, 0.2, 0.3, 0.4])}
     folder = tmp_path / "checkpoints" / f"run_id={row['run_id']}"
@@ -91,7 +91,7 @@ def test_a_file_must_be_given_again_and_be_the_same(tmp_path: Path) -> None:
     assert found.spec.separator.options.weights == str(weights)
     other = tmp_path / "other.pt"
     other.write_bytes(b"other weights")
-    with pytest.raises(BenchError, match="its separator is not what it was"):
+    with pytest.raises(BenchError, match="its separator has changed"):
         stored_run(board, row["run_id"], SUITE, PLUGINS, {"separator": {"weights": str(other)}})
 
 

@@ -15,7 +15,7 @@ BAD = {
     "rather deep": ("[" * 60 + "]" * 60, "a = " + "[" * 60 + "]" * 60, "nested too deeply"),
     "large": ('{"a": 1' + "0" * 400 + "}", "a = 1" + "0" * 400, "too large"),
     "endless": ('{"a": 1' + "0" * 5000 + "}", "a = 1" + "0" * 5000, "too large|malformed"),
-    "half": ('{"a": "\\ud800"}', 'a = "\\ud800"', "half of a character|malformed"),
+    "half": ('{"a": "\\ud800"}', 'a = "\\ud800"', "unpaired surrogate|malformed"),
     "cut": ('{"a": ', "a = ", "malformed"),
 }
 

@@ -68,8 +68,8 @@ def test_the_next_steps_are_the_tutorials(tmp_path: Path) -> None:
         ("", "lower-case"),
         ("../x", "bench plugins new x"),
         ("x/y", "bench plugins new x-y"),
-        ("class", "Python's own"),
-        ("match", "Python's own"),
+        ("class", "a keyword of Python"),
+        ("match", "a keyword of Python"),
         ("json", "an installed package"),
         ("numpy", "an installed package"),
         ("bench", "an installed package"),
@@ -89,7 +89,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("mine", "link"):
-        with pytest.raises(BenchError, match="is there already"):
+        with pytest.raises(BenchError, match="already exists"):
             write_package(name, "loss", tmp_path, TAKEN)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "mine"]
 

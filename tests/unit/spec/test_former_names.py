@@ -57,7 +57,7 @@ def test_options_of_a_term_by_its_old_name(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_both_names_of_one_term_are_one_too_many() -> None:
-    with pytest.raises(BenchError, match="'haaqi-light' is there twice"):
+    with pytest.raises(BenchError, match="'haaqi-light' occurs twice"):
         parse_loss("haaqi-light + haaqi-net", installed(), {"haaqi-net.front_end": "light"})
 
 

@@ -125,7 +125,7 @@ def test_weights_say_where_they_meet_music_that_they_do_not_know() -> None:
         return spec.caution
 
     challenge = "cadenza-icassp-2024"
-    assert "know synthesised music alone" in caution(challenge, "hdemucs")
+    assert "trained on synthesised music only" in caution(challenge, "hdemucs")
     assert caution(challenge, "hdemucs-ft").startswith("hdemucs-ft: ")
     assert caution("demo", "hdemucs") == ""
     assert caution(challenge, "hdemucs", weights="musdb") == ""
@@ -159,7 +159,7 @@ def test_weights_of_gains_and_prescriptions_count_for_the_ranking() -> None:
         ).unranked_reason
 
     assert reason() == ""
-    assert "not said (-o prescription.trained_on" in reason(weights="/some/file.safetensors")
+    assert "not stated (-o prescription.trained_on" in reason(weights="/some/file.safetensors")
     assert reason(weights="/some/file.safetensors", trained_on="bench-synth") == ""
     suite = load_suite("cadenza-icassp-2024")
     private = {"weights": "/some/file.safetensors", "trained_on": "private"}

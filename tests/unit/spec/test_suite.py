@@ -53,9 +53,9 @@ def test_a_suite_names_its_contrasts() -> None:
     ("contrasts", "message"),
     [
         ({"pair": []}, r"\[contrasts\] has no 'pair'"),
-        ({"pairs": [["a + fixed"]]}, "is no contrast of two labels"),
-        ({"pairs": [["a", 1]]}, "is no contrast of two labels"),
-        ({"pairs": ["ab"]}, "is no contrast of two labels"),
+        ({"pairs": [["a + fixed"]]}, "is not a pair of labels"),
+        ({"pairs": [["a", 1]]}, "is not a pair of labels"),
+        ({"pairs": ["ab"]}, "is not a pair of labels"),
     ],
 )
 def test_wrong_contrasts(contrasts: dict[str, object], message: str) -> None:
@@ -80,15 +80,15 @@ metrics = ["haaqi"]
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('[ranking]\nexcluded = "unknown"', "'ranking.excluded' must be a list of texts"),
+        ('[ranking]\nexcluded = "unknown"', "'ranking.excluded' must be a list of strings"),
         ('[ranking]\nexclude = ["unknown"]', r"\[ranking\] has the unknown key 'exclude'"),
-        ("[ranking]\nexcluded = [1]", "'ranking.excluded' must be a list of texts"),
+        ("[ranking]\nexcluded = [1]", "'ranking.excluded' must be a list of strings"),
         ('[ranking.corpora]\ntrain = "musdb18-train"', "'ranking.corpora.train' must be a list"),
         ('[ranking]\ncorpora = ["a"]', "'ranking.corpora' must be a table"),
         ('[defaults]\nperscription = "nalr"', r"\[defaults\] has the unknown key 'perscription'"),
-        ("[defaults]\nloss = 3", "'defaults.loss' must be a text"),
+        ("[defaults]\nloss = 3", "'defaults.loss' must be a string"),
         ('[[baselines]]\nseparator = "mixture"', "'gains' is missing"),
-        ('[[baselines]]\nseparator = "mixture"\ngains = 1', "'baselines.gains' must be a text"),
+        ('[[baselines]]\nseparator = "mixture"\ngains = 1', "'baselines.gains' must be a string"),
         ('[[baselines]]\nsep = "a"\ngains = "fixed"', "unknown key 'sep'"),
         ('[contrasts]\npairs = "a"', "must be a list"),
         ("[training]\nclip_norm = nan", "clip_norm"),
@@ -111,8 +111,8 @@ def test_a_wrong_suite_is_one_line_with_the_place(tmp_path: Path, text: str, mes
     [
         (('name = "x"', 'name = "x"\nbaselines = ["mixture"]'), "'baselines' must be tables"),
         (('metrics = ["haaqi"]', 'metrics = "haaqi"'), "'evaluation.metrics' must be a list"),
-        (('name = "x"', 'name = "../x"'), "names no folder"),
-        (('name = "x"', "name = 3"), "'name' must be a text"),
+        (('name = "x"', 'name = "../x"'), "cannot be the name of a folder"),
+        (('name = "x"', "name = 3"), "'name' must be a string"),
         (('name = "x"', 'name = ""'), "it is empty"),
         (("[dataset]\n", '[dataset]\nname = "a"\n[more]\n'), "unknown key 'more'"),
         (('split = "valid"', 'splits = ["valid"]'), "unknown key 'splits'"),

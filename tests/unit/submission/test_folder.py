@@ -42,7 +42,7 @@ def test_a_folder_scores_as_the_run(
     row = runs.loc["mine"]
     assert (row.status, row.n_pairs, row.n_failed) == ("done", 4, 0)
     assert not row.ranked
-    assert "what it was trained on is not said" in row.unranked_reason
+    assert "training data is not stated" in row.unranked_reason
     key = ["scene", "listener", "metric", "part"]
     by_run = {
         name: scores[scores.run_id == runs.loc[label].run_id].set_index(key).value
@@ -121,7 +121,7 @@ def spoil_nan(path: Path) -> None:
         (spoil_channels, "it has 1 channels, expected 2"),
         (spoil_nan, "NaN or infinite"),
         (lambda path: path.write_bytes(b"no audio"), "cannot be read as audio"),
-        (lambda path: path.with_suffix(".txt").write_text("0"), "it holds no scale factor"),
+        (lambda path: path.with_suffix(".txt").write_text("0"), "it contains no scale factor"),
     ],
 )
 def test_a_wrong_file_is_a_failed_row(
@@ -155,7 +155,7 @@ def test_a_folder_without_any_file(
     bench: Bench, tmp_path: Path, suite: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert bench("score", tmp_path, "--suite", suite, "--out", tmp_path / "board") == 2
-    assert "none of the split's files is there" in capsys.readouterr().err
+    assert "none of the split's files were found" in capsys.readouterr().err
     assert not (tmp_path / "board").exists()
 
 

@@ -39,10 +39,10 @@ def test_no_line_is_longer_than_the_terminal_and_no_number_is_cut(width: int) ->
 def test_what_is_left_out_is_named_and_a_wide_line_has_all() -> None:
     section = Section("Effects", (ROW,), least=LEAST)
     narrow = render_sections("", [section], "table", width=90)
-    assert "by seed" in narrow.split("Left out")[1]
+    assert "by seed" in narrow.split("Columns left out")[1]
     wide = render_sections("", [section], "table", width=200)
     assert "+0.010, +0.020, +0.030" in wide
-    assert "Left out" not in wide
+    assert "Columns left out" not in wide
 
 
 def test_p_values_for_programs_alone_are_in_csv_and_json_only() -> None:

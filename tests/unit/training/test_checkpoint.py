@@ -60,5 +60,5 @@ def test_a_checkpoint_with_other_names_is_named(tmp_path: Path) -> None:
     path = tmp_path / "last.pt"
     for content in ({"epoch": 1, "best": 2}, [1, 2], {}):
         torch.save(content, path)
-        with pytest.raises(BenchError, match="it is damaged, or no checkpoint"):
+        with pytest.raises(BenchError, match="it is damaged, or not a checkpoint"):
             load_checkpoint(path)

@@ -104,7 +104,7 @@ def test_a_small_set_is_not_held_out_whole(caplog: pytest.LogCaptureFixture) -> 
     caplog.clear()
     assert hold_out(scenes(2), 14, seed=0)[1] == []
     assert "none of 2 songs can be held out" in caplog.text
-    assert "the last epoch is the one that is kept" in caplog.text
+    assert "the last epoch is kept" in caplog.text
     assert "-o training.validation_split=NAME" in caplog.text
     caplog.clear()
     hold_out(scenes(2), 0, seed=0)  # as asked for

@@ -108,7 +108,7 @@ class DifferentiableHaaqi:
     Raises:
         UnscorableReference: a reference is silent, or has less than 16 ms between its first and
             last audible sample.
-        BenchError: shapes that do not fit, NaN or infinite samples.
+        BenchError: shapes that do not match, NaN or infinite samples.
 
     Source:
         Kates and Arehart (2016), The Hearing-Aid Audio Quality Index (HAAQI), IEEE/ACM TASLP 24(2),
@@ -127,7 +127,7 @@ class DifferentiableHaaqi:
         levels = np.asarray(torch.as_tensor(audiograms).cpu(), dtype=np.float64)
         if reference.ndim != 2 or levels.shape != (len(reference), len(p.AUDIOGRAM_FREQUENCIES)):
             raise BenchError(
-                f"reference {tuple(reference.shape)} and audiograms {levels.shape} do not fit",
+                f"reference {tuple(reference.shape)} and audiograms {levels.shape} do not match",
                 where=_WHERE,
                 hint="Give (ears, samples) and (ears, 6).",
             )
@@ -150,7 +150,7 @@ class DifferentiableHaaqi:
         """
         if tuple(processed.shape) != self.shape:
             raise BenchError(
-                f"processed {tuple(processed.shape)} is not like reference {self.shape}",
+                f"processed {tuple(processed.shape)} does not match reference {self.shape}",
                 where=_WHERE,
             )
         pairs = zip(_checked(processed), self.models, strict=True)

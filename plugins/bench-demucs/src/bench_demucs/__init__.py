@@ -32,7 +32,7 @@ class DemucsOptions:
     trained_on: str = option(
         "",
         "what the weights at a path were trained on, such as musdb18-train, separated by commas; "
-        "where it is not said, the row is not ranked",
+        "without it, the row is not ranked",
         weights=True,
     )
 

@@ -77,7 +77,7 @@ def _network(path: Path) -> Any:
     """
     if not path.is_file():
         raise BenchError(
-            "there is no such file of weights",
+            "the file of weights does not exist",
             where=str(path),
             hint=f"Give weights={', weights='.join(_NAMES)}, or the path of a network",
         )
@@ -93,7 +93,7 @@ def _network(path: Path) -> Any:
             f"cannot be read as a Demucs ({type(error).__name__}): {complaint}",
             where=str(path),
             hint="Give a .safetensors file as demucs publishes them, or a .th file as its training "
-            "exports; files that carry code are not opened",
+            "exports; files that contain code are not opened",
         ) from error
 
 
@@ -105,7 +105,7 @@ def _from_safetensors(path: Path) -> Any:
         metadata = file.metadata() or {}
     if metadata.get("klass") not in _CLASSES or "structure" in metadata:
         raise BenchError(
-            f"its metadata name {metadata.get('klass', 'no class')}, which is no Demucs",
+            f"its metadata name {metadata.get('klass', 'no class')}, which is not a Demucs",
             where=str(path),
             hint=f"Known are {', '.join(_CLASSES)}",
         )
@@ -117,5 +117,5 @@ def _from_package(path: Path) -> Any:
     with torch.serialization.safe_globals([*_CLASSES.values(), Fraction]):
         package = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(package, Mapping) or package.get("klass") not in _CLASSES.values():
-        raise BenchError("it holds no Demucs", where=str(path))
+        raise BenchError("it contains no Demucs", where=str(path))
     return load_model(dict(package))

@@ -30,13 +30,13 @@ class IdealRatioMask:
     def __init__(self, options: IrmOptions) -> None:
         if options.power <= 0:
             raise BenchError(
-                f"{options.power:g} is no exponent",
+                f"{options.power:g} is not a valid exponent",
                 where="separator irm, option 'power'",
                 hint="Give a number above 0, such as 1 or 2",
             )
         if options.window < 4 or options.window % 4:
             raise BenchError(
-                f"{options.window} is no window length",
+                f"{options.window} is not a valid window length",
                 where="separator irm, option 'window'",
                 hint="It is moved by a quarter: give a multiple of 4, such as 4096",
             )

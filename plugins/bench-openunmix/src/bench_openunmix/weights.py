@@ -67,7 +67,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise BenchError(
-            "there is no such file of weights",
+            "the file of weights does not exist",
             where=str(path),
             hint="Give weights=umxhq, weights=umxl, or the path of a Separator's state dict",
         )
@@ -83,11 +83,11 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise BenchError(
             f"cannot be read as plain weights ({type(error).__name__})",
             where=str(path),
-            hint="Save separator.state_dict() by itself; files that carry code are not opened",
+            hint="Save separator.state_dict() by itself; files that contain code are not opened",
         ) from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise BenchError(
-            "this is no state dict (names and tensors)",
+            "this is not a state dict (names and tensors)",
             where=str(path),
             hint="Save separator.state_dict() by itself",
         )
@@ -127,7 +127,7 @@ def _of_each_stem(path: Path) -> dict[str, dict[str, Tensor]]:
     absent = [stem for stem in STEMS if not states[stem]]
     if absent:
         raise BenchError(
-            f"it has no target_models.{absent[0]}: no state dict of an openunmix Separator",
+            f"it has no target_models.{absent[0]}: not the state dict of an openunmix Separator",
             where=str(path),
             hint=f"Save the state_dict() of a Separator of {', '.join(STEMS)}",
         )

@@ -60,7 +60,7 @@ def test_an_unknown_listener_without_a_default_is_an_error(tmp_path: Path) -> No
         ({"L1": 3}, "should be a gain in dB for each stem"),
         ({"L1": {**ZERO, "vocal": 1}}, "unknown key 'vocal'"),
         ({"L1": {"vocals": 1, "bass": 2}}, "drums, other missing"),
-        ({"L1": {**ZERO, "bass": "loud"}}, "the gain of bass is no number of dB: 'loud'"),
+        ({"L1": {**ZERO, "bass": "loud"}}, "the gain of bass is not a number in dB: 'loud'"),
         ({"L1": {**ZERO, "bass": True}}, "the gain of bass"),
         ({"L1": {**ZERO, "bass": float("inf")}}, "the gain of bass"),
         ({"L1": {"left": ZERO}}, "right missing"),

@@ -251,7 +251,7 @@ def test_a_long_song_is_judged_by_excerpts(monkeypatch: pytest.MonkeyPatch) -> N
         (lambda: NalrTuned(NalrTunedOptions(bands=1)), "bands must be 2 or more"),
         (lambda: NalrTuned(NalrTunedOptions(seconds=0.0)), "seconds must be above zero"),
         (lambda: NalrFit(NalrFitOptions(weights="nowhere.safetensors")), "no such file"),
-        (lambda: NalrFit(NalrFitOptions(weights=__file__)), "no weights of nalr-fit"),
+        (lambda: NalrFit(NalrFitOptions(weights=__file__)), "not weights of nalr-fit"),
     ],
 )
 def test_what_makes_no_sense_is_an_error(make: Callable[[], object], message: str) -> None:

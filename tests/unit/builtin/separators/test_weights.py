@@ -92,7 +92,7 @@ def test_weights_that_do_not_fit(tmp_path: Path, tiny: torch.nn.Module) -> None:
         ("{", "config is wrong"),
         ('{"chanels": 4}', "unknown setting chanels"),
         ('{"sources": ["vocals", "drums"]}', "sources must be"),
-        ('{"channels": 3, "norm_starts": 0}', "no network has this config"),
+        ('{"channels": 3, "norm_starts": 0}', "the config does not describe a network"),
     ],
 )
 def test_bad_config(tmp_path: Path, tiny: torch.nn.Module, text: str, complaint: str) -> None:
@@ -114,7 +114,7 @@ def test_files_that_hold_no_state_dict(tmp_path: Path) -> None:
     assert "cannot be read" in _error(empty)
     nested = tmp_path / "nested.pt"
     torch.save({"model": {"w": torch.zeros(1)}}, nested)
-    assert "no state dict" in _error(nested)
+    assert "not a state dict" in _error(nested)
     # A pickle that would run code is refused, not run.
     code = tmp_path / "code.pt"
     torch.save(Path("x"), code)

@@ -175,7 +175,7 @@ def test_processes_write_the_same_and_go_on_where_they_stopped(
         write_demo(tmp_path / "set", **SMALL, processes=1)
     assert not (tmp_path / "set").exists()
     monkeypatch.setattr(demo, "make_song", counted)
-    with pytest.raises(BenchError, match="an unfinished set of other songs"):
+    with pytest.raises(BenchError, match="an unfinished set with other options"):
         write_demo(tmp_path / "set", **SMALL | {"seconds": 3.0}, processes=1)
     write_demo(tmp_path / "set", **SMALL, processes=1)
     assert calls == ["Bench Demo - Valid 01"]

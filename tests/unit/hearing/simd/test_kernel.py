@@ -36,7 +36,7 @@ def test_compiling_is_announced_once(tmp_path: Path) -> None:
             )
     finally:
         log.removeHandler(handler)
-    assert records == ["Compiling HAAQI for this machine: about ten seconds, only this once."]
+    assert records == ["Compiling HAAQI for this machine (about ten seconds, only once)."]
 
 
 def _doubled(x: float) -> float:
