@@ -8,7 +8,7 @@
     kind = "number"         # number, text, choice (one of several) or choices (some of several)
     low = 18
     high = 120
-    required = true         # false where it is not said
+    required = true         # default: false
 
     [[questions]]
     id = "aids"

@@ -19,7 +19,7 @@ def check_chunks(segment: float, overlap: float) -> None:
     """Refuse chunks that do not add up to the whole.
 
     Args:
-        segment: length of a chunk, before it is lengthened, s; 0 for the length that suits the weights.
+        segment: length of a chunk, before it is lengthened, s; 0 for the weights' own length.
         overlap: cross-fade, s, and by how much of its length a chunk is longer.
 
     Raises:

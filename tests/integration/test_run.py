@@ -182,7 +182,7 @@ def test_a_training_that_pleases_only_the_proxy_says_so_and_can_stop(
     short = (*TRAINED, "--no-baselines", "--epochs", "8", "--limit", "1")
     short += ("-o", "training.segments=1", "-o", "training.batch=1")
     assert run(*short, out="warned") == 0
-    assert "learns to please the proxy" in caplog.text
+    assert "is learning to please the proxy" in caplog.text
     assert Board(tmp_path / "warned").training().epoch.max() == 8
     stops = (*short, "-o", "training.guard_stops=true")
     assert run(*stops, out="stopped") == 0

@@ -22,8 +22,8 @@ CALLED: Final = (*SIGNALS, "metric")
 TOLERANCE: Final = 1e-3
 """How far an item may be from itself in a batch, as a part of its peak."""
 UNCHANGED: Final = (
-    "the process as it was: generators of random numbers, settings of numpy and torch, working "
-    "directory, environment, sys.path, signals, locale, filters of warnings"
+    "the process unchanged: random number generators, settings of numpy and torch, working "
+    "directory, environment, sys.path, signals, locale, warning filters"
 )
 OWN_GENERATOR: Final = (
     "use a generator of your own: torch.Generator().manual_seed(...), np.random.default_rng(...)"
@@ -321,7 +321,7 @@ def changed(before: Snapshot) -> str | None:
 @check(
     "inputs-untouched",
     CALLED,
-    expects="its input as it was: others are given the same tensors",
+    expects="its input unchanged: others are given the same tensors",
     fix="write into a copy (x = x.clone()), and use x = x * y instead of x *= y",
 )
 def _inputs_untouched(subject: Subject) -> str | None:

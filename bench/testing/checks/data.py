@@ -35,7 +35,7 @@ def _scenes(subject: Subject) -> Iterator[tuple[Dataset, str, Sequence[Scene]]]:
 @check(
     "splits",
     ("dataset",),
-    expects="at least one split, each with scenes; a BenchError for a split that is not there",
+    expects="at least one split, each with scenes; a BenchError for a split that does not exist",
     fix="check the name of the split first, and raise bench.errors.BenchError",
 )
 def _splits(subject: Subject) -> str | None:
@@ -55,7 +55,7 @@ def _splits(subject: Subject) -> str | None:
 @check(
     "scenes",
     ("dataset",),
-    expects="scenes with ids of their own, a song, four requested gains in dB, and listeners of "
+    expects="scenes with unique ids, a song, four requested gains in dB, and listeners of "
     "the split",
     fix="see bench.api.Scene; listeners(split) holds every listener that a scene names",
 )
@@ -123,7 +123,8 @@ def _excerpts(subject: Subject) -> str | None:
 @check(
     "fingerprint",
     ("dataset",),
-    expects="a fingerprint for each split, the same for another instance, and another for each",
+    expects="a fingerprint for each split, the same for another "
+    "instance, and different for each split",
     fix="hash all that scores depend on: scenes, gains, listeners, and the audio or what makes it",
 )
 def _fingerprint(subject: Subject) -> str | None:
@@ -178,7 +179,8 @@ def _global_state(subject: Subject) -> str | None:
 @check(
     "light-plan",
     ("dataset",),
-    expects="splits, scenes and fingerprint without torch and its like: `bench plan` asks for them",
+    expects="splits, scenes and fingerprint without torch and similar imports: `bench "
+    "plan` asks for them",
     fix="import torch inside the method that reads audio",
 )
 def _light_plan(subject: Subject) -> str | None:
@@ -260,7 +262,7 @@ def _notified_whole(subject: Subject) -> str | None:
 @check(
     "inputs-untouched",
     (OBSERVER,),
-    expects="rows and summary as they were: the board is given the same ones",
+    expects="rows and summary unchanged: the board is given the same ones",
     fix="copy before changing: row = dict(row)",
 )
 def _inputs_untouched(subject: Subject) -> str | None:
