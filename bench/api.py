@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 API_VERSION: Final = 1
-"""The version of this module and of the hooks; raised by every change that breaks a plugin."""
+"""The version of this module and of the hooks; increased by every change that breaks a plugin."""
 OLDEST_API_VERSION: Final = 1
 """The oldest version that still works. A plugin's module says which it was built for by
 ``BENCH_API_VERSION = 1``; one that says nothing counts as built for version 1."""
 STEMS: Final = ("vocals", "drums", "bass", "other")
 """The stems, in the order of every tensor and every list of gains."""
 MOST_GAIN: Final = 40.0
-"""dB; no gain that is asked for raises or lowers a stem by more."""
+"""dB; the most that a requested gain may raise or lower a stem by."""
 SAMPLE_RATE: Final = 44_100
 """Hz; the rate of scenes in the Cadenza layout."""
 
@@ -137,7 +137,7 @@ class FormerName:
 
 @dataclass(frozen=True, kw_only=True)
 class PluginSpec:
-    """What the harness knows of a plugin before it imports it.
+    """What the harness knows about a plugin before importing it.
 
     Attributes:
         name: lower-case name used on the command line.
@@ -294,7 +294,7 @@ class FrontEndSpec(PluginSpec):
 
 
 class SceneAudio(Protocol):
-    """Lazily read audio of one at-mic sample; only what is asked for is read from disk."""
+    """Lazily read audio of one at-mic sample; only what is requested is read from disk."""
 
     @property
     def sample_rate(self) -> int:
@@ -302,7 +302,7 @@ class SceneAudio(Protocol):
 
     @property
     def frames(self) -> int:
-        """Samples a channel."""
+        """Samples per channel."""
 
     def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:
         """Read ``"mixture"`` or a stem, float32 ``(2, frames)``; to the end where frames is None.
@@ -332,7 +332,7 @@ class Scene:
 
     @property
     def frames(self) -> int:
-        """Samples a channel."""
+        """Samples per channel."""
         return self.audio.frames
 
     def mixture(self, start: int = 0, frames: int | None = None) -> Tensor:
@@ -376,7 +376,7 @@ class Dataset(Protocol):
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits that are there, such as ``("train", "valid")``."""
+        """The existing splits, such as ``("train", "valid")``."""
 
     def scenes(self, split: str) -> Sequence[Scene]:
         """The scenes of a split, in the metadata's order."""
@@ -426,7 +426,7 @@ class GainQuery:
 
 @runtime_checkable
 class GainStrategy(Protocol):
-    """Says by how much each stem is raised or lowered."""
+    """Decides by how much each stem is raised or lowered."""
 
     def gains(self, query: GainQuery) -> Tensor:
         """dB, ``(B, 4)``, or ``(B, 2, 4)`` where the ears differ."""
@@ -484,7 +484,7 @@ class LossInput:
 
 @runtime_checkable
 class Loss(Protocol):
-    """A differentiable term to be made small; finite in value and gradient for silence."""
+    """A differentiable term to be minimised; finite in value and gradient for silence."""
 
     def __call__(self, data: LossInput) -> Tensor:
         """A scalar."""
@@ -568,7 +568,7 @@ class Metric(Protocol):
     """Scores a rendering."""
 
     def score(self, rendering: Rendering) -> Mapping[str, float]:
-        """A value for each of the spec's parts. Raises where none can be given: never a zero."""
+        """A value for each of the spec's parts; raises if there is none, never returns 0."""
 
 
 # --- observers ---------------------------------------------------------------------------------

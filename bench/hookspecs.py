@@ -2,7 +2,7 @@
 
 A plugin is a module or object with some of these hooks, marked ``@bench.api.hookimpl`` and named by
 an entry point in the group ``bench``. The ``register_*`` hooks return specs and import nothing
-heavy; the observer hooks are called while a run goes on and must not change what they are given.
+heavy; the observer hooks are called during a run and must not change their arguments.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def register_separators() -> Iterable[SeparatorSpec]:  # type: ignore[empty-body
 
 @hookspec
 def register_gains() -> Iterable[GainsSpec]:  # type: ignore[empty-body]
-    """Gain strategies: how much each stem is raised or lowered, in dB."""
+    """Gain strategies: by how many dB each stem is raised or lowered."""
 
 
 @hookspec
 def register_prescriptions() -> Iterable[PrescriptionSpec]:  # type: ignore[empty-body]
-    """Prescriptions: what amplifies the remix for the ears of a listener."""
+    """Prescriptions: amplification of the remix for the ears of a listener."""
 
 
 @hookspec
@@ -45,7 +45,7 @@ def register_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def register_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
-    """Metrics: what a rendering is worth."""
+    """Metrics: scores of a rendering."""
 
 
 @hookspec
@@ -65,7 +65,7 @@ def run_started(run_id: str, spec: RunInfo, total: int) -> None:
 
 @hookspec
 def epoch_finished(run_id: str, epoch: int, row: Mapping[str, Any]) -> None:
-    """Observer: an epoch of training ended; `row` is what the training table keeps of it."""
+    """Observer: an epoch of training ended; `row` is its row of the training table."""
 
 
 @hookspec

@@ -14,7 +14,7 @@ from bench.errors import BenchError, suggest
 
 @dataclass(frozen=True)
 class Rule:
-    """What the values of an option may be, besides their type; None where nothing is said.
+    """The constraints on the values of an option besides their type; None where there is none.
 
     Attributes:
         least: the least number, itself allowed.

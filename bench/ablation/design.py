@@ -16,9 +16,9 @@ from bench.spec.defaults import DEFAULT_GAINS, DEFAULT_SEPARATOR, DEFAULT_SUITE
 _LISTS: Final = ("separator", "gains", "prescription", "loss")
 _TEXTS: Final = ("suite", "protocol", "split")
 _NUMBERS: Final = {"seeds": 1, "epochs": 0, "limit": 0}
-"""Whole numbers with the least that they may be."""
+"""Whole numbers with the least value that each may have."""
 _SHORT: Final = {"epochs": "training.epochs", LOUDNESS_LIMIT: f"prescription.{LOUDNESS_LIMIT}"}
-"""Keys that are short for an option."""
+"""Keys that abbreviate an option."""
 KEYS: Final = (*_LISTS, *_TEXTS, *_NUMBERS, LOUDNESS_LIMIT, "metrics", "grid", "options")
 
 
@@ -60,7 +60,7 @@ class Ablation:
 def parse_ablation(
     values: Mapping[str, Any], base: Ablation | None = None, *, where: str
 ) -> Ablation:
-    """`base` with what `values` say, in the words of the command line and of a TOML file.
+    """Override `base` with `values`, whose keys are those of the command line and of a TOML file.
 
     Args:
         values: KEYS by name; lists as lists or as text with commas. ``epochs`` is the option
@@ -103,7 +103,7 @@ def parse_ablation(
 
 
 def read_ablation(path: Path) -> Ablation:
-    """An ablation from a TOML file.
+    """Read an ablation from a TOML file.
 
     Raises:
         BenchError: it cannot be read, or is wrong.

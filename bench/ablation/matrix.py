@@ -1,4 +1,4 @@
-"""The runs of an ablation: every combination that makes sense, each once, and why not the others.
+"""The runs of an ablation: every sensible combination once, and why the others are left out.
 
 Nothing here imports torch.
 """
@@ -37,7 +37,7 @@ _UNTRAINED: Final = "nothing is trained, so the loss, the training and the seed 
 
 @dataclass(frozen=True)
 class Skipped:
-    """Combinations that are no runs of their own: how many, what they have in common, and why."""
+    """Combinations that are not run: how many, what they have in common, and why."""
 
     count: int
     name: str
@@ -132,7 +132,7 @@ def _combinations(ablation: Ablation) -> Iterator[_Combination]:
 
 
 def _senseless(one: _Combination, ablation: Ablation, plugins: Plugins) -> str:
-    """Why a combination is no run worth its time; empty where it is."""
+    """Why a combination is not worth running; empty if it is."""
     request = [name for name in ablation.gains if plugins.get(GainsSpec, name).spec.is_request]
     default = request[0] if request else ablation.gains[0]
     separates = plugins.get(SeparatorSpec, one.separator).spec.separates

@@ -12,7 +12,7 @@ from bench.board.schema import PROFILE_METRIC, TIME_METRIC
 from bench.board.store import Board
 
 _RUN: Final = ["suite", "split", "protocol", "label", "prescription", "loss", "epochs", "seed"]
-"""What a run is, whatever code it was computed by."""
+"""The columns that identify a run independently of the code that computed it."""
 _SCORE: Final = ["run", "scene", "listener", "metric", "part"]
 _EPOCH: Final = ["run", "epoch", "name"]
 

@@ -1,4 +1,4 @@
-"""What failed in a run, told once for each cause, whatever number of scores it spoilt."""
+"""The failures of a run, one entry per cause whatever the number of scores affected."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TIMES: Final = (TIME_METRIC,)
 
 @dataclass(frozen=True)
 class Failure:
-    """One cause, and all that it spoilt in a run.
+    """A cause of failures in a run, with the pairs and metrics affected.
 
     Attributes:
         reason: of the first pair.
@@ -42,7 +42,7 @@ class Failure:
 
     @property
     def words(self) -> str:
-        """The reason with what it spoilt, in one line."""
+        """The reason and the affected pairs, in one line."""
         count = f"{self.pairs} pair" if self.pairs == 1 else f"{self.pairs} pairs"
         of = "" if self.whole else f" of {', '.join(self.metrics)}"
         others = f" (and {self.texts - 1} other wordings)" if self.texts > 1 else ""
@@ -50,7 +50,7 @@ class Failure:
 
 
 def kind_of(reason: str) -> str:
-    """What makes two reasons the same cause: the type of the error and its place in the code.
+    """The key by which two reasons are one cause: the type of the error and its place in the code.
 
     Example:
         >>> kind_of("ValueError: scene 7 is odd (mine/separator.py:31)")
@@ -98,7 +98,7 @@ def failures_of(scores: pd.DataFrame) -> list[Failure]:
 
 
 def failure_words(found: Sequence[Failure], most: int = 3) -> list[str]:
-    """Lines that tell the most frequent causes, and how many more there are."""
+    """Lines with the most frequent causes, and how many more there are."""
     lines = [one.words for one in found[:most]]
     more = len(found) - len(lines)
     return [*lines, *([f"and {more} more causes"] if more else [])]

@@ -28,7 +28,7 @@ _TAIL: Final = 8
 
 
 class UnusableError(Exception):
-    """A file that is no part of a board."""
+    """A file that does not belong to a board."""
 
 
 def schema_of(table: str, columns: Sequence[str] | None, encoded: bool) -> pa.Schema:
@@ -80,7 +80,7 @@ def replace_table(path: Path, table: pa.Table) -> None:
 
 
 def read_table(path: Path, table: str, schema: pa.Schema) -> tuple[pa.Table, int]:
-    """The columns of a file that a schema asks for, null where it lacks them, and its version.
+    """Read the columns of a schema from a file, null where it lacks them, and the file's version.
 
     Raises:
         UnusableError: it is damaged, no file of a board, of a newer version, or lacks a required

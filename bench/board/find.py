@@ -1,4 +1,4 @@
-"""Where a board is, and what it holds: folders above and below it are recognised."""
+"""Find a board and its contents; folders above and below a board are recognised."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _hint(folder: Path) -> str:
 
 
 def views_of(board: Board) -> list[View]:
-    """What a board holds, by suite, split and protocol."""
+    """The contents of a board, by suite, split and protocol."""
     rows = board.runs()[["suite", "split", "protocol"]].itertuples(index=False, name=None)
     counts = Counter((str(suite), str(split), str(protocol)) for suite, split, protocol in rows)
     return sorted(View(*key, number) for key, number in counts.items())
@@ -97,7 +97,7 @@ def views_of(board: Board) -> list[View]:
 def choose_view(
     views: Sequence[View], wanted: View, preferred: View, where: str, unread: str = ""
 ) -> View:
-    """The view that was asked for.
+    """Choose the requested view.
 
     Args:
         views: of the board.

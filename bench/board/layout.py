@@ -1,4 +1,4 @@
-"""The names of a board's files, all of them. Nothing heavy is imported here."""
+"""The names of all files of a board. Nothing heavy is imported here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CONSOLIDATED: Final = "scores.parquet"
 BEST: Final = "best.safetensors"
 """The weights of a training's best epoch, in its checkpoint folder."""
 LAST: Final = "last.pt"
-"""Where a training goes on from, in its checkpoint folder."""
+"""The state from which a training resumes, in its checkpoint folder."""
 
 
 def run_file(board: Path, run_id: str) -> Path:
@@ -54,7 +54,7 @@ def checkpoint_folder(board: Path, run_id: str) -> Path:
 
 
 def verified_folder(board: Path, run_id: str) -> Path:
-    """What came of scoring shares of a run again, a file each time."""
+    """The verifications of a run, one file each."""
     return board / "verified" / f"run_id={run_id}"
 
 

@@ -1,4 +1,4 @@
-"""Boards united: the runs of one brought into another, never at the cost of a score."""
+"""Merge boards: copy the runs of one into another without losing a score."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from bench.runtime.files import replacing
 
 _PLACE: Final = ["scene", "listener", "metric", "part"]
 _NAMED: Final = 5
-"""Conflicts that a message names."""
+"""Most conflicts that a message names."""
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge brought: ids of the runs that are new, and of those that got more scenes."""
+    """The result of a merge: ids of new runs, and of runs that gained scenes."""
 
     new: tuple[str, ...]
     completed: tuple[str, ...]
 
 
 def merge(into: Board, other: Board) -> Merged:
-    """Bring the runs of a board into another of the same suite; what both have is kept.
+    """Copy the runs of a board into another of the same suite; what is in both is kept.
 
     Nothing is written where a run has different scores on the two.
 
@@ -90,7 +90,7 @@ def _copy_run(into: Board, other: Board, run_id: str) -> None:
 
 
 def _complete(into: Board, other: Board, run_id: str) -> bool:
-    """Bring scenes that a run of both boards lacks here; whether there were any."""
+    """Copy the scenes that a run lacks here; return whether there were any."""
     _copy_beside(into, other, run_id)
     missing = other.scored_scenes(run_id) - into.scored_scenes(run_id)
     if not missing:

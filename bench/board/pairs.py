@@ -1,4 +1,4 @@
-"""Scores of runs by (song, scene, listener): an array a run and part of a metric.
+"""Scores of runs by (song, scene, listener): one array per run and part of a metric.
 
 A board keeps scores in long form, 384,000 rows a run of the official size, most of whose columns
 are texts. Statistics need numbers alone, one a pair, all runs in one order. That form is made once

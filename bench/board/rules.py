@@ -1,4 +1,4 @@
-"""What a suite fixes for the statistics of its board, as a board remembers it.
+"""The rules that a suite fixes for the statistics of its board, as the board records them.
 
 Contrasts and exclusions count as named beforehand only where they were known before the scores
 were. So each run keeps the rules as they were when it began, and a board says where they differ
@@ -52,7 +52,7 @@ class Rules:
 
 
 def late_rules(rules: Rules, runs: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Say which rules are not those of all runs when they began.
+    """Say which rules differ from those that runs had when they began.
 
     Args:
         rules: those that the board is read with.

@@ -49,7 +49,7 @@ PROFILE_METRIC: Final = "seconds"
 GAINS_METRIC: Final = "gains"
 """Reserved metric: the gains that were applied, dB; the part is a stem, or ``left-<stem>``."""
 NO_SCORES: Final = (TIME_METRIC, PROFILE_METRIC, GAINS_METRIC)
-"""The reserved metrics, which are no scores."""
+"""The reserved metrics, which are not scores."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Board:
         return rows[0] if rows else None
 
     def forget(self, run_id: str) -> None:
-        """Remove all that the board has of a run."""
+        """Remove everything that the board has of a run."""
         _checked_id(run_id)
         for folder in (scores_folder, training_folder, checkpoint_folder, verified_folder):
             shutil.rmtree(folder(self.path, run_id), ignore_errors=True)
@@ -209,12 +209,12 @@ class Board:
     # --- verifications -------------------------------------------------------------------------
 
     def write_verification(self, run_id: str, row: Mapping[str, Any]) -> None:
-        """Keep what came of scoring a share of a run again; columns as in ``schema.VERIFIED``."""
+        """Keep the result of a verification; columns as in ``schema.VERIFIED``."""
         name = f"{row['when']:%Y%m%dT%H%M%S%f}.parquet"
         write_table(verified_folder(self.path, _checked_id(run_id)) / name, "verified", [row])
 
     def verifications(self, run_id: str) -> list[dict[str, Any]]:
-        """What came of scoring shares of a run again, oldest first."""
+        """The verifications of a run, oldest first."""
         folder = verified_folder(self.path, _checked_id(run_id))
         files = self._own(folder, _VERIFIED_FILE)
         rows: list[dict[str, Any]] = self._table("verified", files).to_pylist()

@@ -1,4 +1,4 @@
-"""``bench ablate``: many runs, and what each part of them brought."""
+"""``bench ablate``: many runs, and the effect of each part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench board``: boards as a whole, brought together, and checked by others."""
+"""``bench board``: list, show, merge and verify boards."""
 
 from __future__ import annotations
 

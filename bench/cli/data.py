@@ -1,4 +1,4 @@
-"""``bench data``: make and look at datasets."""
+"""``bench data``: make, prepare and inspect datasets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench listener``: who listens."""
+"""``bench listener``: a listener's audiogram."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.cli.options import FILE, chosen_listener, listener_options
 from bench.hearing import EARS
 
 _WIDTH = 8
-"""Characters an octave."""
+"""Characters per octave."""
 
 
 @click.group()

@@ -1,4 +1,4 @@
-"""All groups of options that commands share, and what they are turned into."""
+"""The groups of options that commands share, and their conversion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench plan``: what would run, and what of it is there; it runs nothing."""
+"""``bench plan``: what would run, and what of it is done already; it runs nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench plugins``: what there is to choose from, and how to add to it."""
+"""``bench plugins``: list, show, check and create plugins."""
 
 from __future__ import annotations
 

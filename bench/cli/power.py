@@ -1,4 +1,4 @@
-"""``bench power``: how many songs and listeners it takes to see a difference."""
+"""``bench power``: how many songs and listeners it takes to detect a difference."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def print_skipped(skipped: Sequence[Skipped], *, err: bool = True) -> None:
 
 
 def print_plan(plan: Plan) -> None:
-    """Say what one run and its baselines would do."""
+    """Print what one run and its baselines would do."""
     print_cautions(plan.runs)
     first = plan.runs[0].spec
     click.echo(

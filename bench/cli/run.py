@@ -1,4 +1,4 @@
-"""``bench run``: the main job."""
+"""``bench run``: train, score and rank a system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``bench runs``: what a board holds."""
+"""``bench runs``: the runs of a board."""
 
 from __future__ import annotations
 

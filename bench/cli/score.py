@@ -1,4 +1,4 @@
-"""``bench score``: audio that somebody made, a folder of it or one file."""
+"""``bench score``: score submitted audio, a folder of it or one file."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bench.submission.file import PairScores
 
 _MOST = 20
-"""Failures that are listed."""
+"""Most failures that are listed."""
 
 
 @click.command()

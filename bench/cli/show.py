@@ -1,4 +1,4 @@
-"""``bench show``: all that a board keeps of a run."""
+"""``bench show``: everything that a board keeps of a run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ABOUT = (
 @click.option("--scene", default="", metavar="ID", help="Also show the scores of one scene.")
 @text_format_option
 def command(run: str, failures: bool, format: str, **choices: Any) -> None:
-    """Show all that a board keeps of RUN: its settings, versions, scores and failures.
+    """Show everything that a board keeps of RUN: its settings, versions, scores and failures.
 
     RUN is an id or a label, as "hdemucs-ft + cnn"; of runs of one label the newest is shown.
     """

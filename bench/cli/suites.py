@@ -1,4 +1,4 @@
-"""``bench suites``: what runs may be compared on."""
+"""``bench suites``: the suites that come with bench."""
 
 from __future__ import annotations
 

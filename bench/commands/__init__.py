@@ -1,1 +1,1 @@
-"""Each command of ``bench`` as a function; ``bench.run`` and its kin are these."""
+"""Each command of ``bench`` as a function, such as ``bench.run``."""

@@ -152,7 +152,7 @@ def suite_leaderboard(
 
 @dataclass(frozen=True)
 class BoardView:
-    """A leaderboard with the tables that were asked for beside it.
+    """A leaderboard with the requested tables beside it.
 
     Attributes:
         leaderboard: None where there is no board, and published results alone were asked for.
@@ -200,7 +200,7 @@ def view_board(
     effects: bool = False,
     published: bool = False,
 ) -> BoardView:
-    """A leaderboard, what each part brought, and what others published: ``bench leaderboard``.
+    """A leaderboard, the effect of each part, and published results: ``bench leaderboard``.
 
     Args:
         out: folder of the board, or one above or below it; ``leaderboards/SUITE`` by default.
@@ -298,7 +298,7 @@ def power(
     share: float = DEFAULT_POWER,
     listeners: Sequence[int] = DEFAULT_LISTENERS,
 ) -> Section:
-    """Plan how many songs and listeners it takes to see a difference: ``bench power``.
+    """Plan how many songs and listeners it takes to detect a difference: ``bench power``.
 
     The standard deviations are those of each row's paired difference to the baseline.
 

@@ -1,4 +1,4 @@
-"""Clusters: which executor does the work, and what its workers have."""
+"""Clusters: the executor that does the work, and the state of its workers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class WorkerState:
-    """What a worker of a cluster has.
+    """The state of a worker of a cluster.
 
     Attributes:
         name: of the worker, as the scheduler knows it.
@@ -53,7 +53,7 @@ class WorkerState:
 
 @contextmanager
 def executing(executor: Executor | Client | str | None) -> Iterator[None]:
-    """What is done in the block is done by an executor.
+    """Run the parallel work of the block by an executor.
 
     Args:
         executor: a ``distributed.Client``; the address of a scheduler, as ``tcp://HOST:8786``, or
@@ -119,7 +119,7 @@ def differences_of(worker: WorkerState) -> list[str]:
 
 
 def refuse_others(client: Client) -> None:
-    """Refuse workers whose code or plugins are others than this machine's: scores would differ.
+    """Refuse workers whose code or plugins differ from this machine's: scores would differ.
 
     Raises:
         BenchError: there are such workers; it names them.

@@ -36,7 +36,7 @@ _PACKAGES: Final = (
 
 @dataclass(frozen=True)
 class Finding:
-    """A thing that was looked at, and what was found.
+    """Something that was checked, and the result.
 
     Attributes:
         name: what it is.
@@ -77,7 +77,7 @@ class Diagnosis:
 def doctor(
     plugins: Plugins | None = None, *, scheduler: str = "", root: Path | str | None = None
 ) -> Diagnosis:
-    """Look at versions, devices, plugins, files and caches: ``bench doctor``.
+    """Check versions, devices, plugins, files and caches: ``bench doctor``.
 
     It changes nothing, and imports torch and numba, which takes seconds.
 

@@ -1,4 +1,4 @@
-"""What there is: ``bench runs``, ``bench show`` and ``bench suites``."""
+"""Runs and suites: ``bench runs``, ``bench show`` and ``bench suites``."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LISTED: Final = (
 
 @dataclass(frozen=True)
 class RunDetails:
-    """All that a board keeps of a run.
+    """Everything that a board keeps of a run.
 
     Attributes:
         board: folder of the board.
@@ -75,7 +75,7 @@ def list_runs(
 def show_run(
     run: str, out: Path | str | None = None, *, suite: str | Path = "", scene: str = ""
 ) -> RunDetails:
-    """All that a board keeps of a run: ``bench show``.
+    """Everything that a board keeps of a run: ``bench show``.
 
     Args:
         run: its id or label.
@@ -108,7 +108,7 @@ def show_run(
 
 
 def list_suites() -> list[Suite]:
-    """The suites that bench brings: ``bench suites``."""
+    """The suites that come with bench: ``bench suites``."""
     from bench.spec.suite import load_suite, suite_names
 
     return [load_suite(name) for name in suite_names()]

@@ -65,7 +65,7 @@ def listen(
     to: Path | str | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Path:
-    """Write pages to hear the systems of a board side by side: ``bench listen``.
+    """Write pages for comparing the systems of a board by ear: ``bench listen``.
 
     Args:
         out: folder of the board, ``leaderboards/SUITE`` by default.
@@ -195,7 +195,7 @@ def make_listening_test(
 
 
 def _left_out_words(made: MadeTest, pairs: int) -> tuple[str, ...]:
-    """What a test leaves out, a line a system."""
+    """What a test leaves out, one line per system."""
     counts = Counter(one.label for one in made.left_out)
     return tuple(
         f"{label} equals the reference bit for bit in {count} of {pairs} excerpts: left out there"
@@ -206,7 +206,7 @@ def _left_out_words(made: MadeTest, pairs: int) -> tuple[str, ...]:
 def import_ratings(
     ratings: Sequence[Path | str], key: Path | str, out: Path | str | None = None
 ) -> ImportedRatings:
-    """Bring the ratings of a listening test into a board: ``bench listening-test import``.
+    """Import the ratings of a listening test into a board: ``bench listening-test import``.
 
     Args:
         ratings: the files that participants sent.

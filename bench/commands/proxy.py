@@ -85,7 +85,7 @@ def evaluate_proxy(
     workers: int = 1,
     progress: Progress = NO_PROGRESS,
 ) -> Sections:
-    """Compare predicted with true HAAQI on what was never trained on: ``bench proxy evaluate``.
+    """Compare predicted with true HAAQI on unseen material: ``bench proxy evaluate``.
 
     Args:
         weights: "bundled", or a path.

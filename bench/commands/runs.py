@@ -65,7 +65,7 @@ class RunResult(Shown):
 
 @dataclass(frozen=True, repr=False)
 class Plan(Shown):
-    """The work that runs would do, and what of it a board has already.
+    """The work of runs, and what of it a board has already.
 
     Attributes:
         board: folder of the board.
@@ -113,7 +113,7 @@ def _state(outcome: Outcome) -> str:
 
 
 def _failures(result: RunResult) -> Section:
-    """Why pairs failed and runs stopped, a row a cause, for a notebook."""
+    """Why pairs failed and runs stopped, one row per cause, for a notebook."""
     outcome = result.outcome
     rows = [
         {
@@ -274,7 +274,7 @@ def ablate(
     progress: Progress = NO_PROGRESS,
     **values: Any,
 ) -> RunResult:
-    """Run every combination of parts, and say what each part brought: ``bench ablate``.
+    """Run every combination of parts, and show the effect of each part: ``bench ablate``.
 
     Combinations that make no sense are left out, and a run that fails stops no other.
 

@@ -1,4 +1,4 @@
-"""Boards that travel: ``bench board list|show|merge|remove|verify``."""
+"""Shared boards: ``bench board list|show|merge|remove|verify``."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class BoardSummary:
 
 
 def list_boards(folder: Path | str = "leaderboards") -> list[BoardSummary]:
-    """The boards that a folder is or has below: ``bench board list``.
+    """The boards in and below a folder: ``bench board list``.
 
     Args:
         folder: a board, or a folder of boards.
@@ -61,7 +61,7 @@ def list_boards(folder: Path | str = "leaderboards") -> list[BoardSummary]:
 
 
 def show_board(out: Path | str | None = None, *, suite: str | Path = "") -> BoardSummary:
-    """A board as a whole, and who verified what of it: ``bench board show``.
+    """The contents of a board, and who verified which runs: ``bench board show``.
 
     Args:
         out: folder of the board, or one above or below it; ``leaderboards/SUITE`` by default.
@@ -76,7 +76,7 @@ def show_board(out: Path | str | None = None, *, suite: str | Path = "") -> Boar
 
 
 def merge_boards(into: Path | str, others: Sequence[Path | str]) -> list[Merged]:
-    """Bring the runs of boards into one of the same suite: ``bench board merge``.
+    """Copy the runs of boards into one of the same suite: ``bench board merge``.
 
     Args:
         into: folder of the board that gets them; made where it is not there.
@@ -97,7 +97,7 @@ def merge_boards(into: Path | str, others: Sequence[Path | str]) -> list[Merged]
 
 
 def remove_run(run: str, out: Path | str | None = None, *, suite: str | Path = "") -> str:
-    """Remove all that a board has of a run, checkpoints too: ``bench board remove``.
+    """Remove a run and everything that its board has of it: ``bench board remove``.
 
     Args:
         run: its id or label; of several runs of one label the newest.
@@ -133,7 +133,7 @@ def verify_run(
     executor: Executor | Client | str | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Verification:
-    """Score a random share of somebody's run again here: ``bench board verify``.
+    """Rescore a random share of a run on this machine: ``bench board verify``.
 
     What came of it is kept on the board.
 

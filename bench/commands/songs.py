@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def make_listener(left: str, right: str = "", *, id: str = "audiogram") -> Listener:
-    """A listener from audiograms as a user types them.
+    """Make a listener from audiograms as a user types them.
 
     Args:
         left: ``"250:20,500:25,1000:40"`` (Hz:dB HL), or a standard audiogram as ``"N3"``.
@@ -46,7 +46,7 @@ def make_listener(left: str, right: str = "", *, id: str = "audiogram") -> Liste
 
 
 def read_listener(path: Path | str, id: str = "") -> Listener:
-    """A listener from a JSON file of one, or of many as in ``listeners.valid.json``.
+    """Read a listener from a JSON file of one, or of many as in ``listeners.valid.json``.
 
     Args:
         path: the file.
@@ -75,7 +75,7 @@ def read_listener(path: Path | str, id: str = "") -> Listener:
 
 
 def describe_listener(listener: Listener) -> dict[str, Any]:
-    """A listener in plain values, by ear: ``bench listener show``.
+    """Describe a listener in plain values, by ear: ``bench listener show``.
 
     Returns:
         Levels and pure-tone averages in dB HL, gains of NAL-R in dB.
@@ -130,7 +130,7 @@ def enhance(
     progress: Progress = NO_PROGRESS,
     **choices: Unpack[Choices],
 ) -> Enhanced:
-    """A song through a system, for one listener: ``bench enhance``.
+    """Enhance a song with a system for one listener: ``bench enhance``.
 
     Args:
         song: any audio file that soundfile reads, stereo or mono, of any rate and length.

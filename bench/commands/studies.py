@@ -61,7 +61,7 @@ def run_study(
     progress: Progress = NO_PROGRESS,
     **values: Any,
 ) -> StudyResult:
-    """Run a shipped ablation under every protocol, and answer what it asks: ``bench ablate NAME``.
+    """Run a shipped ablation under every protocol, and make its tables: ``bench ablate NAME``.
 
     What the board has already is not done again; a system that is scored under two protocols
     trains once.

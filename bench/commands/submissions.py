@@ -110,7 +110,7 @@ def score_folder(
     progress: Progress = NO_PROGRESS,
     **choices: Unpack[Choices],
 ) -> ScoredSubmission:
-    """A folder of submitted files as a row of a board: ``bench score FOLDER``.
+    """Score a folder of submitted files as a row of a board: ``bench score FOLDER``.
 
     Args:
         folder: holds the files, or a folder ``enhanced_signals`` with them.

@@ -1,4 +1,4 @@
-"""Audio files of any kind, read by one reader: a file means the same by every command.
+"""Audio files of any kind, read by one reader, so that all commands read a file alike.
 
 A file that was cut short is refused, whatever its format. The header of a stream, whose length its
 writer could not know, is completed. A FLAC file may have its scale beside it, as pyclarity's
@@ -210,7 +210,7 @@ def read_samples(path: Path) -> tuple[NDArray[Any], int]:
 
 
 def scale_note(path: Path, header: Header) -> str:
-    """What is said of a file that has a scale beside it."""
+    """The note on a file that has a scale beside it."""
     beside = path.with_suffix(".txt").name
     return f"the samples of {path.name} are multiplied by {header.scale:g}, as {beside} says"
 

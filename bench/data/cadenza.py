@@ -94,7 +94,7 @@ class CadenzaDataset:
         return self._split(split).songs
 
     def check(self, split: str) -> tuple[tuple[Scene, ...], Songs, list[BenchError]]:
-        """The scenes of a split that are right, its songs, and what is wrong with the others.
+        """The valid scenes of a split, its songs, and what is wrong with the others.
 
         Raises:
             BenchError: a metadata file is missing or malformed.

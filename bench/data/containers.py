@@ -1,4 +1,4 @@
-"""What the container of an audio file says of its length, beside what is there.
+"""The length of an audio file as its container declares it, and as it is.
 
 libsndfile reads a file that was cut short without a word: its frames are those that are left. And
 it takes the header of a stream at its word, whose length the writer could not know: a WAV file of
@@ -37,7 +37,7 @@ class Extent:
 
 
 def extent(file: BinaryIO) -> Extent:
-    """Compare what a file declares with what it holds; whole where its format is not known here.
+    """Compare the declared with the actual length; complete if the format is not known here.
 
     Args:
         file: open to be read, at any place.

@@ -61,7 +61,7 @@ class MetadataFile:
         return value
 
     def text(self, entry: Mapping[str, Any], key: str, at: str) -> str:
-        """``entry[key]``, which must be a text that is not empty."""
+        """``entry[key]``, which must be a string that is not empty."""
         value = self._value(entry, key, at)
         if not isinstance(value, str) or not value or "\0" in value:
             self.fail(f"'{key}' must be a string, got {_kind(value)}", at=at)
@@ -103,6 +103,6 @@ class MetadataFile:
 
 def _kind(value: Any) -> str:
     if isinstance(value, str) and len(value) <= 40:
-        return f"the text '{value}'"
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false"}
+        return f"the string '{value}'"
+    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
     return names.get(type(value), "null" if value is None else f"the number {value}")

@@ -37,7 +37,7 @@ class SceneFiles:
 
     @property
     def frames(self) -> int:
-        """Samples a channel."""
+        """Samples per channel."""
         return self._header("mixture").frames
 
     def path(self, part: str) -> Path:

@@ -1,4 +1,4 @@
-"""``bench data validate``: a set in the Cadenza layout checked whole, metadata and audio."""
+"""``bench data validate``: check a set in the Cadenza layout, metadata and audio."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _FULL_SCALE: Final = 32_767 / 32_768
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to know of a set; an "error" makes scores fail or wrong."""
+    """A finding about a set; an "error" makes scores fail or wrong."""
 
     level: Level
     where: str
@@ -65,7 +65,7 @@ class SampleLevels:
 
 @dataclass
 class Report:
-    """All that was found.
+    """All findings about a set.
 
     Attributes:
         root: of the set.

@@ -1,1 +1,1 @@
-"""Evaluation: scenes through systems, against references, into scores."""
+"""Evaluation: process scenes with systems and score them against references."""

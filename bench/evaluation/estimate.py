@@ -19,22 +19,22 @@ from bench.runtime.machine import cache_folder, processor
 from bench.spec.run import RunSpec
 
 STEM_BYTES: Final = 4 * 2 * 4
-"""Bytes a sample of separated stems that are kept."""
+"""Bytes per sample of separated stems that are kept."""
 ROW_BYTES: Final = 2500
 """Bytes of a pair's rows on a board, before the parts are brought together."""
 PARALLEL: Final = 0.95
-"""What a further worker adds, as they share memory and its bandwidth."""
+"""The gain in speed from each further worker, as they share memory and its bandwidth."""
 _PROBED: Final = 64
 _LEAST_LIMIT: Final = 600.0
 _GENEROUS: Final = 50.0
-"""A call of a plugin may take so many times what all of a pair was measured to take."""
+"""A call of a plugin may take this many times the measured time of a whole pair."""
 _UNKNOWN: Final = 60.0
-"""Seconds a second of audio that a call may take where nothing was measured."""
+"""Seconds per second of audio that a call may take if nothing was measured."""
 
 
 @dataclass(frozen=True)
 class Rate:
-    """The cost of a run, in seconds of one process a second of audio.
+    """The cost of a run, in seconds of one process per second of audio.
 
     Attributes:
         scene: what a scene's listeners share: reading and separating.
@@ -125,18 +125,18 @@ def rates() -> dict[str, Rate]:
 
 
 def keep_rates(measured: Mapping[str, Rate]) -> Path:
-    """Remember what was measured on this machine; returns the file."""
+    """Keep the rates measured on this machine; returns the file."""
     return _keep(processor(), {key: asdict(rate) for key, rate in measured.items()})
 
 
 def training_rates() -> dict[str, TrainingRate]:
-    """What was measured of trainings on this machine, by :func:`training_key_of`."""
+    """The training rates measured on this machine, by :func:`training_key_of`."""
     known = _kept(_trainings(), TrainingRate)
     return {key: TrainingRate(**values) for key, values in known.items()}
 
 
 def keep_training_rates(measured: Mapping[str, TrainingRate]) -> Path:
-    """Remember what was measured of trainings on this machine; returns the file."""
+    """Keep the training rates measured on this machine; returns the file."""
     return _keep(_trainings(), {key: asdict(rate) for key, rate in measured.items()})
 
 
@@ -184,7 +184,7 @@ def training_key_of(spec: RunSpec) -> str:
 
 
 def training_seconds(spec: RunSpec, rate: TrainingRate, done: int) -> float:
-    """Seconds of a training of which so many epochs are done."""
+    """Seconds left of a training, given the number of epochs that are done."""
     settings = spec.training
     steps = -(-settings.segments // settings.batch)
     left = max(0, settings.epochs - done)
@@ -194,7 +194,7 @@ def training_seconds(spec: RunSpec, rate: TrainingRate, done: int) -> float:
 
 
 def in_turn(seconds: Sequence[float], workers: int) -> float:
-    """Seconds until jobs are done that so many workers take from a list, one after the other.
+    """Seconds until a number of workers that take jobs from a list, in order, are done.
 
     Example:
         >>> in_turn([3.0, 2.0, 2.0], 1), in_turn([3.0, 2.0, 2.0], 2)

@@ -72,7 +72,7 @@ def evaluate_runs(
     fresh: bool = False,
     progress: Progress = NO_PROGRESS,
 ) -> dict[str, str]:
-    """Score what `todo` says and write each scene's rows as soon as they are there.
+    """Score the pairs in `todo`, and write each scene's rows as soon as they exist.
 
     A run whose first scenes all fail alike is stopped: the others would, too.
 

@@ -169,13 +169,13 @@ def identity_of(scene: Scene, listener: Listener) -> Row:
 
 
 def failed_row(about: Mapping[str, Any], spec: MetricSpec, cause: Cause) -> Row:
-    """A score that could not be had: no value, the reason and the traceback."""
+    """The row of a failed score: no value, the reason and the traceback."""
     row = _valueless(about, spec, "failed", cause.reason)
     return {**row, "traceback": cause.traceback or None}
 
 
 def missing_row(about: Mapping[str, Any], spec: MetricSpec, reason: str, part: str = "") -> Row:
-    """A score that the metric's definition does not give: no value, the reason, no failure."""
+    """The row of a score that is undefined by its metric: no value, the reason, no failure."""
     return _valueless(about, spec, "missing", reason, part)
 
 
@@ -212,7 +212,7 @@ def score_output(
     rate: int,
     watch: Stopwatch,
 ) -> list[Row]:
-    """The rows of audio that somebody made, beside a reference.
+    """The rows of submitted audio, scored against a reference.
 
     Args:
         scorer: metrics that do not read stems.

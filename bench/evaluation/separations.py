@@ -1,4 +1,4 @@
-"""Separated stems kept on disk, for every further system that has the same separator.
+"""A cache of separated stems on disk, for other systems with the same separator.
 
 Separating is four fifths of the time of a baseline's evaluation, and another gain strategy or
 prescription needs the same stems. A file is found by the content of what it was made from (the

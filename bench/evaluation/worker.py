@@ -1,4 +1,4 @@
-"""Evaluates scenes: what each worker process does, and the whole of it where there is but one."""
+"""Evaluate scenes: the work of each worker process, or of the only one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 LONG: Final = 60.0
 """Seconds of a scene from which memory counts for more than time."""
 WORTH_KEEPING: Final = 0.05
-"""Seconds of separation a second of audio from which stems are worth a file."""
+"""Seconds of separation per second of audio from which stems are worth a file."""
 
 
 @dataclass(frozen=True)

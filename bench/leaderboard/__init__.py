@@ -1,4 +1,4 @@
-"""Leaderboards: statistics of a board and its tables.
+"""Leaderboards: statistics and tables of a board.
 
 Nothing heavy is imported here: `bench.board.store.Board` reads and writes a board,
 `bench.leaderboard.table.leaderboard` ranks it, `bench.board.schema` documents its columns.

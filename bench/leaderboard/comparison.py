@@ -1,4 +1,4 @@
-"""Two runs of a board beside each other, in full."""
+"""The full comparison of two runs of a board."""
 
 from __future__ import annotations
 
@@ -242,7 +242,7 @@ def _limits(
 def settings_that_differ(
     ours: Mapping[str, Any], theirs: Mapping[str, Any]
 ) -> list[tuple[str, str, str]]:
-    """What was run differently: name, ours, theirs; empty text where it does not apply.
+    """The settings in which two runs differ: name, ours, theirs; empty where it does not apply.
 
     Where only one of them is trained, its loss tells so; how it is trained is left out.
     """

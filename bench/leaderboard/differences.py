@@ -1,4 +1,4 @@
-"""Paired differences of all systems of a board, each with each, with their intervals.
+"""Paired differences between all systems of a board, with their intervals.
 
 A board of 200 systems has 19,900 of them. Their numbers are those of
 :func:`bench.leaderboard.statistics.interval_of`; what depends on whose values there are alone is
@@ -25,7 +25,7 @@ from bench.leaderboard.intervals import (
 )
 
 SONGS_A_LISTENER: Final = 2.0
-"""Songs a listener hears on average, from which on listeners recur enough to be clusters."""
+"""Songs per listener, on average, from which listeners are clusters of their own."""
 _AT_ONCE: Final = 2**21
 """Numbers of one array that are computed at a time."""
 

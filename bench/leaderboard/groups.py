@@ -1,4 +1,4 @@
-"""Where one system is better than another: by grade of hearing loss, by ear, by genre.
+"""Differences between systems by grade of hearing loss, by ear and by genre.
 
 The grade is the World Health Organization's, of the better ear's average threshold at 0.5, 1, 2 and
 4 kHz: see :func:`bench.hearing.audiograms.hearing_loss_grade` for limits and source.
@@ -54,7 +54,7 @@ class GroupEffect:
 
 
 def group_effects(scores: PairScores, ours: str, theirs: str, *, metric: str) -> list[GroupEffect]:
-    """How two runs differ in each group of pairs.
+    """The difference of two runs in each group of pairs.
 
     Args:
         scores: of both runs.

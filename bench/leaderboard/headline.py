@@ -19,7 +19,7 @@ RATINGS: Final = {
     "mushra": Column("mushra", "MUSHRA", "", 1, bounds=(0.0, 100.0)),
     "abx": Column(
         "abx", "ABX", "%", 0, 100.0, (0.0, 1.0), better=0,
-        about="answers in which the system was told from the reference; 50 % is guessing",
+        about="answers in which the system was distinguished from its reference; 50 % is guessing",
     ),
 }  # fmt: skip
 """Of listening tests: the metrics that come from no plugin."""

@@ -121,7 +121,7 @@ class Row:
     def against_baseline(self) -> int:
         """1 where it is better than the baseline, -1 where worse, 0 where that cannot be told.
 
-        Two systems are told apart where the 95 % interval of their paired difference leaves out 0.
+        Two systems are distinguished if the 95 % interval of their paired difference excludes 0.
         """
         found = self.difference.difference if self.difference is not None else None
         if found is None or math.isnan(found.low) or found.low <= 0.0 <= found.high:

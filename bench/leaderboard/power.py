@@ -45,7 +45,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Plan:
-    """What it takes to see a difference that varies as that of one row to the baseline.
+    """What it takes to detect a difference that varies like that of one row to the baseline.
 
     Attributes:
         label: of the row.
@@ -93,7 +93,7 @@ def plans(
 def power_of(
     spread: Spread, songs: int, listeners: int, detect: float, *, pairs: int | None = None
 ) -> float:
-    """How often a true difference is seen with so many songs and listeners.
+    """The share of studies that detect a true difference, given numbers of songs and listeners.
 
     Args:
         spread: standard deviations of the difference.

@@ -69,7 +69,7 @@ class Held:
 
 
 def independent(songs: int, each: int = 4) -> Crossing:
-    """Each listener hears one song: nothing recurs."""
+    """A design in which each listener hears one song."""
     song = np.repeat(np.arange(songs), each)
     return Crossing(song, np.arange(len(song)))
 
@@ -117,7 +117,7 @@ def official_eval() -> Crossing:
 
 
 def simulate(design: Design, boards: int, seed: int = 1) -> Held:
-    """How often intervals hold the truth, and how often equal systems are told apart at 5 %.
+    """How often intervals contain the truth, and how often equal systems are distinguished at 5 %.
 
     Args:
         design: what is drawn.

@@ -1,4 +1,4 @@
-"""Statistics of a board: how sure a mean, a difference and an order are.
+"""Statistics of a board: the certainty of means, differences and ranks.
 
 Scenes of one song are not independent, so songs, not scenes, are what is drawn, flipped and counted
 everywhere here. Where the same listeners hear many songs they are clusters too, and the intervals
@@ -216,9 +216,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def rank_ranges(systems: Sequence[pd.Series], *, level: float = LEVEL) -> list[tuple[int, int]]:
     """For each system the ranks that it may have, 1 being the greatest mean.
 
-    Two systems are told apart where the interval of their paired difference leaves out 0: the rule
+    Two systems are distinguished if the interval of their paired difference excludes 0: the rule
     of a single comparison, so that further systems change nothing between two. The price is that
-    of many comparisons: of two equal systems one in twenty pairs is told apart.
+    of many comparisons: of pairs of equal systems, one in twenty is distinguished.
 
     Args:
         systems: scores, each indexed by PAIR.

@@ -1,4 +1,4 @@
-"""What a leaderboard ranks and compares: systems, each of one run or of several seeds."""
+"""The systems that a leaderboard ranks and compares, each of one run or of several seeds."""
 
 from __future__ import annotations
 

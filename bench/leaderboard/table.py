@@ -1,4 +1,4 @@
-"""The leaderboard of one suite, split and protocol: which rows, in what order, and how sure.
+"""The leaderboard of one suite, split and protocol: its rows, their order and its certainty.
 
 Rows of different protocols are never brought together. Nothing is left out silently: a run without
 scores is a row, a failed pair is counted, and whatever limits a comparison is said in the notes.
@@ -109,7 +109,7 @@ def _named(table: Leaderboard) -> Leaderboard:
 
 
 def _no_better_trained(board: Board, rows: Sequence[Row]) -> list[str]:
-    """Names of runs whose training kept the weights it began with."""
+    """Names of runs whose training kept the initial weights."""
     found = []
     log = board.training([str(row.run["run_id"]) for row in rows if has_ended(row.run)])
     logs = dict(iter(log.groupby("run_id")))

@@ -1,7 +1,7 @@
 """The trials of ABX: is X the reference, A, or the system, B?
 
-A system that is told from its reference no more often than by guessing cannot be heard to differ
-from it. Source: Clark (1982), High-resolution subjective testing using a double-blind comparator,
+A system that is identified no more often than by guessing has no audible difference to its
+reference. Source: Clark (1982), High-resolution subjective testing using a double-blind comparator,
 Journal of the Audio Engineering Society 30(5).
 """
 

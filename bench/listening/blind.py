@@ -1,4 +1,4 @@
-"""Makes a blind listening test: a page for the participants and a key that stays at home.
+"""Make a blind listening test: a page for the participants and a key for the experimenter.
 
 The page knows signals by codes only; which is which is in the key alone.
 """
@@ -87,8 +87,8 @@ def make_test(
 ) -> MadeTest:
     """Write the test of some (scene, listener) pairs.
 
-    A system that cannot be told from the reference, being the same signal, is left out of a trial:
-    of two hidden references none could be rated.
+    A system whose signal equals the reference is left out of a trial, as a second hidden
+    reference could not be rated.
 
     Args:
         out: folder to write.

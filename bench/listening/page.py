@@ -1,4 +1,4 @@
-"""Writes the listening pages: one for each (scene, listener) pair, whole in one file."""
+"""Write the listening pages: a self-contained file for each (scene, listener) pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Brings the ratings of a listening test into a board.
+"""Import the ratings of a listening test into a board.
 
 The files themselves are kept in the board, under ``ratings/<test>/``; the scores are made of them
 anew at every import, so that a file may be brought twice and the screening sees all participants.
@@ -87,7 +87,7 @@ class ImportedRatings:
 
 @dataclass(frozen=True)
 class Distinguished:
-    """How often a system was told from the reference, in an ABX test.
+    """How often a system was distinguished from the reference in an ABX test.
 
     Attributes:
         label: of the system.
@@ -103,7 +103,7 @@ class Distinguished:
 
 
 def distinguished(ratings: pd.DataFrame) -> list[Distinguished]:
-    """The systems of an ABX test, those that were told from the reference most often first.
+    """The systems of an ABX test, the most often distinguished ones first.
 
     Args:
         ratings: of :class:`ImportedRatings`.
@@ -114,7 +114,7 @@ def distinguished(ratings: pd.DataFrame) -> list[Distinguished]:
 
 
 def import_ratings(board: Board, key: Path, files: Sequence[Path]) -> ImportedRatings:
-    """Keep the files of participants in a board, and make its scores of all that it has.
+    """Keep the files of participants in a board, and recompute its scores from all of them.
 
     Args:
         board: with the runs that were rated.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MIXTURE: Final = "mixture"
 REFERENCE: Final = "reference"
 WAYS: Final = ("remix", "amplified", "simulated")
-"""Before amplification; amplified for the listener; that, as the listener's loss leaves it."""
+"""Before amplification; amplified for the listener; amplified and heard with the hearing loss."""
 
 Array = npt.NDArray[np.float64]
 

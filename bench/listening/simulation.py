@@ -1,4 +1,4 @@
-"""Simulate what a listener hears, for those who hear well: the MSBG model of hearing loss.
+"""Simulate what a listener hears, for people with normal hearing: the MSBG model of hearing loss.
 
 Source: pyclarity's ``clarity.evaluator.msbg``, after Nejime and Moore (1997), Simulation of the
 effect of threshold elevation and loudness recruitment combined with reduced frequency selectivity,
@@ -18,7 +18,7 @@ from clarity.utils.audiogram import Audiogram, Listener
 from bench.api import SAMPLE_RATE
 
 WORST: Final = 80.0
-"""dB HL; the model is not made for more, and worse thresholds count as this."""
+"""dB HL; the model is not designed for more, and worse thresholds count as this."""
 _FILTER_DELAY: Final = 1080
 """Samples by which its filters to the cochlea and back, 507 each, and its low-pass, 66, delay."""
 _SMEARING_DELAY: Final = 192

@@ -1,4 +1,4 @@
-"""Fast digests of signals, by which it is seen that somebody wrote into them.
+"""Fast digests of signals, which show whether somebody wrote into them.
 
 They are made for accidents: any change of one place is noticed, others all but certainly. What has
 to withstand malice or to name a file is hashed by :mod:`hashlib` instead.

@@ -1,4 +1,4 @@
-"""Calls of plugins: what a plugin does stays its own affair.
+"""Guarded calls of plugins: what a plugin does affects only its own results.
 
 A plugin is a stranger's code in this process. Whatever of it is called is called inside
 :func:`guarded`: it may neither change what it was given, nor end the program, nor take for ever;
@@ -34,7 +34,7 @@ GRACE: Final = 10.0
 
 
 class PluginFaultError(BenchError):
-    """What a plugin did and must not do."""
+    """A plugin did something that it must not do."""
 
 
 class ChangedInputError(PluginFaultError):
@@ -65,7 +65,7 @@ _calls = threading.local()
 
 @contextmanager
 def limited(seconds: float) -> Iterator[None]:
-    """Calls of plugins inside the block may take so long each.
+    """Limit the time of each call of a plugin inside the block.
 
     A call that takes longer is interrupted. One that cannot be interrupted, as native code may be,
     ends its process, but only where that is a worker and nothing else.

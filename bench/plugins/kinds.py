@@ -1,4 +1,4 @@
-"""The kinds of plugins, one row each: what else is to be known of a kind is asked here."""
+"""The kinds of plugins, one row each, with all that differs between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of the process that a plugin may have changed, and how it is set back.
+"""The state of the process that a plugin may have changed, and its restoration.
 
 Everything here is cheap to look at: it is done for each call of a plugin.
 """
@@ -51,7 +51,7 @@ class Snapshot:
         return cls(tuple((setting, setting.look()) for setting in _settings(generators)))
 
     def changed(self) -> list[tuple[Setting, Any]]:
-        """The settings that are not as they were, with what they were."""
+        """The settings that changed, with their former values."""
         return [(setting, value) for setting, value in self.values if setting.look() != value]
 
     def restore(self) -> None:

@@ -1,4 +1,4 @@
-"""The code of a plugin, as a digest: an edited plugin is another, whatever its version says."""
+"""A digest of a plugin's code: an edited plugin is a different one, whatever its version."""
 
 from __future__ import annotations
 

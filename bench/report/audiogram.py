@@ -1,4 +1,4 @@
-"""The picture of a listener: the audiogram as a clinic draws it, and what NAL-R makes of it."""
+"""The picture of a listener: the audiogram as clinics draw it, and the gain of NAL-R."""
 
 from __future__ import annotations
 

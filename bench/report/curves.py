@@ -1,4 +1,4 @@
-"""The figures of all trainings together: a curve a system, the seed paper's three figures and more.
+"""The figures of all trainings together: the seed paper's three and more, one curve per system.
 
 Curves have the colour of their system. The seeds of one system are one curve, their mean, with a
 band from the least to the greatest.

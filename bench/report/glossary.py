@@ -1,4 +1,4 @@
-"""Words of the field that a report uses, for a reader who meets them the first time."""
+"""Terms of the field that a report explains to a reader who is new to them."""
 
 from __future__ import annotations
 

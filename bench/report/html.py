@@ -1,4 +1,4 @@
-"""Pages that are whole in one file: style and script inside, and nothing else allowed to run."""
+"""Self-contained pages: style and script are inside, and nothing else may run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the report: a folder with one page and the leaderboard as CSV and JSON beside it."""
+"""Write the report: a folder with one page and the leaderboard as CSV and JSON beside it."""
 
 from __future__ import annotations
 

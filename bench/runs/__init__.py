@@ -1,1 +1,1 @@
-"""Runs: planned, carried out, recorded and restored."""
+"""Plan, execute, record and restore runs."""

@@ -1,4 +1,4 @@
-"""Estimate the cost of what is left of runs, as far as this machine was calibrated."""
+"""Estimate the cost of the remaining work of runs, as far as this machine was calibrated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.runs.plan import PlannedRun
 
 @dataclass(frozen=True)
 class Cost:
-    """Time and disk of what is left to do.
+    """Time and disk of the remaining work.
 
     Attributes:
         seconds: until all is scored, without training.
@@ -45,7 +45,7 @@ def cost_of(
     workers: int,
     trainers: int = 0,
 ) -> Cost:
-    """The time and the disk of what is left to do.
+    """Estimate the time and the disk of the remaining work.
 
     Args:
         runs: of one suite, split and protocol.

@@ -1,4 +1,4 @@
-"""Executes runs: trains what trains, scores what a board lacks, and keeps every row."""
+"""Execute runs: train them, score what a board lacks, and keep every row."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def execute_all(
     time_limit: float | None = None,
     progress: Progress = NO_PROGRESS,
 ) -> Outcome:
-    """Do many runs; one that cannot be done becomes a failed row with its reason.
+    """Execute many runs; one that cannot be executed becomes a failed row with its reason.
 
     What the board has already is not done again. Runs that train nothing come first, those of one
     separator together, so that a batch shares what it can.

@@ -1,4 +1,4 @@
-"""The runs that a board keeps, made ready again: their specs and their trained systems."""
+"""Restore the runs of a board: their specs and their trained systems."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class StoredRun:
     weights: Path | None
 
     def caution(self, plugins: Plugins) -> str:
-        """What is to be said of the weights on music that they do not know.
+        """The caution on music of a kind that the weights were not trained on.
 
         A separator that was trained on other music than its first weights knows that, too.
         """

@@ -1,4 +1,4 @@
-"""A training that a board has already: of a run that is scored otherwise, and trained alike.
+"""Reuse a training of the board: that of a run which is trained alike and scored differently.
 
 What a training brings depends neither on the reference protocol of the scores, nor on the split and
 the number of pairs that are scored. So a system that is scored under two protocols trains once.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.board.store import Board
 
 _OF_SCORES: Final = ("protocol", "split", "limit")
-"""What of a canonical spec says how a run is scored, and nothing of its training."""
+"""The parts of a canonical spec that concern the scoring only."""
 
 
 def training_form(canonical: Mapping[str, Any], data: Mapping[str, str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Somebody's run, scored again here by a random share of its pairs."""
+"""Verify a run by rescoring a random share of its pairs on this machine."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _PLACE: Final = ["scene", "listener", "metric", "part"]
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of scoring a share of a run again.
+    """The result of rescoring a share of a run.
 
     Attributes:
         run_id: the run.
@@ -79,7 +79,7 @@ def verify(
     workers: int = 0,
     progress: Progress = NO_PROGRESS,
 ) -> Verification:
-    """Score a random share of a run's pairs again, and keep on the board what came of it.
+    """Rescore a random share of a run's pairs, and keep the result on the board.
 
     Args:
         stored: the run, made ready again.

@@ -1,1 +1,1 @@
-"""Files, processes, memory, progress and seeds: what has nothing to do with music."""
+"""Files, processes, memory, progress and seeds: everything unrelated to music."""

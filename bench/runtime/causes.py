@@ -1,4 +1,4 @@
-"""Why something failed: one line with the place in the code, and the traceback behind it."""
+"""The cause of a failure: one line with the place in the code, and the traceback."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Cause:
 
 
 def cause_of(error: BaseException) -> Cause:
-    """The cause that an error tells.
+    """The cause of an error.
 
     The place is the last line of the plugin: of the first package that the harness called and that
     is not its own. Where there is none, the line that raised.

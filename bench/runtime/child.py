@@ -1,4 +1,4 @@
-"""A process of a cluster's worker that does jobs, one at a time: it may die, the worker lives on.
+"""A process in which a cluster's worker runs jobs one at a time, so that the worker survives it.
 
 A worker of a cluster runs threads; a job of ours wants a process: torch and the allocator are set
 for the whole of it, a plugin may end it, and it must be gone when the work is called off. Its
@@ -32,7 +32,7 @@ REFUSED: Final = "refused"
 
 
 class Answer(NamedTuple):
-    """What became of a job.
+    """The outcome of a job.
 
     Attributes:
         kind: DONE, RAISED, or REFUSED where the process could not begin.

@@ -45,7 +45,7 @@ class TrainingSettings:
     split: str = "train"
     epochs: int = 10
     segments: int = 50
-    """Segments an epoch."""
+    """Segments per epoch."""
     batch: int = 5
     """Segments that go through the system at once."""
     accumulate: int = 1
@@ -291,7 +291,7 @@ class _Table:
         """A text; `default` where it is not there."""
         value = self._value(key, default)
         if not isinstance(value, str):
-            raise self._wrong(key, "a text", value)
+            raise self._wrong(key, "a string", value)
         return value
 
     def texts(self, key: str, default: tuple[str, ...] | None = None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Submitted files: a FLAC file a pair, written and scored by the same code as a run.
+"""Submitted files: one FLAC file per pair, written and scored by the same code as a run.
 
 The files are those of ``recipes.cad_icassp_2024.baseline`` (enhance.py, evaluate.py): in the folder
 ``enhanced_signals``, ``<scene>_<listener>_remix.flac``, 32 kHz, 16 bit, left then right.

@@ -1,1 +1,1 @@
-"""A system: separate, change gains, remix, amplify, and what is written of it."""
+"""A system: separate, apply gains, remix, amplify and write the output."""

@@ -1,4 +1,4 @@
-"""The output of a system: what a listener's ears, or the challenge's files, get of it.
+"""The output of a system, as a listener's ears or the challenge's files receive it.
 
 Source: ``recipes.cad_icassp_2024.baseline.enhance`` of pyclarity 0.9.0.
 """

@@ -134,7 +134,7 @@ def enhance_file(
 
 
 def check_output(song: Path, output: Path, overwrite: bool) -> None:
-    """See that a file can be written without the loss of another.
+    """Check that a file can be written without the loss of another.
 
     Args:
         song: which is never replaced, whatever the name or link that leads to it.

@@ -56,7 +56,7 @@ class System:
     """The roles of the plugins that are bench's own."""
 
     def separate(self, mixture: Tensor, stems: Tensor) -> Tensor:
-        """``(B, 2, N)`` -> ``(B, 4, 2, N)``; only an oracle is handed the clean stems."""
+        """``(B, 2, N)`` -> ``(B, 4, 2, N)``; only an oracle is given the clean stems."""
         device = _device(self.separator, mixture.device)
         given = {"mixture": mixture.to(device)}
         if self.reads_stems:

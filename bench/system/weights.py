@@ -1,4 +1,4 @@
-"""A system's weights on disk, with a digest of them: a damaged file is no other system."""
+"""A system's weights on disk, with their digest, so that a damaged file is detected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Results as objects that show themselves: a table in a notebook, a frame, one line in a shell."""
+"""Results that display themselves: a table in a notebook, a frame, one line in a shell."""
 
 from __future__ import annotations
 

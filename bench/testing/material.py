@@ -233,7 +233,7 @@ class MemoryAudio:
 
     @property
     def frames(self) -> int:
-        """Samples a channel."""
+        """Samples per channel."""
         return int(self.signals["mixture"].shape[-1])
 
     def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:

@@ -104,12 +104,12 @@ def test_ways_of_hearing(listening: Path, visit: Callable[..., Any]) -> None:
     page.keyboard.press("2")
     page.keyboard.press("Space")
     page.wait_for_function("() => player.playing")
-    assert page.is_visible("text=What goes into the amplification")
+    assert page.is_visible("text=The input of the amplification")
     page.check("#way-simulated")
     page.wait_for_function("() => player.playing && player.buffers.size === 4")
     wait_for(page, "reference")  # what was heard is heard
     assert page.is_visible("text=MSBG model of hearing loss")
-    assert not page.is_visible("text=What goes into the amplification")
+    assert not page.is_visible("text=The input of the amplification")
     page.keyboard.press("w")
     assert page.is_checked("#way-remix")
 

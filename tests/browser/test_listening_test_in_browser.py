@@ -218,7 +218,7 @@ def test_a_reload_loses_nothing(blind: MadeTest, visit: Callable[..., Any], tmp_
     page.locator("#rows input").first.fill(str(values[codes[0]]))
     page.wait_for_timeout(100)
     page.reload()
-    assert page.is_visible("text=The test of participant P-6 was begun here")
+    assert page.is_visible("text=Participant P-6 has begun the test in this browser")
     assert page.is_hidden("#start")
     page.click("#continue")
     assert page.text_content("#title") == "Trial 2 of 3"
@@ -273,7 +273,7 @@ def test_volume_headphones_and_questions(visit: Callable[..., Any], tmp_path: Pa
         wrong = number >= 8  # two of six tones are one too many
         names = [name for name in buttons.all_text_contents() if (name == answer) is not wrong]
         page.click(f"#check-answers button:not([disabled]) >> text={names[0]}")
-    assert page.is_visible("text=Something may be wrong: this sounds like loudspeakers")
+    assert page.is_visible("text=Something may be wrong: you may be using loudspeakers")
     assert page.evaluate("document.activeElement.id") == "check-again"
     page.click("#check-next")
     take(page, values)

@@ -92,16 +92,16 @@ def of(scores: Scores, systems: tuple[str, ...]) -> Scores:
 @pytest.mark.parametrize(
     ("system", "told"),
     [
-        ("writes-mixture", "separator 'writes-mixture': it changed what it was given (mixture)"),
-        ("writes-by-numpy", "changed what it was given (mixture)"),
-        ("swaps-ears", "changed what it was given (mixture)"),
-        ("writes-stems", "changed what it was given (stems)"),
-        ("writes-data", "changed what it was given (mixture)"),
-        ("writes-by-memory", "changed what it was given (mixture)"),
+        ("writes-mixture", "separator 'writes-mixture': it changed its input (mixture)"),
+        ("writes-by-numpy", "changed its input (mixture)"),
+        ("swaps-ears", "changed its input (mixture)"),
+        ("writes-stems", "changed its input (stems)"),
+        ("writes-data", "changed its input (mixture)"),
+        ("writes-by-memory", "changed its input (mixture)"),
         ("frees-memory", "not resizable"),
-        ("mixture + scales-stems", "gains 'scales-stems': it changed what it was given (stems)"),
-        ("oracle + scales-stems", "changed what it was given (stems)"),
-        ("mixture + fixed + in-place", "prescription 'in-place': it changed what it was given"),
+        ("mixture + scales-stems", "gains 'scales-stems': it changed its input (stems)"),
+        ("oracle + scales-stems", "changed its input (stems)"),
+        ("mixture + fixed + in-place", "prescription 'in-place': it changed its input"),
     ],
 )
 def test_a_plugin_that_writes_into_what_it_is_given_fails_its_own_row_alone(
@@ -150,15 +150,15 @@ def test_a_plugin_moves_no_generator_of_random_numbers(evaluate: Evaluate) -> No
 @pytest.mark.parametrize(
     ("metric", "told"),
     [
-        ("writes-output", "metric 'writes-output': it changed what it was given (output)"),
-        ("writes-everything", "it changed what it was given (stems, stems reference, remix"),
+        ("writes-output", "metric 'writes-output': it changed its input (output)"),
+        ("writes-everything", "it changed its input (stems, stems reference, remix"),
         ("exits", "metric 'exits': it tried to end the program (SystemExit: enough)"),
         ("ends-process", "it tried to end the program (os._exit: 3)"),
         ("lazy-failure", "it tried to end the program (SystemExit: 1)"),
         ("sleeps", "metric 'sleeps': it took longer than 0.2 s"),
         ("stubborn", "metric 'stubborn': it took longer than 0.2 s"),
         ("writes-listener", ""),
-        ("writes-scene", "it changed what it was given (stems)"),
+        ("writes-scene", "it changed its input (stems)"),
         ("keeps-rendering", ""),
         ("writes-in-thread", ""),
         ("changes-folder", ""),
@@ -299,7 +299,7 @@ def test_a_dataset_that_ends_the_program_is_an_error(
 @pytest.mark.parametrize(
     ("loss", "told"),
     [
-        ("writes-reference", "loss 'writes-reference': it changed what it was given (reference)"),
+        ("writes-reference", "loss 'writes-reference': it changed its input (reference)"),
         ("kills-training", "its worker process died (SIGKILL"),
         ("sleeps-in-training", "loss 'sleeps-in-training': it took longer than 1 s"),
         ("exits-backward", "it tried to end the program (SystemExit: enough)"),

@@ -280,7 +280,7 @@ def test_space_is_checked_first(
 ) -> None:
     usage = shutil.disk_usage(tmp_path)._replace(free=70 * 2**20)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
-    with pytest.raises(BenchError, match=r"\d MB are to be written and [\d,]+ MB are free"):
+    with pytest.raises(BenchError, match=r"\d MB, but only [\d,]+ MB are free"):
         plan_preparation(tmp_path / "out", sources, scenes_per_song=4)
     assert not (tmp_path / "out" / "audio").exists()
 

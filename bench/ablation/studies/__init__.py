@@ -1,4 +1,4 @@
-"""Shipped ablations, by name: designs of several parts that are read side by side.
+"""Shipped ablations, by name: designs of several parts that are compared side by side.
 
 Each is a TOML file beside this module. Its ``[parts.NAME]`` say what is run, in the words of an
 ablation's own file, and its ``[scales.NAME]`` how much is trained and scored.
@@ -21,7 +21,7 @@ _WITHOUT_ROOT: Final = "demo"
 _WITH_ROOT: Final = "cadenza-icassp-2024"
 _SHIPPED: Final = resources.files("bench.ablation") / "studies"
 SCALED: Final = ("split", "seeds", "epochs", "limit", "options")
-"""Keys of an ablation that a caller may give; what is compared is the study's own."""
+"""Keys of an ablation that a caller may give; the study itself fixes what is compared."""
 
 
 @dataclass(frozen=True)

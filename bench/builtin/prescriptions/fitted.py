@@ -1,4 +1,4 @@
-"""What prescriptions share that set an output stage behind NAL-R."""
+"""The common part of prescriptions that set an output stage behind NAL-R."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from bench.hearing.fitting.network import load_network
 
 
 class NalrFit(nn.Module, Adaptive):
-    """NAL-R, then what the network predicts for each ear."""
+    """NAL-R, then the output stage that the network predicts for each ear."""
 
     def __init__(self, options: NalrFitOptions) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class NalrFit(nn.Module, Adaptive):
 
 
 class NalrFitTrained(NalrFit):
-    """The same, trained by the run."""
+    """NAL-R with a predicted output stage whose network the run trains."""
 
     def __init__(self, options: NalrFitOptions) -> None:
         super().__init__(options)

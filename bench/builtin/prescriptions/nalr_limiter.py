@@ -65,7 +65,7 @@ class NalrLimiter(nn.Module, Adaptive):
 
 
 class NalrLimiterTrained(NalrLimiter):
-    """The same, trained: thresholds, attack and release."""
+    """NAL-R and a limiter whose thresholds, attack and release are trained."""
 
     def __init__(self, options: NalrLimiterOptions) -> None:
         super().__init__(options)

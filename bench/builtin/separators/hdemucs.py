@@ -13,7 +13,7 @@ from bench.separation.masks import WINDOW, mask_mixture
 
 
 class HDemucsSeparator(torch.nn.Module):
-    """Pretrained Hybrid Demucs; nothing of it is trained.
+    """Pretrained Hybrid Demucs without training.
 
     Memory does not grow with the length of the mixture beyond that of the stems themselves,
     unless gradients are recorded.
@@ -79,7 +79,7 @@ class HDemucsSeparator(torch.nn.Module):
 
 
 class FineTunedHDemucs(HDemucsSeparator):
-    """Hybrid Demucs whose decoders are trained; all else stays bit for bit what it was."""
+    """Hybrid Demucs whose decoders are trained; all other weights stay bit for bit unchanged."""
 
     def __init__(self, options: HDemucsOptions) -> None:
         super().__init__(options)

@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.runtime.machine import cache_folder
 
 DEMO_VERSION = "1"
-"""Raised whenever a sample or a record of the demo changes."""
+"""Increased whenever a sample or a record of the demo changes."""
 
 
 def demo_root() -> Path:

@@ -20,7 +20,7 @@ LISTENER_SEED = "icassp2024"
 
 
 def gains_table() -> dict[str, dict[str, int]]:
-    """The 1,105 requested gains of the challenge by id, dB a stem.
+    """The 1,105 requested gains of the challenge by id, dB per stem.
 
     No change first, then one, two and three changed stems in every combination.
     """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 SPEED_OF_SOUND = 343.0
-"""Metres a second."""
+"""Metres per second."""
 TAPS = 96
 """Samples of a response at 44.1 kHz."""
 

@@ -1,4 +1,4 @@
-"""The challenge's metadata, made: what lies under ``metadata/`` of a set in its layout."""
+"""Make the challenge's metadata: the files under ``metadata/`` of a set in its layout."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_the_command_says_what_it_did(
     share = 100 * np.mean((samples == 32767) | (samples <= -32767))
     assert f"clipped: {share:.2f} %" in said.out
     assert "5.0 s, 44100 Hz" in said.out
-    assert "mixture + cnn (nalr-headroom) is used as training would start from it" in said.err
+    assert "mixture + cnn (nalr-headroom) is used untrained, with its initial weights" in said.err
 
 
 def test_a_file_that_is_there_is_not_overwritten_in_silence(

@@ -73,7 +73,7 @@ def test_what_is_wrong_without_a_file(given: tuple[str, str, str], message: str)
     [
         (("", "", ""), "it holds 2 listeners"),
         (("a", "", ""), "no listener 'a'"),
-        (("A", "250:20,500:30", ""), "both given"),
+        (("A", "250:20,500:30", ""), "both a file and an audiogram"),
     ],
 )
 def test_what_is_wrong_with_a_file(many: Path, given: tuple[str, str, str], message: str) -> None:

@@ -107,7 +107,7 @@ def test_what_cannot_be_made_fails_and_says_why(check: Call) -> None:
     code, said = check("unmade")
     assert code == 1
     assert "there is no such file; Download it" in said
-    assert "it could not be made" in said
+    assert "it could not be constructed" in said
 
 
 def test_what_needs_weights_is_not_checked_and_does_not_pass(check: Call) -> None:

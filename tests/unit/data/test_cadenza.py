@@ -220,7 +220,7 @@ WRONG = {
     ),
     "gain no number": (
         change(["gains.json", "gain_1", "drums"], "loud"),
-        "'drums' must be a number, got the text 'loud'",
+        "'drums' must be a number, got the string 'loud'",
         "gains.json, gain_1",
     ),
     "gain true": (
@@ -245,7 +245,7 @@ WRONG = {
     ),
     "audiogram with text": (
         change([*LISTENER, "audiogram_levels_l", 3], "forty"),
-        "'audiogram_levels_l' must be a number, got the text 'forty'",
+        "'audiogram_levels_l' must be a number, got the string 'forty'",
         "listener L2",
     ),
     "audiogram with null": (

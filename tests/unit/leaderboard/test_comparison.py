@@ -121,8 +121,8 @@ def test_pairs_that_one_run_lacks_are_told(board: Board) -> None:
     failed = [row for name in LISTENERS for row in pair_rows(0, name, {("haaqi", "mean"): None})]
     board.append_scores("ra", "scene 0", failed)
     both = pair(board)
-    assert "3 pairs of hdemucs + fixed are left out: the other run lacks them." in both.notes
-    assert "3 pairs of hdemucs + cnn failed (bench show rb --failures)." in both.notes
+    assert "3 pairs of hdemucs + fixed are left out, as the other run lacks them." in both.notes
+    assert "3 pairs of hdemucs + cnn failed (bench show ra --failures)." in both.notes
     assert both.measures[0].comparison.difference.n == 9
 
 

@@ -100,7 +100,7 @@ def test_cnn_gets_its_note_under_challenge_only(tmp_path: Path) -> None:
     shared = build(board, protocol="shared-gains")
     assert not [line for line in shared.notes if "cnn" in line]
     assert "own gains" in shared.protocol_words
-    assert "scene asks for" in build(board).protocol_words
+    assert "scene requests" in build(board).protocol_words
 
 
 def test_pairs_where_all_systems_score_alike_are_told(tmp_path: Path) -> None:
@@ -145,7 +145,8 @@ def row(label: str, n: int = 12, **changes: Any) -> Row:
     run |= changes.pop("run", {})
     interval = Interval(0.5, 0.4, 0.6, n, changes.pop("songs", 8))
     values = {"haaqi": interval} if n else {}
-    return Row(run, label, None, changes.pop("unranked_reason", ""), n, 0, values, **changes)
+    failed = changes.pop("n_failed", 0)
+    return Row(run, label, None, changes.pop("unranked_reason", ""), n, failed, values, **changes)
 
 
 def table(*rows: Row, **changes: Any) -> Leaderboard:

@@ -119,7 +119,7 @@ def test_failed_pairs_are_counted_and_never_zeros(board: Board) -> None:
     assert (row.n, row.n_failed) == (PAIRS - 3, 3)
     assert row.values["haaqi"].mean == pytest.approx(full.values["haaqi"].mean, abs=0.005)
     assert "3 pairs failed" in note(table, "failed")
-    assert f"{PAIRS} pairs at most, fewer in open-unmix + fixed ({PAIRS - 3})" in note(
+    assert f"up to {PAIRS} pairs, fewer for open-unmix + fixed ({PAIRS - 3})." in note(
         table, "n differs"
     )
     assert "3 failed" in render(table)
@@ -135,7 +135,7 @@ def test_of_one_configuration_the_newest_ended_run_is_shown(board: Board) -> Non
     board.write_run(row | {"created": datetime(2025, 2, 1, tzinfo=UTC)})
     table = build(board)
     assert by_label(table)["hdemucs + fixed"].run["run_id"] == "rnew"
-    assert note(table, "older") == "2 older runs of the same configurations not shown."
+    assert note(table, "older") == "2 older runs of the same configurations are not shown."
     assert note(table, "versions of bench's code").startswith("The rows were computed by 2")
 
 

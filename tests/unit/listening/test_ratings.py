@@ -155,7 +155,7 @@ def test_a_run_that_is_not_on_the_board_is_named(key: Path, tmp_path: Path) -> N
     [
         (lambda c: c.update(test="other"), "of the test 'other'"),
         (lambda c: c.update(participant="../../x"), "participant's code is not valid"),
-        (lambda c: c.update(format="x"), "no file of the format bench-ratings"),
+        (lambda c: c.update(format="x"), "not a file of the format bench-ratings"),
         (lambda c: c.update(version=2), "unknown version 2"),
         (lambda c: c["ratings"].pop(), "1 of 10 signals are not rated"),
         (lambda c: c["ratings"].append(c["ratings"][0]), "unknown or rated twice"),

@@ -203,7 +203,7 @@ def test_the_page_begins_with_the_verdict_and_a_dot_for_each_song(text: str) -> 
     assert "better than the baseline hdemucs + fixed in HAAQI (8 songs, 3 listeners)" in sentence
     assert text.index(sentence) < text.index("<table")
     labels = [a["aria-label"] for t, a in page.tags if t == "svg"]
-    assert labels[0] == "Difference in HAAQI to hdemucs + fixed, all pairs, a dot a song"
+    assert labels[0] == "Difference in HAAQI to hdemucs + fixed, all pairs, one dot per song"
     assert [label.split(", ")[1] for label in labels[1:4]] == [
         "mild", "moderate", "moderately severe",
     ]  # fmt: skip

@@ -85,7 +85,7 @@ def test_a_file_must_be_given_again_and_be_the_same(tmp_path: Path) -> None:
     weights.write_bytes(b"these weights")
     option = {"separator": {"weights": str(weights)}}
     row = kept_run(board, "hdemucs", "fixed", options=option)
-    with pytest.raises(BenchError, match=r"separator\.weights was a file"):
+    with pytest.raises(BenchError, match=r"separator\.weights was given as a file"):
         stored_run(board, row["run_id"], SUITE, PLUGINS)
     found = stored_run(board, row["run_id"], SUITE, PLUGINS, option)
     assert found.spec.separator.options.weights == str(weights)

@@ -116,7 +116,7 @@ def test_validation_may_have_a_split_of_its_own(
 @pytest.mark.parametrize(
     ("setting", "value", "words"),
     [
-        ("keep", "first", "training keeps no 'first' epoch"),
+        ("keep", "first", "training cannot keep the epoch 'first'"),
         ("protocol", "chalenge", "no protocol 'chalenge'"),
         ("validation_split", "walid", "no split 'walid'"),
     ],

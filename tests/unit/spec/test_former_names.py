@@ -32,7 +32,7 @@ def test_the_loss_by_its_front_end_is_the_one_that_it_meant(
 ) -> None:
     options = {"haaqi-net.front_end": "light", "haaqi-net.variant": "paper"}
     old = make(loss="mse + 10*haaqi-net@stems", options={"loss": options})
-    assert "the loss 'haaqi-net' is called 'haaqi-light' now" in caplog.text
+    assert "the loss 'haaqi-net' is now called 'haaqi-light'" in caplog.text
     new = make(
         loss="mse + 10*haaqi-light@stems", options={"loss": {"haaqi-light.variant": "paper"}}
     )
@@ -49,7 +49,7 @@ def test_the_published_architecture_keeps_its_name(caplog: pytest.LogCaptureFixt
 
 def test_options_of_a_term_by_its_old_name(caplog: pytest.LogCaptureFixture) -> None:
     old = make(loss="joint", options={"loss": {"haaqi-net.variant": "paper"}})
-    assert "'haaqi-light' now" in caplog.text
+    assert "now called 'haaqi-light'" in caplog.text
     assert old.losses == make(options={"loss": {"haaqi-light.variant": "paper"}}).losses
     # What means another plugin is not taken for this one's.
     with pytest.raises(BenchError, match="this run has no loss 'haaqi-net'"):
@@ -63,9 +63,9 @@ def test_both_names_of_one_term_are_one_too_many() -> None:
 
 def test_a_suites_metric_by_its_old_name(caplog: pytest.LogCaptureFixture) -> None:
     assert with_metric("haaqi-net").metrics == with_metric("haaqi-light").metrics
-    assert caplog.text.count("the metric 'haaqi-net' is called 'haaqi-light' now") == 1
+    assert caplog.text.count("the metric 'haaqi-net' is now called 'haaqi-light'") == 1
 
 
 def test_a_predictor_by_its_old_name(caplog: pytest.LogCaptureFixture) -> None:
     assert type(load_predictor("light")) is type(load_predictor("haaqi-light"))
-    assert "the front-end 'light' is called 'haaqi-light' now" in caplog.text
+    assert "the front-end 'light' is now called 'haaqi-light'" in caplog.text

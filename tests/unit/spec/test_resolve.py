@@ -91,7 +91,7 @@ def test_oracle_and_leaky_weights_are_unranked() -> None:
 
     assert reason("musdb") == ""
     assert "musdb18-test" in reason("musdb-plus")
-    assert "not said" in reason("/some/file.pt")
+    assert "not stated" in reason("/some/file.pt")
     assert reason("/some/file.pt", "musdb18-train") == ""
     assert "private" in reason("/some/file.pt", "musdb18-train, private")
     # What the known weights were trained on cannot be talked away.

@@ -119,7 +119,7 @@ def test_history_of_an_earlier_process_counts(paper: tuple[Array, Array]) -> Non
     guard = GoodhartGuard(history, truth=TRUTH, proxy=PROXY)
     assert guard.warning == ""
     guard.add({"epoch": 7, TRUTH: truth[6], PROXY: proxy[6]})
-    assert "fell from 0.7743 to 0.6351 (beyond the scatter of the epochs before" in guard.warning
+    assert "fell from 0.7743 to 0.6351 (by more than the scatter of earlier epochs" in guard.warning
 
 
 def test_a_steady_fall_from_the_start_is_told() -> None:
