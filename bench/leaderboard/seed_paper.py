@@ -1,4 +1,4 @@
-"""The seed paper's three tables, as it prints them, from what was run; its own values beside.
+"""The seed paper's three tables in its form, from runs of the study, with its own values beside.
 
 The first has HAAQI-Net and SDR in training, the second the losses, the third validation, each by
 epoch. Before them stands what the paper does not have: each system under both references, since its
@@ -34,14 +34,14 @@ MOVED, FIXED = "shared-gains", "challenge"
 
 _MOVED_WORDS: Final = (
     "HAAQI against a reference that has the system's own gains (shared-gains, the paper's) and "
-    "against the clean remix that the scene asks for (challenge, the official one); the difference "
-    "is what the moved reference adds, paired by (song, scene, listener). Published values are "
-    "other code's on other music."
+    "against the clean remix that the scene requests (challenge, the official one); the difference "
+    "is what the moved reference adds, paired by (song, scene, listener). Published values were "
+    "computed with other code on other music."
 )
 _APART_WORDS: Final = (
-    "The paper sets its score under its own reference beside the baseline's official one. That "
-    "difference is the sum of two: what the moved reference adds to the system's score, and what "
-    "the system is ahead of the baseline where both have the official reference."
+    "The paper compares its score under its own reference with the baseline's official score. That "
+    "difference is the sum of two: what the moved reference adds to the system's score, and how "
+    "far the system is ahead of the baseline when both have the official reference."
 )
 
 
@@ -102,7 +102,7 @@ def _strongest(trained: Sequence[tuple[Trial, pd.DataFrame]]) -> list[tuple[Tria
 
 
 def moved_reference(board: Board, trials: Sequence[Trial]) -> Section:
-    """Each system under both references, and the published ones under theirs."""
+    """Each system under both references, and the published ones under their own."""
     rows: list[dict[str, Any]] = []
     for trial in trials:
         by = {protocol: scores_of(board, run_id) for protocol, run_id in trial.runs.items()}
@@ -126,13 +126,13 @@ def moved_reference(board: Board, trials: Sequence[Trial]) -> Section:
                 **{protocol: values.get(protocol) for protocol in (MOVED, FIXED)},
             }
         )
-    return Section("How much of a score is the moved reference", tuple(rows), _MOVED_WORDS)
+    return Section("How much of a score is due to the moved reference", tuple(rows), _MOVED_WORDS)
 
 
 def taken_apart(
     board: Board, trials: Sequence[Trial], base: str = "hdemucs + fixed"
 ) -> list[Section]:
-    """The paper's comparison as a sum of the moved reference and of what the system brings."""
+    """The paper's comparison as a sum of the effect of the moved reference and of the system."""
     floor = next((t for t in trials if _plain(t.label).startswith(base) and FIXED in t.runs), None)
     if floor is None:
         return []
