@@ -178,7 +178,7 @@ class SeparatorSpec(PluginSpec):
 
     Attributes:
         trainable: whether a run trains it.
-        reads_stems: marks an oracle: handed the clean stems, and never ranked.
+        reads_stems: marks an oracle: given the clean stems, and never ranked.
         separates: False where its stems are parts of the mixture as it is, so that gains that are
             not the same for all stems mean nothing.
     """

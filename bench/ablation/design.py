@@ -37,8 +37,8 @@ class Ablation:
             ``"mse + {alpha}*haaqi-light"``.
         grid: values by name. A name with a dot is an option, ``"training.learning_rate"``; one
             without stands in braces in a loss.
-        seeds: each training is done so many times, with the seeds 0, 1, 2, ...
-        limit: score only so many pairs, spread evenly; 0 for all.
+        seeds: trainings per system, with the seeds 0, 1, 2, ...
+        limit: score only this many pairs, evenly spaced; 0 for all.
         metrics: of all runs, besides the suite's.
         options: of all runs that have them, by ``"section.name"``.
     """

@@ -153,7 +153,7 @@ class PairScores:
     def frame(self, *metrics: str) -> pd.DataFrame:
         """Values of some metrics in long form, as :meth:`Board.scores` has them; texts as codes.
 
-        Rows without a value are left out, and so are the columns that tell why.
+        Rows without a value are left out, and so are the columns with the reasons.
         """
         places = [self.pairs.get_level_values(name) for name in PAIR]
         about = pd.DataFrame(

@@ -22,7 +22,7 @@ from bench.cli.options import FOLDER, excerpt_options
 def command(**choices: Any) -> None:
     """Write pages that open from disk: mixture, reference and every system, level-matched.
 
-    Switching between them keeps the position and leaves no gap. Outputs are computed anew by the
+    Switching between them keeps the position and leaves no gap. Outputs are recomputed by the
     code that scores them.
     """
     from bench.commands.listening import listen

@@ -74,7 +74,7 @@ def train_command(out: Path, **choices: Any) -> None:
 def evaluate_command(plot: Path | None, format: str, **choices: Any) -> None:
     """Compare predicted with true HAAQI on songs, ears and degradations never trained on.
 
-    The test labels are made anew by the exact HAAQI (36 a song), unless --labels has them.
+    The test labels are computed by the exact HAAQI (36 per song), unless --labels has them.
     """
     from bench.cli.printing import print_tables
     from bench.commands.proxy import evaluate_proxy

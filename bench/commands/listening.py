@@ -142,7 +142,7 @@ def make_listening_test(
         reference: as of :func:`listen`.
         heard: before amplification, amplified for the listener, or as the listener hears that.
         method: ``"mushra"``, ratings beside an open reference; or ``"abx"``, whether a system can
-            be told from its reference.
+            be distinguished from its reference.
         anchors: of MUSHRA, cut-off frequencies of the low-pass anchors in Hz; 3500 and 7000 by
             default.
         mixture: of MUSHRA, whether the unprocessed mixture is rated, too.

@@ -184,7 +184,7 @@ def _options(item: Registered[Any]) -> tuple[OptionInfo, ...]:
 
 
 def _text(value: object, default: object) -> str:
-    """A value of a spec in words; empty where it goes without saying."""
+    """A value of a spec in words; empty where it is the default."""
     if value == default and isinstance(value, bool | int | float):
         return ""
     if isinstance(value, tuple):

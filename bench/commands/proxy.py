@@ -91,7 +91,7 @@ def evaluate_proxy(
         weights: "bundled", or a path.
         front_end: name of the predictor's plugin.
         songs: of each test set.
-        labels: folder that keeps the test labels; made anew where None.
+        labels: folder that keeps the test labels; recomputed if None.
         real: root of a Cadenza dataset to test on too.
         plot: image of prediction against truth to write.
         workers: processes that make labels.

@@ -135,7 +135,7 @@ def verify_run(
 ) -> Verification:
     """Rescore a random share of a run on this machine: ``bench board verify``.
 
-    What came of it is kept on the board.
+    The result is kept on the board.
 
     Args:
         run: its id or label.

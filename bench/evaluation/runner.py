@@ -83,7 +83,7 @@ def evaluate_runs(
         plugins: the installed plugins.
         workers: processes. A single one is this process only where all plugins are bench's own:
             a stranger's may end the process that it runs in.
-        profile: whether rows tell the seconds of each stage.
+        profile: whether rows include the seconds of each stage.
         strict: whether the first failure is raised, in place of failed rows.
         time_limit: as of :class:`bench.evaluation.worker.Evaluator`.
         fresh: as there.
@@ -146,7 +146,7 @@ class _FirstScenes:
         self._causes: dict[str, list[str]] = {}
 
     def see(self, run_id: str, scene: str, rows: Sequence[Row]) -> None:
-        """Note what became of a scene."""
+        """Note the outcome of a scene."""
         seen = self._causes.setdefault(run_id, [])
         if len(seen) == FIRST:
             return

@@ -77,7 +77,7 @@ class Evaluator:
     Args:
         runs: what to score.
         plugins: by default the installed ones.
-        profile: whether rows tell the seconds of each stage.
+        profile: whether rows include the seconds of each stage.
         strict: whether the first failure is raised, in place of failed rows.
         time_limit: seconds that one call of a plugin may take; 0 for any time, None for what suits
             the scene (:func:`bench.evaluation.estimate.time_limit`).

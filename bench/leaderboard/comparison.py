@@ -244,7 +244,7 @@ def settings_that_differ(
 ) -> list[tuple[str, str, str]]:
     """The settings in which two runs differ: name, ours, theirs; empty where it does not apply.
 
-    Where only one of them is trained, its loss tells so; how it is trained is left out.
+    Where only one of them is trained, its loss shows this; how it is trained is left out.
     """
     one, two = (_flat(json.loads(run["spec_json"] or "{}")) for run in (ours, theirs))
     names = [name for name in dict.fromkeys([*one, *two]) if one.get(name) != two.get(name)]

@@ -39,7 +39,7 @@ def flip_p(totals: Array) -> float:
 
 
 def smallest_p(clusters: int) -> float:
-    """The smallest p-value that :func:`flip_p` can give with so many songs or listeners."""
+    """The smallest p-value that :func:`flip_p` can give for a number of songs or listeners."""
     return 2.0 / 2**clusters if clusters <= _MOST_FLIPS else 1.0 / (RESAMPLES + 1)
 
 

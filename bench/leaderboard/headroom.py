@@ -1,7 +1,7 @@
 """How far a system has got from the untouched mixture to the clean stems.
 
 Both ends are rows of the board: of a separator whose stems are the mixture as it is, and of one
-that is handed the clean stems, each with the gains that the scene asks for. Plugins' specs say
+that is given the clean stems, each with the gains that the scene requests. Plugins' specs say
 which they are, never their names.
 """
 

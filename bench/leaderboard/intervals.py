@@ -1,7 +1,7 @@
 """Confidence intervals of a mean whose values share songs, and perhaps listeners.
 
-Over songs alone, the variance of the mean is the cluster-robust one; where listeners recur in many
-songs, listeners are clusters too, and it is the two-way cluster-robust one,
+Over songs alone, the variance of the mean is the cluster-robust one; where listeners are shared by
+many songs, listeners are clusters too, and it is the two-way cluster-robust one,
 
     V = V_song + V_listener - V_(song x listener),
 

@@ -77,7 +77,7 @@ class Row:
         p: Holm-corrected p-value of that difference.
         is_baseline: whether the others are compared with this row.
         medians: median over songs by column key, of columns that show it.
-        verification: what came of scoring a share of it again the last time, as the board's table
+        verification: the result of its last verification, as the board's table
             `verified` has it; None where it was not.
         seeds: of a summary, the seeds that it is the mean of; its intervals are over them. Empty
             for one run.
@@ -119,7 +119,7 @@ class Row:
 
     @property
     def against_baseline(self) -> int:
-        """1 where it is better than the baseline, -1 where worse, 0 where that cannot be told.
+        """1 where it is better than the baseline, -1 where worse, 0 where neither can be said.
 
         Two systems are distinguished if the 95 % interval of their paired difference excludes 0.
         """
@@ -209,7 +209,7 @@ class Leaderboard(Shown):
 
     @property
     def shows_p(self) -> bool:
-        """Whether a p-value can be below 0.05 with so many songs and comparisons."""
+        """Whether a p-value can be below 0.05, given the numbers of songs and comparisons."""
         compared = [row for row in self.systems if row.difference is not None]
         several = len(self.contrasts) or len(compared)
         return self.songs > 0 and smallest_p(self.songs) * max(1, several) <= 0.05

@@ -18,7 +18,7 @@ class Name:
 
     Attributes:
         head: ``separator + gains``, or the name that the run was given.
-        details: what tells it from others of that head, such as prescription and loss.
+        details: what distinguishes it from others of that head, such as prescription and loss.
 
     Example:
         >>> str(Name("hdemucs + fixed", ("nalr-fit", "seed 1")))
@@ -57,7 +57,7 @@ class _Losses:
     common: frozenset[str]
     varying: frozenset[str]
     by_term: bool
-    """Whether naming the terms that vary tells a row's loss."""
+    """Whether the terms that vary identify a row's loss."""
 
 
 def names_of(labelled: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[list[Name], list[str]]:
@@ -141,7 +141,7 @@ def _terms(loss: str) -> dict[str, str]:
 
 
 def _loss_in_short(one: _Label, losses: _Losses) -> str:
-    """What of a row's loss differs from the others'; the whole, where it is not told by terms."""
+    """The part of a row's loss that differs from others; the whole if terms do not identify it."""
     if not one.loss or not losses.varying:
         return ""
     if not losses.by_term:

@@ -133,7 +133,7 @@ def songs_needed(spread: Spread, listeners: int, detect: float, share: float) ->
 def power_section(
     found: Sequence[Plan], table: Leaderboard, detect: float, share: float = DEFAULT_POWER
 ) -> Section:
-    """Plans as a table: standard deviations, then the songs needed with so many listeners."""
+    """Plans as a table: standard deviations, then the songs needed for each number of listeners."""
     title = table.columns[0].title if table.columns else ""
     rows = tuple(
         {

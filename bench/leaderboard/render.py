@@ -30,7 +30,7 @@ _NARROWEST_LABEL: Final = 16
 
 
 def render_text(table: Leaderboard, width: int = FILE_WIDTH, *, expand: bool = False) -> str:
-    """The leaderboard as plain text of so many columns; with `expand` each seed has a row."""
+    """The leaderboard as plain text of a given width; with `expand` each seed has a row."""
     console = Console(file=io.StringIO(), width=width, color_system=None)
     print_leaderboard(table, console, expand=expand)
     assert isinstance(console.file, io.StringIO)

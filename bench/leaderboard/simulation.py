@@ -75,7 +75,7 @@ def independent(songs: int, each: int = 4) -> Crossing:
 
 
 def uneven(songs: int, most: int = 8, seed: int = 0) -> Crossing:
-    """1 to `most` listeners a song, none of whom recurs."""
+    """1 to `most` listeners per song, each of whom hears only one."""
     sizes = np.random.default_rng(seed).integers(1, most + 1, songs)
     song = np.repeat(np.arange(songs), sizes)
     return Crossing(song, np.arange(len(song)))

@@ -76,7 +76,7 @@ class Spread:
 
     Attributes:
         song: standard deviation between songs.
-        listener: between listeners; NaN where they do not recur.
+        listener: between listeners; NaN where each hears one song.
         rest: of what is left.
         effect: d_z, the mean difference over the standard deviation of single differences.
     """
@@ -160,7 +160,7 @@ def compared_with_none(
 def sign_flip_p(differences: pd.Series) -> float:
     """Two-sided p-value of a paired permutation test: the signs of whole clusters are flipped.
 
-    Songs are flipped and, where listeners recur enough, listeners too: see
+    Songs are flipped and, where listeners are clusters too, listeners: see
     :mod:`bench.leaderboard.flips`. All flips are counted with up to 14 clusters; with more, 9,999
     are drawn and the observed one is counted among them. With G songs p cannot be below
     ``2 / 2**G``. NaN without differences.

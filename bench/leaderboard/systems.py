@@ -101,7 +101,7 @@ def ranks_of(systems: Sequence[System]) -> dict[str, tuple[int, int]]:
 
 
 def find(systems: Sequence[System], name: str) -> System | None:
-    """By label, else by ``separator + gains``: that with the least else to tell, and the newest.
+    """Find a system by label, else by ``separator + gains``: that with fewest details, the newest.
 
     So the plain name finds a row of few pairs, and not one with another prescription.
     """

@@ -48,7 +48,7 @@ def abx_trial(
 
 
 def p_of_guessing(right: int, answers: int) -> float:
-    """The probability of at least so many right answers by guessing (binomial, one half each).
+    """The probability of at least this many right answers by guessing (binomial, one half each).
 
     Example:
         >>> round(p_of_guessing(12, 16), 4)

@@ -102,7 +102,7 @@ def make_test(
         questions: asked at the end.
         checks: whether the volume is set and the headphones are checked first.
         post: address that the page sends the ratings to; without one they are saved as a file.
-        seed: of the codes; who knows it can tell what they stand for.
+        seed: of the codes; it reveals what they stand for.
 
     Raises:
         BenchError: too many signals, a pair whose systems have different references, no system

@@ -1,4 +1,4 @@
-"""What blind tests share: codes that tell nothing, and signals that are the same."""
+"""Shared by blind tests: codes that reveal nothing, and the detection of identical signals."""
 
 from __future__ import annotations
 

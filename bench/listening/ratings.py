@@ -93,7 +93,7 @@ class Distinguished:
         label: of the system.
         right: right answers, of all participants and excerpts.
         answers: answers.
-        p: probability of at least so many right ones by guessing.
+        p: probability of at least this many right ones by guessing.
     """
 
     label: str

@@ -20,7 +20,7 @@ from bench.plugins.registered import Conflict, Failure, Observer, Registered
 log = logging.getLogger(__name__)
 
 OBSERVER_LIMIT: Final = 60.0
-"""Seconds that an observer may take for what it is told."""
+"""Seconds that an observer may take for a notification."""
 
 S = TypeVar("S", bound=PluginSpec)
 

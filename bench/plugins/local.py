@@ -43,7 +43,7 @@ class LocalPlugin(Registered[S_co]):
 
     @property
     def source(self) -> str:
-        """Empty: its version tells the source of its class."""
+        """Empty: its version is a hash of the source of its class."""
         return ""
 
     def target(self) -> Any:
@@ -152,7 +152,7 @@ def _source(cls: type) -> bytes:
 
 
 def _state(thing: Any, where: str) -> bytes:
-    """What tells two instances of a class apart: tensors by value, the rest pickled."""
+    """The state that distinguishes two instances of a class: tensors by value, the rest pickled."""
     values = dict(getattr(thing, "__dict__", {}))
     found = b""
     if hasattr(thing, "state_dict"):

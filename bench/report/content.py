@@ -117,7 +117,7 @@ def differences_by_song(
     """Differences to the baseline's row: of all pairs, then by grade of hearing loss.
 
     Groups that are the only one are left out, and so are systems that may not be compared, and
-    those that are handed the clean stems, whose difference would set the scale.
+    those that are given the clean stems, whose difference would set the scale.
     """
     base = next((row for row in table.systems if row.is_baseline), None)
     if base is None or not table.columns:

@@ -354,7 +354,7 @@ def _mean_words(column: Column) -> str:
 def _two_lines(name: Name, most: int = 26) -> str:
     """A name of two lines of `most` characters: what it is, and what differs.
 
-    What tells two apart often stands at the end: it is the middle that is left out.
+    Names often differ at the end, so the middle is left out.
     """
     lines = [clean(name.head), clean(", ".join(name.details))]
     return "\n".join(_without_middle(line, most) for line in lines if line)

@@ -1,9 +1,9 @@
 """The style of figures: one place for colours, marks and the way from matplotlib to a themed SVG.
 
 Figures are drawn in placeholder colours, which then become CSS variables: the page gives them their
-values for a light and a dark screen. The colours are Okabe and Ito's, told apart with any kind of
-colour vision, and each system has a mark of its own as well. A system's colour is a variable of its
-own, so that the page colours the chosen ones and leaves the others grey, in all figures at once.
+values for a light and a dark screen. The colours are Okabe and Ito's, distinguishable with any kind
+of colour vision, and each system has its own mark as well. Each system's colour is a variable, so
+that the page colours the chosen ones and leaves the others grey, in all figures at once.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def execute(
         time_limit: seconds that a plugin may take for a scene; 0 for any time, None for a generous
             default.
         progress: notified of how far it is.
-        trained: what became of trainings that were done before, from :func:`train_elsewhere`.
+        trained: the outcome of trainings that were done before, from :func:`train_elsewhere`.
 
     Raises:
         BenchError: the user's input is wrong; what was done so far is kept.
@@ -281,7 +281,7 @@ def _finish(
     plugins: Plugins,
     stopped: str = "",
 ) -> int:
-    """Write the row of a run that was scored, tell observers, and count the pairs that failed."""
+    """Write the row of a run that was scored, notify observers, and count the pairs that failed."""
     spent = float(board.scores(run_id, metric=TIME_METRIC)["value"].sum())
     log_rows = board.training(run_id)
     spent += float(log_rows[log_rows["name"] == "seconds"]["value"].sum())

@@ -132,13 +132,13 @@ def _local(plugins: Plugins) -> bytes | None:
 
 
 def _can_travel(progress: Progress) -> bool:
-    """Whether a process may tell of its progress by it; where not, that is said."""
+    """Whether another process can report progress by it; if not, a warning says so."""
     try:
         pickle.dumps(progress)
     except Exception as error:  # whatever somebody's own class raises
         said = " ".join(str(error).split())[:200]
         log.warning(
-            "the training's progress cannot be told from another process, so the plugins train in "
+            "progress cannot be reported from another process, so the plugins train in "
             "this one, which they may end: %s: %s", type(error).__name__, said,
         )  # fmt: skip
         return False

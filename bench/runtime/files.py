@@ -105,7 +105,7 @@ def _error_number(error: BaseException, draft: Path) -> int:
 
 
 def content_problem(path: Path) -> str:
-    """What is wrong with a file of weights, as far as its first bytes tell; empty where nothing is.
+    """What is wrong with a file of weights, judging by its first bytes; empty if nothing is.
 
     What a proxy or a portal sends in place of a file is a page, and is kept under the file's name.
     """

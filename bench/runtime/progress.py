@@ -42,7 +42,7 @@ _current: ContextVar[Progress] = ContextVar("progress", default=NO_PROGRESS)
 
 
 def current_progress() -> Progress:
-    """What shows the work of the moment, for what is too deep to be told."""
+    """The progress of the current command, for code too deep to receive it as an argument."""
     return _current.get()
 
 

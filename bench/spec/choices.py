@@ -39,7 +39,7 @@ class Choices(TypedDict, total=False):
         split: the split that is scored; the suite's by default.
         epochs: of training; the suite's by default.
         seed: of the run, 0 by default.
-        limit: score only so many pairs, spread evenly; 0, for all, by default.
+        limit: score only this many pairs, evenly spaced; 0, for all, by default.
         metrics: names of further metrics, besides the suite's, as ``["haaqi-light"]``; or one text
             with commas. The baselines get them, too.
         name: of the run on its board, in place of ``separator + gains``; no score depends on it.

@@ -18,7 +18,8 @@ Options = Mapping[str, Any]
 def parse_loss(text: str, plugins: Plugins, options: Options) -> tuple[LossExpression, Options]:
     """Read a loss expression; terms that have another name now get it, and so do their options.
 
-    A term is told by its options: ``haaqi-net`` over the front end ``haaqi-light`` is the latter.
+    A term is identified by its options: ``haaqi-net`` over the front end ``haaqi-light`` is the
+    latter.
 
     Raises:
         BenchError: the expression is wrong, or an option of a term that is renamed.

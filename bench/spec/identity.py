@@ -26,7 +26,7 @@ FILE_MARK: Final = "sha256:"
 def by_content(options: Any) -> dict[str, Any]:
     """The values of an options instance; a path by the content of what it names.
 
-    Of the name of a plugin the distribution is left out: a run's identity tells it elsewhere.
+    Of the name of a plugin the distribution is left out: a run's identity has it elsewhere.
 
     Args:
         options: an instance of a plugin's options class, or None.

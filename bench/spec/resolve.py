@@ -246,7 +246,7 @@ class UnreachedPrescriptionError(BenchError):
 
 
 def _check_reaches_output(loss: LossExpression, prescription: str, plugins: Plugins) -> None:
-    """Raise unless a term of the loss acts at the output, where alone a prescription tells."""
+    """Raise unless a term of the loss acts at the output, the only place a prescription affects."""
     for term in loss.terms:
         place = term.place or plugins.get(LossSpec, term.name).spec.default_place
         if place == "output" and term.weight != 0:

@@ -104,7 +104,7 @@ class RunSpec:
     rules: str = ""
     """What the suite fixes for statistics, as a board keeps it: no score depends on it."""
     limit: int = 0
-    """Score only so many pairs, spread evenly over the split; 0 for all."""
+    """Score only this many pairs, evenly spaced over the split; 0 for all."""
     name: str = ""
     """A name of its own in place of the label; no score depends on it."""
 
@@ -186,7 +186,7 @@ class RunSpec:
         """All that a score depends on, in one form; what is not used is left out.
 
         The dataset's options are left out too: where a set lies does not matter, and what is in
-        it is told by its fingerprint.
+        it is identified by its fingerprint.
         """
         form: dict[str, Any] = {
             "suite": self.suite,

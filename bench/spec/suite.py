@@ -70,7 +70,7 @@ class TrainingSettings:
     validation_seconds: float = 10.0
     """Length of the excerpt that is scored, from the middle of the scene."""
     patience: int = 0
-    """Stop after so many epochs without a better true HAAQI; 0 for never."""
+    """Stop after this many epochs without a better true HAAQI; 0 for never."""
     protocol: str = ""
     """Reference protocol of the loss and of the validation; empty for that of the scores."""
     validation_split: str = ""
@@ -210,7 +210,7 @@ def load_suite(name: str) -> Suite:
 
 
 def unknown_suite(name: str) -> Suite:
-    """A suite of which a board tells the name alone: it has no data, baselines or contrasts."""
+    """A suite known only by name, from a board: it has no data, baselines or contrasts."""
     about = {"split": "", "metrics": ()}
     return parse_suite({"name": name, "dataset": {"name": ""}, "evaluation": about}, where=name)
 

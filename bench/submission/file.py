@@ -197,7 +197,7 @@ def _rendering(clean: _Audio, listener: Listener, amplified: Tensor, reference: 
 
 @dataclass(frozen=True)
 class _NoAudio:
-    """The audio of a scene that is a file and no more."""
+    """The audio of a scene that consists of a single file."""
 
     sample_rate: int
     frames: int

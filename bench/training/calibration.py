@@ -18,7 +18,7 @@ from bench.training.trainer import Trainer
 
 
 def calibrate_training(spec: RunSpec, dataset: Dataset, plugins: Plugins) -> TrainingRate:
-    """Train for two steps on the device that a training would take, and forget what came of it.
+    """Train for two steps on the device that a training would take, and discard the result.
 
     The first step compiles and warms up; what the second takes counts.
 

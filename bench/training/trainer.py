@@ -311,7 +311,7 @@ class Trainer:
     def _gradient_norms(self, weighted: Mapping[str, Tensor], where: str) -> dict[str, float]:
         """The norm of each weighted term's gradient by part, as the log names them.
 
-        A term that rules a part is told of once.
+        A term that dominates a part is reported once.
         """
         norms = gradient_norms(weighted, self._parameters)
         led, ruling = leading_terms(norms), ruling_terms(norms)

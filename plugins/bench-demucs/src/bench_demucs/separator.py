@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class DemucsSeparator(torch.nn.Module):
-    """A pretrained Demucs; nothing of it is trained.
+    """A pretrained Demucs without training.
 
-    The package's random shifts are left out: they change every score a little, each time anew.
+    The package's random shifts are left out: they change every score a little, at random.
 
     Raises:
         BenchError: the weights are not there or do not fit, or an option makes no sense.

@@ -33,7 +33,7 @@ _MOST_PARAMS: Final = 100
 
 
 class RunLog:
-    """Logs one run; one that was begun by an earlier process is gone on with.
+    """Logs one run; one begun by an earlier process is continued.
 
     Args:
         uri: of the tracking server or folder.

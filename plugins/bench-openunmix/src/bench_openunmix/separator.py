@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class OpenUnmixSeparator(torch.nn.Module):
-    """A pretrained Open-Unmix; nothing of it is trained, and its input is not normalised.
+    """A pretrained Open-Unmix without training; its input is not normalised.
 
     Raises:
         BenchError: the weights are not there or do not fit, or an option makes no sense.
