@@ -84,10 +84,11 @@ def command(
 ) -> int:
     """Run every combination of parts and show what each part contributes.
 
-    Lists are written a,b,c. FILE, in TOML, may say what the options say; options come first.
-    Combinations that make no sense are skipped, with the reason. What the board has already is
-    not done again, an interrupted ablation goes on where it stopped, and a run that fails stops
-    no other. NAME is a shipped ablation, which is scored under both reference protocols.
+    Lists are written a,b,c. FILE, in TOML, may contain what the options say; options take
+    precedence. Combinations that make no sense are skipped, with the reason. What the board
+    already has is not done again, an interrupted ablation continues where it stopped, and a run
+    that fails does not stop the others. NAME is a shipped ablation, which is scored under both
+    reference protocols.
 
     \b
     bench ablate seed-paper

@@ -64,7 +64,7 @@ def show_command(format: str, **choices: Any) -> None:
 def merge_command(into: Path, others: tuple[Path, ...]) -> None:
     """Copy the runs of the boards OTHERS into the board INTO, all of one suite.
 
-    Where a run has different scores on two boards nothing of that board is merged.
+    If a run has different scores on two boards, nothing of the second board is merged.
     """
     from bench.commands.shared_boards import merge_boards
 
@@ -108,9 +108,9 @@ def remove_command(**choices: Any) -> None:
 @workers_option
 @executor_options
 def verify_command(**choices: Any) -> int:
-    """Score a random share of RUN again here, say whether it agrees, and mark the board.
+    """Rescore a random share of RUN on this machine and record on the board whether it agrees.
 
-    Exit code 1 where it does not agree.
+    Exit code 1 if it does not agree.
     """
     from bench.commands.shared_boards import verify_run
     from bench.runtime.console import ConsoleProgress

@@ -27,7 +27,7 @@ from bench.cli.options import FOLDER, text_format_option
 def command(format: str, scheduler: str, root: Path | None) -> int:
     """Check this machine: what works, what is missing and how to get it. Changes nothing.
 
-    Exit code 1 where there is a problem; what only some runs need is "missing" and no problem.
+    Exit code 1 if there is a problem; what only some runs need is "missing", which is no problem.
     """
     from bench.commands.doctor import doctor
 

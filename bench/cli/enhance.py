@@ -61,9 +61,9 @@ def command(
     """Separate SONG, change its gains, remix and amplify it for one listener.
 
     SONG is any audio file that soundfile reads, stereo or mono, of any sample rate and length. The
-    system is that of a trained run (--run), or the one that the other options name. Without
-    --prescription it amplifies by nalr-headroom, which leaves room for NAL-R's gain; nalr is what
-    the challenge scores. A file that is there is left as it is without --overwrite.
+    system is that of a trained run (--run), or the one given by the other options. The default
+    prescription is nalr-headroom, which leaves room for NAL-R's gain; the challenge scores nalr.
+    An existing file is replaced only with --overwrite.
     """
     parts = ("separator", "gains", "max_loudness_loss")
     check_run_or_parts(run, {name: choices[name] for name in parts})

@@ -29,8 +29,8 @@ from bench.cli.options import board_options, format_option, names, where_option
 def command(seeds: bool, format: str, **choices: Any) -> None:
     """Show the rows of one suite, split and protocol, best first, with 95 % intervals.
 
-    --metric, --sort and --where choose what is shown; ranks, differences and p-values stay those of
-    the whole board. As CSV, --effects and --published give their own rows in place of the
+    --metric, --sort and --where select what is shown; ranks, differences and p-values remain those
+    of the whole board. As CSV, --effects and --published print their own rows instead of the
     leaderboard's.
     """
     from bench.commands.boards import view_board

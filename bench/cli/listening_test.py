@@ -72,9 +72,9 @@ def command() -> None:
 def make_command(to: Path, anchors: tuple[float, ...], **choices: Any) -> None:
     """Write test/index.html for the participants, and key.json, which stays with you.
 
-    By MUSHRA each pair of --scenes and --listeners is a trial: an open reference, and in an order
-    of each participant's own the systems, the hidden reference and low-pass anchors. By ABX each
-    pair and system is asked several times: is X the reference, A, or the system, B?
+    In MUSHRA, each pair of --scenes and --listeners is a trial: an open reference and, in random
+    order, the systems, the hidden reference and low-pass anchors. In ABX, each pair and system is
+    asked several times: is X the reference, A, or the system, B?
     """
     from bench.commands.listening import make_listening_test
     from bench.runtime.console import ConsoleProgress
@@ -94,8 +94,8 @@ def make_command(to: Path, anchors: tuple[float, ...], **choices: Any) -> None:
 def import_command(ratings: tuple[Path, ...], key: Path, out: Path | None) -> None:
     """Import the files that participants sent into the board, as the metric mushra or abx.
 
-    Of MUSHRA, who rates the hidden reference below 90 in more than 15 % of the trials does not
-    count (BS.1534-3).
+    In MUSHRA, participants who rate the hidden reference below 90 in more than 15 % of the trials
+    do not count (BS.1534-3).
     """
     from bench.commands.listening import import_ratings
 

@@ -87,7 +87,7 @@ out_option = click.option(
     "--out", type=FOLDER, default=None, help="Folder of the board.  [default: leaderboards/SUITE]"
 )
 workers_option = click.option(
-    "--workers", type=click.IntRange(min=0), default=0, help="Processes.  [default: one a core]"
+    "--workers", type=click.IntRange(min=0), default=0, help="Processes.  [default: one per core]"
 )
 time_limit_option = click.option(
     "--time-limit",

@@ -39,12 +39,12 @@ def command(
 ) -> None:
     """Show what a run would do, what the board already has, and how long it would take.
 
-    Runs nothing. With --calibrate the beginning of one scene goes through every system first, and
-    every system that trains makes two steps; what was measured is kept for this machine. The time
-    is that of --workers processes, or of the workers of the cluster that --scheduler names.
+    Runs nothing. With --calibrate, every system first processes the beginning of one scene, and
+    every system that trains makes two steps; the measured rates are kept for this machine. The
+    time is for --workers processes, or for the workers of the cluster that --scheduler names.
 
-    With the FILE, NAME, lists, grid or seeds of an ablation it shows the matrix of its runs, as
-    bench ablate --plan does.
+    With the FILE, NAME, lists, grid or seeds of an ablation, it shows the matrix of its runs, like
+    bench ablate --plan.
     """
     from bench.ablation.studies import study_names
     from bench.cli.ablate import plan_named, values_of

@@ -93,7 +93,7 @@ def new_command(name: str, kind: str, to: Path) -> None:
 def check_command(name: str, kind: str | None, options: tuple[str, ...], format: str) -> int:
     """Check a plugin: what it should do, what it does, and how to fix it.
 
-    Exit code 1 where a check failed, or where it could not be made for lack of what it needs.
+    Exit code 1 if a check failed, or if the plugin could not be constructed.
     """
     from bench.commands.plugins import check_plugin
 

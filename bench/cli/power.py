@@ -34,7 +34,7 @@ from bench.spec.defaults import DEFAULT_LISTENERS, DEFAULT_POWER
 def command(out: Path | None, listeners: str, format: str, **choices: Any) -> None:
     """Compute how many songs and listeners it takes to detect a difference.
 
-    The spread over songs, listeners and pairs is that of the board's rows to the baseline.
+    The spread over songs, listeners and pairs is that of the rows' differences to the baseline.
     """
     from bench.commands.boards import power
     from bench.tables.sections import render_sections

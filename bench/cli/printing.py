@@ -20,7 +20,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def warn_of_plugins() -> None:
-    """Tell of plugins that failed to load."""
+    """Warn of plugins that failed to load."""
     from bench.plugins import installed
 
     for failure in installed().failures:
@@ -75,7 +75,7 @@ def print_protocols(result: RunResult, format: str) -> None:
 
 
 def protocol_rows(tables: Mapping[str, Leaderboard]) -> Rows:
-    """A row a system: the mean and interval of the first score by protocol."""
+    """One row per system: the mean and interval of the first score by protocol."""
     found: dict[str, dict[str, Any]] = {}
     shown = _names_of(tables)
     ends_of = ("", "_low", "_high", "_n")

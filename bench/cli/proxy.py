@@ -38,7 +38,7 @@ def command() -> None:
 def train_command(out: Path, **choices: Any) -> None:
     """Train HAAQI light on true HAAQI labels and write its weights to OUT.
 
-    36 labels a song are made first, or taken from --labels as far as they are there.
+    First computes 36 labels per song, or reuses those in --labels.
     """
     from bench.commands.proxy import train_proxy
     from bench.runtime.console import ConsoleProgress

@@ -20,7 +20,7 @@ _LEAST = ("created", "split", "suite", "protocol", "seed", "epochs")
 def command(format: str, **choices: Any) -> None:
     """List the runs of a board, oldest first, of every suite, split and protocol.
 
-    As CSV and JSON, with all their columns.
+    CSV and JSON have all columns.
     """
     from bench.cli.printing import print_tables
     from bench.commands.inventory import LISTED, list_runs

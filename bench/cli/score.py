@@ -83,7 +83,7 @@ def command(
     """Score WHAT: a folder of SCENE_LISTENER_remix.flac files, or one processed file.
 
     A folder becomes a row on the suite's board; a file that is missing or wrong is a failed row.
-    One file is scored against --reference for the listener that is named.
+    One file is scored against --reference, for the given listener.
     """
     if what.is_dir():
         if reference is not None or listener is not None or audiogram:
@@ -151,7 +151,7 @@ def _show_file(
 
 
 def _rows(scores: PairScores) -> Sequence[dict[str, Any]]:
-    """A row a metric and part: the file's value, and the mixture's beside it."""
+    """One row per metric and part: the file's value, and the mixture's beside it."""
     plain = {(row["metric"], row["part"]): row["value"] for row in scores.unprocessed}
     rows = []
     for row in scores.rows:

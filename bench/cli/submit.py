@@ -29,8 +29,8 @@ from bench.cli.options import (
 def command(folder: Path, run: str, suite: str, **choices: Any) -> int:
     """Write FOLDER/enhanced_signals/SCENE_LISTENER_remix.flac, 32 kHz and 16 bit, of every pair.
 
-    The system is that of a trained run (--run), or the one that the other options name. An
-    interrupted command goes on where it stopped.
+    The system is that of a trained run (--run), or the one given by the other options. An
+    interrupted command continues where it stopped.
     """
     parts = ("separator", "gains", "prescription", "max_loudness_loss", "split")
     check_run_or_parts(run, {name: choices[name] for name in parts})

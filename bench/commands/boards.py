@@ -33,10 +33,10 @@ def board_folder(out: Path | str | None, suite: str) -> Path:
 def existing_board(
     suite: str | Path, split: str, protocol: str, out: Path | str | None, *, known: bool = False
 ) -> tuple[Board, Suite, str, str]:
-    """The board that is shown, its suite, and the split and protocol to show.
+    """The board to show, its suite, and the split and protocol to show.
 
-    What is not named is taken from the board; where it holds several, the suite's own count if the
-    suite was named.
+    What is not named is taken from the board; if it holds several, those of the suite are used,
+    provided that the suite was named.
 
     Args:
         suite: a suite that bench has, or the path of a TOML file; empty for the board's.
@@ -66,7 +66,7 @@ def existing_board(
 
 
 def _unread(board: Board) -> str:
-    """What to say of the board's files that cannot be read."""
+    """The message on the board's files that cannot be read."""
     if not board.damaged:
         return ""
     path, why = next(iter(board.damaged.items()))
@@ -155,7 +155,7 @@ class BoardView:
     """A leaderboard with the requested tables beside it.
 
     Attributes:
-        leaderboard: None where there is no board, and published results alone were asked for.
+        leaderboard: None if there is no board and only published results were requested.
         sections: the tables.
     """
 
@@ -212,8 +212,8 @@ def view_board(
         sort: column that the rows are sorted by, best on top; the first one by default.
         where: conditions on the runs that are shown, as ``"separator=hdemucs*"``; ranks,
             differences and p-values stay those of all.
-        effects: say what each part of the systems brought.
-        published: show what others published; it needs no board.
+        effects: show the effect of each part of the systems.
+        published: show published results; this needs no board.
 
     Raises:
         BenchError: there is no such suite, protocol or board.
@@ -270,7 +270,7 @@ def compare(
 def compare_boards(a: Path | str, b: Path | str) -> BoardDifference:
     """Compare two boards to the last bit: ``bench compare FOLDER FOLDER``.
 
-    Runs are matched by what they are, since ids change with the code.
+    Runs are matched by their specs, since ids change with the code.
 
     Args:
         a: folder of a board.
@@ -309,11 +309,11 @@ def power(
         protocol: the board's by default.
         baseline: row that the others are compared with, the suite's by default.
         detect: the true difference, in the unit of the first column.
-        share: of studies that are to see it, 0 to 1.
+        share: of studies that should detect it, 0 to 1.
         listeners: numbers of listeners to plan for, beside the board's.
 
     Raises:
-        BenchError: there is no such suite, protocol or board, or a number makes no sense.
+        BenchError: there is no such suite, protocol or board, or a number is out of range.
     """
     from bench.leaderboard.power import plans, power_section
 

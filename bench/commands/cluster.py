@@ -34,7 +34,7 @@ class WorkerState:
         plugins: version of each distribution of plugins.
         data: ``$BENCH_DATA_ROOT``; empty where it is not set.
         has_data: whether that is a folder.
-        has_root: whether it sees the data root that was asked for, there or at ``data``.
+        has_root: whether it sees the requested data root, there or at ``data``.
         resources: what it was started with, as ``{"GPU": 1}``.
     """
 
@@ -61,7 +61,7 @@ def executing(executor: Executor | Client | str | None) -> Iterator[None]:
             processes of this machine.
 
     Raises:
-        BenchError: no scheduler answers, or a worker has other code or plugins than this machine.
+        BenchError: no scheduler answers, or a worker's code or plugins differ from this machine's.
 
     Example:
         >>> with executing("local"):
@@ -93,7 +93,7 @@ def workers_of(client: Client, root: str = "") -> list[WorkerState]:
 
     Args:
         client: of the cluster.
-        root: a data root that each worker should see; empty where none is asked for.
+        root: a data root that each worker should see; empty for none.
 
     Raises:
         BenchError: a worker lacks bench, or does not answer.
@@ -142,7 +142,7 @@ def check_here(code: str, plugins: Mapping[str, str]) -> None:
 
 
 def inspect_cluster(client: Client, root: str = "") -> Iterator[tuple[str, str, str]]:
-    """What a user must know of each worker: its name, what it has, and what is wrong with it."""
+    """The name of each worker, its state, and what is wrong with it."""
     for worker in workers_of(client, root):
         gpus = f", {', '.join(worker.gpus)}" if worker.gpus else ", no GPU"
         gpus += "".join(f", {name}={n:g}" for name, n in worker.resources.items())

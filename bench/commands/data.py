@@ -21,8 +21,8 @@ class PreparedSet:
     """The result of :func:`prepare_data`.
 
     Attributes:
-        samples: how many at-mic samples there are, by split.
-        there: files that were there before.
+        samples: the number of at-mic samples, by split.
+        there: files that existed before.
         written: files that were written.
         size: bytes of what was written.
         notes: such as silent stems.
@@ -72,7 +72,7 @@ def make_demo(
 ) -> Path:
     """Write a synthesised set of any size, in the Cadenza layout: ``bench data demo``.
 
-    An interrupted call goes on where it stopped.
+    An interrupted call continues where it stopped.
 
     Args:
         folder: to make.
@@ -81,8 +81,8 @@ def make_demo(
         seconds: length of a song.
         scenes: of each song.
         listeners: of each scene.
-        workers: processes; 0 for one a core.
-        progress: notified of how far it is.
+        workers: processes; 0 for one per core.
+        progress: notified of progress.
 
     Raises:
         BenchError: the folder is not empty or cannot be written.
@@ -116,7 +116,7 @@ def prepare_data(
 ) -> PreparedSet:
     """Make the challenge's music at the microphones, bit for bit: ``bench data prepare``.
 
-    An interrupted call goes on where it stopped.
+    An interrupted call continues where it stopped.
 
     Args:
         out: folder of the set.
@@ -125,7 +125,7 @@ def prepare_data(
         metadata: the challenge's; what is missing is made by the challenge's draws.
         listeners: JSON file of listeners, where the metadata have none.
         splits: all that there are by default.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         progress: notified of each file.
 
     Raises:
@@ -164,7 +164,7 @@ def validate_data(
         splits: all that there are by default.
         metadata_only: read no audio.
         song: regular expression that finds songs, as the option ``dataset.song``.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         progress: notified of each sample.
 
     Raises:

@@ -82,8 +82,8 @@ def doctor(
     It changes nothing, and imports torch and numba, which takes seconds.
 
     Args:
-        plugins: the plugins to look at; the installed ones by default.
-        scheduler: of a Dask cluster whose workers are looked at too: its address or file.
+        plugins: the plugins to check; the installed ones by default.
+        scheduler: of a Dask cluster whose workers are checked too: its address or file.
         root: of a dataset that each of these workers should see.
     """
     plugins = plugins or installed()
@@ -100,7 +100,7 @@ def doctor(
 
 
 def _safely(title: str, look: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """A section that cannot be looked at is a problem, and the others are still looked at."""
+    """Make a section that raises a problem, and continue with the others."""
     try:
         yield from look()
     except (Exception, SystemExit) as error:

@@ -81,7 +81,7 @@ def listen(
             by the suite's prescription and not clipped, beside which an output stage is heard.
         simulated: also as the listener's hearing loss leaves it, which takes longest.
         to: folder to write, ``listening/`` in the board by default.
-        progress: notified of how far it is.
+        progress: notified of progress.
 
     Returns:
         The first page.
@@ -151,7 +151,7 @@ def make_listening_test(
         checks: whether the volume is set and the headphones are checked first.
         post: address that the page sends the ratings to; without one they are saved as a file.
         seed: of the codes; a new one by default.
-        progress: notified of how far it is.
+        progress: notified of progress.
 
     Raises:
         BenchError: there is no such board, run, scene or listener; the questions are not as they

@@ -52,8 +52,8 @@ class PluginInfo:
         kind: its kind.
         name: its name.
         summary: one line.
-        distribution: where it is from, with the version.
-        facts: what its spec says, by name.
+        distribution: the distribution it comes from, with the version.
+        facts: the entries of its spec, by name.
         options: None where it has none, as an observer.
     """
 

@@ -30,7 +30,7 @@ def train_proxy(
 ) -> float:
     """Train HAAQI light on true HAAQI labels: ``bench proxy train``.
 
-    36 labels a song are made first, or taken from `labels` as far as they are there.
+    First computes 36 labels per song, or reuses those in `labels`.
 
     Args:
         out: file of weights to write.
@@ -38,11 +38,11 @@ def train_proxy(
         songs: to train on.
         valid_songs: other songs, which choose the best epoch.
         epochs: of training.
-        seed: of the first weights.
+        seed: of the initial weights.
         workers: processes that make labels.
         report: called after each epoch with its number, and the squared errors of training and
             validation.
-        progress: notified of how far it is.
+        progress: notified of progress.
 
     Returns:
         The least squared error in validation.
@@ -95,7 +95,7 @@ def evaluate_proxy(
         real: root of a Cadenza dataset to test on too.
         plot: image of prediction against truth to write.
         workers: processes that make labels.
-        progress: notified of how far it is.
+        progress: notified of progress.
 
     Returns:
         Rows of figures by title.

@@ -40,12 +40,12 @@ class RunResult(Shown):
     Attributes:
         board: where everything is kept: ``board.scores()`` is a pandas frame of every score.
         runs: the runs, and the baselines before them.
-        outcome: what failed; ``outcome.ok`` where nothing did.
+        outcome: what failed; ``outcome.ok`` is true if nothing did.
         leaderboard: the rows that may be compared with them.
-        effects: of an ablation: what each part brought.
-        skipped: of an ablation: combinations that are no runs of their own.
+        effects: of an ablation: the effect of each part.
+        skipped: of an ablation: combinations that are not run.
         report: the page of the report, where one was written.
-        beside: where both protocols were asked for, the same systems under the other one.
+        beside: if both protocols were requested, the same systems under the other one.
     """
 
     board: Board
@@ -73,8 +73,8 @@ class Plan(Shown):
         songs: of the split that is scored, in words, with how they were found.
         scenes: of the split.
         pairs: (scene, listener) pairs of each run.
-        cost: time and disk of what is left to score.
-        skipped: of an ablation: combinations that are no runs of their own.
+        cost: time and disk of the remaining work.
+        skipped: of an ablation: combinations that are not run.
     """
 
     board: Path
@@ -97,7 +97,7 @@ def _(result: RunResult) -> Presented:
 
 
 def _state(outcome: Outcome) -> str:
-    """What failed and the first cause, in a line."""
+    """The failures and the first cause, in one line."""
     if outcome.ok:
         return "all scored"
     failed = sum(outcome.failed_pairs.values())
@@ -174,21 +174,20 @@ def run(
 ) -> RunResult:
     """Train a system, score it beside the baselines, and keep every row: ``bench run``.
 
-    What the board has already is not done again; an interrupted run goes on where it stopped.
+    What the board already has is not done again; an interrupted run continues where it stopped.
 
     Args:
         out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside it.
         both_protocols: score it under the other protocol too, with the same training: `beside`.
-        workers: scoring processes; 0 for one a core.
-        fresh: forget what the board has of these runs, and use no stems that were kept.
+        workers: scoring processes; 0 for one per core.
+        fresh: discard what the board has of these runs, and do not reuse cached stems.
         profile: keep the seconds of each stage of scoring.
-        time_limit: seconds that a plugin may take for a scene, 0 for any time; by default 10
-            minutes, and 50 times what ``bench plan --calibrate`` measured where that is more.
+        time_limit: seconds that a plugin may take for a scene, 0 for no limit; by default 10
+            minutes, or 50 times what ``bench plan --calibrate`` measured if that is more.
         report: write the board's report.
-        strict: raise the first failure of a scene, in place of a failed row: ``bench --debug``.
-        executor: where it is done, as :func:`bench.executing` says; processes of this machine
-            unless given.
+        strict: raise the first failure of a scene instead of a failed row: ``bench --debug``.
+        executor: as for :func:`bench.executing`; by default processes of this machine.
         progress: notified of how far it is, as ``bench.runtime.console.ConsoleProgress()``.
         **choices: see :class:`Choices`.
 
@@ -243,8 +242,8 @@ def plan(
     Args:
         out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside it.
-        workers: processes, or workers of a cluster, that the time is for; 0 for one a core, or for
-            those of the cluster that is in force (:func:`bench.executing`).
+        workers: processes, or workers of a cluster, that the time is for; 0 for one per core, or
+            for those of the cluster that is in force (:func:`bench.executing`).
         calibrate: measure what scoring and training cost on this machine first, for their time.
         **choices: see :class:`Choices`.
 
@@ -276,7 +275,7 @@ def ablate(
 ) -> RunResult:
     """Run every combination of parts, and show the effect of each part: ``bench ablate``.
 
-    Combinations that make no sense are left out, and a run that fails stops no other.
+    Combinations that make no sense are left out, and a run that fails does not stop the others.
 
     Args:
         ablation: what varies, or the path of a TOML file that says so.
@@ -287,8 +286,8 @@ def ablate(
         report: write the board's report.
         strict: as of :func:`run`.
         executor: as of :func:`run`.
-        progress: notified of how far it is.
-        **values: what varies, before what the ablation says: ``separator="a,b"`` or
+        progress: notified of progress.
+        **values: what varies, overriding the ablation: ``separator="a,b"`` or
             ``["a", MySeparator]``, ``gains``, ``prescription``, ``loss``,
             ``grid={"alpha": [0, 1]}``, ``seeds``, ``epochs``, ``limit``, ``max_loudness_loss``,
             ``suite``, ``protocol``, ``split``, ``metrics``, ``options``.
@@ -337,8 +336,8 @@ def plan_ablation(
         ablation: what varies, or the path of a TOML file that says so.
         out: folder of the board, ``leaderboards/SUITE`` by default.
         baselines: whether the suite's baselines are scored beside.
-        workers: processes, or workers of a cluster, that the time is for; 0 for one a core, or for
-            those of the cluster that is in force (:func:`bench.executing`).
+        workers: processes, or workers of a cluster, that the time is for; 0 for one per core, or
+            for those of the cluster that is in force (:func:`bench.executing`).
         calibrate: measure what scoring and training cost on this machine first, for their time.
         **values: as of :func:`ablate`.
 

@@ -146,9 +146,9 @@ def verify_run(
         by: who verifies; the user's name unless given.
         seed: of the draw of pairs; another draw every time unless given.
         options: what a board does not keep: ``{"dataset.root": PATH, "separator.weights": PATH}``.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         executor: as of :func:`bench.run`.
-        progress: notified of how far it is.
+        progress: notified of progress.
 
     Raises:
         BenchError: there is no such board or run, it cannot be made again with what is installed

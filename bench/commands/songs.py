@@ -142,7 +142,7 @@ def enhance(
         requested: gains asked for in dB by stem, as ``{"vocals": 6}``; 0 dB for the others.
         sample_rate: of the output, Hz.
         overwrite: whether a file that is there already is replaced.
-        progress: notified of how far it is.
+        progress: notified of progress.
         **choices: see :class:`Choices`; the separator is ``"hdemucs"`` by default, the prescription
             ``"nalr-headroom"``, which leaves room for the amplification, also of a run that is
             amplified as the suite's reference is. With a run, only `suite`, `options` and

@@ -35,9 +35,9 @@ class StudyResult:
     Attributes:
         board: where everything is kept.
         runs: all runs, under every protocol, and the baselines.
-        outcome: what failed; ``outcome.ok`` where nothing did.
+        outcome: what failed; ``outcome.ok`` is true if nothing did.
         leaderboards: by reference protocol.
-        tables: what the study asks, answered.
+        tables: the tables that answer the study's question.
         report: the page with the tables and figures.
     """
 
@@ -63,7 +63,7 @@ def run_study(
 ) -> StudyResult:
     """Run a shipped ablation under every protocol, and make its tables: ``bench ablate NAME``.
 
-    What the board has already is not done again; a system that is scored under two protocols
+    What the board already has is not done again; a system that is scored under two protocols
     trains once.
 
     Args:
@@ -71,11 +71,11 @@ def run_study(
         root: of a dataset in the Cadenza layout; the demo without one.
         scale: how much is trained and scored, a name of the ablation's scales.
         out: folder of the board, ``leaderboards/NAME`` by default.
-        workers: scoring processes; 0 for one a core.
-        strict: raise the first failure, in place of a failed row.
+        workers: scoring processes; 0 for one per core.
+        strict: raise the first failure instead of keeping a failed row.
         time_limit: as of :func:`bench.commands.runs.run`.
-        progress: notified of how far it is.
-        **values: before what the scale says: ``epochs``, ``seeds``, ``limit``, ``split``,
+        progress: notified of progress.
+        **values: override the scale: ``epochs``, ``seeds``, ``limit``, ``split``,
             ``options``.
 
     Raises:

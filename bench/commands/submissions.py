@@ -69,15 +69,15 @@ def submit(
 ) -> Submission:
     """Write the challenge's files of a system: ``bench submit``.
 
-    Files that are there are kept: an interrupted call goes on where it stopped.
+    Files that are there are kept: an interrupted call continues where it stopped.
 
     Args:
         folder: to write ``enhanced_signals/SCENE_LISTENER_remix.flac`` into.
         run: id or label of a trained run; without it the system is that of the choices.
         out: folder of the board that has the run, ``leaderboards/SUITE`` by default.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         time_limit: as of :func:`bench.run`.
-        progress: notified of how far it is.
+        progress: notified of progress.
         **choices: see :class:`Choices`; the separator is ``"hdemucs"`` by default. With a run,
             only `suite`, `limit` and `options` count.
 
@@ -116,9 +116,9 @@ def score_folder(
         folder: holds the files, or a folder ``enhanced_signals`` with them.
         trained_on: data that the system was trained on; without it the row is not ranked.
         out: folder of the board, ``leaderboards/SUITE`` by default.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         time_limit: as of :func:`bench.run`.
-        progress: notified of how far it is.
+        progress: notified of progress.
         **choices: see :class:`Choices`; parts of a system do not count, and the row's `name` is
             the folder's by default.
 

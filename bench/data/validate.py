@@ -121,7 +121,7 @@ def validate(
         splits: to check; all that are there where empty.
         audio: read the audio too.
         song: regular expression that finds songs, as the option ``dataset.song``.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         progress: notified of each sample that was read.
 
     Raises:

@@ -77,13 +77,13 @@ def execute(
         board: where everything is kept; what it has already is not done again.
         plugins: the installed plugins.
         dataset: from :func:`bench.spec.resolve.open_dataset`.
-        workers: scoring processes; 0 for one a core.
+        workers: scoring processes; 0 for one per core.
         fresh: forget what the board has of these runs, and use no stems that were kept.
         profile: keep the seconds of each stage of scoring too.
         strict: raise the first failure, in place of a failed row.
         time_limit: seconds that a plugin may take for a scene; 0 for any time, None for a generous
             default.
-        progress: notified of how far it is.
+        progress: notified of progress.
         trained: the outcome of trainings that were done before, from :func:`train_elsewhere`.
 
     Raises:
@@ -168,10 +168,10 @@ def execute_all(
         board: where everything is kept.
         plugins: the installed plugins.
         dataset: of the runs.
-        workers: scoring processes; 0 for one a core.
+        workers: scoring processes; 0 for one per core.
         strict: raise the first failure, in place of a failed row.
         time_limit: as of :func:`execute`.
-        progress: notified of how far it is.
+        progress: notified of progress.
     """
     how: dict[str, Any] = {
         "workers": workers,

@@ -90,8 +90,8 @@ def verify(
         within: how far a score may be off and agree, in its metric's unit.
         by: who verifies; the user's name here unless given.
         seed: of the draw of pairs; another every time unless given.
-        workers: processes; 0 for one a core.
-        progress: notified of how far it is.
+        workers: processes; 0 for one per core.
+        progress: notified of progress.
 
     Raises:
         BenchError: the run has no scores, or the data here differ from those it was scored on.

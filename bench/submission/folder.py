@@ -62,7 +62,7 @@ def score_folder(
         dataset: of the spec.
         name: label of the row.
         trained_on: data that the system was trained on; without it the row is not ranked.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         time_limit: seconds that a plugin may take for a scene; 0 for any time, None for a generous
             default.
         progress: notified of each scene, in pairs.

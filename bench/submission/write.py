@@ -30,14 +30,14 @@ def submit(
 ) -> list[str]:
     """Write the challenge's files of a system into ``OUT/enhanced_signals``; what failed.
 
-    Files that are there are kept: an interrupted call goes on where it stopped.
+    Files that are there are kept: an interrupted call continues where it stopped.
 
     Args:
         run: the system; one that trains must be a trained run's.
         out: folder to write into.
         plugins: the installed plugins.
         dataset: what the run's spec names.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         time_limit: seconds that a plugin may take for a scene; 0 for any time, None for a generous
             default.
         progress: notified of each scene, in files.

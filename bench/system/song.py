@@ -100,7 +100,7 @@ def enhance_file(
         requested: gains asked for, dB, in the order of STEMS.
         sample_rate: of the output, Hz.
         overwrite: whether a file that is there already is replaced.
-        progress: notified of how far it is.
+        progress: notified of progress.
 
     Raises:
         BenchError: the song or the output is not what it should be, the output is there already, or

@@ -73,7 +73,7 @@ class Trainer:
         folder: of the checkpoints.
         plugins: whose observers are notified of each epoch.
         device: on which it trains.
-        progress: notified of how far it is.
+        progress: notified of progress.
     """
 
     run_id: str

@@ -103,7 +103,7 @@ def make_band_labels(
     Args:
         folder: made if it is not there.
         songs: the most songs that there shall be.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         seconds: after these no song is begun, once LEAST are there; those begun are ended.
         report: called after each song with the number of songs and the seconds spent.
 

@@ -115,7 +115,7 @@ def make_labels(
         folder: made if it is not there.
         split: one of SPLITS.
         songs: songs 0 ... songs - 1 of the split; LABELS_A_SONG labels each.
-        workers: processes; 0 for one a core.
+        workers: processes; 0 for one per core.
         progress: notified of each song.
 
     Raises:

@@ -245,7 +245,7 @@ def train_head(
 @click.option(
     "--share", default=0.75, show_default=True, help="Share of the minutes for the labels."
 )
-@click.option("--workers", default=0, show_default=True, help="Processes; 0 for one a core.")
+@click.option("--workers", default=0, show_default=True, help="Processes; 0 for one per core.")
 @click.option("--songs", default=4000, show_default=True, help="Maximum number of labelled songs.")
 @click.option("--epochs", default=60, show_default=True, help="Maximum number of epochs.")
 @click.option("--batch", default=64, show_default=True, help="Labels per step.")
