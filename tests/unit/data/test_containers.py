@@ -284,7 +284,7 @@ def test_the_length_of_a_flac_file_is_that_of_its_last_frame() -> None:
     assert of(flac(LENGTH + 1, *FRAMES)) == Extent(f"1 of {LENGTH + 1} samples are missing")
     assert of(flac(LENGTH, *FRAMES[:2])) == Extent(f"512 of {LENGTH} samples are missing")
     # What is behind the last frame may be another kind of tag: it must be decoded to know.
-    uncertain = Extent(f"its {LENGTH} samples are not all there", certain=False)
+    uncertain = Extent(f"some of its {LENGTH} samples are missing", certain=False)
     assert of(flac(LENGTH, *FRAMES) + b"x") == uncertain
     assert of(flac(LENGTH, *FRAMES)[:-1]) == uncertain
     assert of(flac(0, *FRAMES)[:-1]) == Extent("its last frame is not whole")
@@ -319,7 +319,7 @@ def test_the_last_frame_is_looked_for_no_further_than_the_largest_one() -> None:
     size = max(map(len, FRAMES))
     assert of(flac(LENGTH, *FRAMES, largest=size)) == Extent()
     behind = flac(LENGTH, *FRAMES, b"\xff\xf8" * 10, largest=size)
-    assert of(behind).missing == f"its {LENGTH} samples are not all there"
+    assert of(behind).missing == f"some of its {LENGTH} samples are missing"
 
 
 def test_frames_are_found_from_the_last_one_on() -> None:

@@ -28,8 +28,8 @@ def said(call: Callable[[], Any]) -> str:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("a" * 40, f"the text '{'a' * 40}'"),
-        ("a" * 41, "a text"),
+        ("a" * 40, f"the string '{'a' * 40}'"),
+        ("a" * 41, "a string"),
         ({}, "an object"),
         ([], "a list"),
         (True, "true or false"),
@@ -62,10 +62,10 @@ def test_values_of_the_right_type() -> None:
     ("call", "words"),
     [
         (lambda f: f.text({}, "k", "x"), "'k' is missing"),
-        (lambda f: f.text({"k": ""}, "k", "x"), "'k' must be a text, got the text ''"),
-        (lambda f: f.text({"k": 1}, "k", "x"), "'k' must be a text, got the number 1"),
+        (lambda f: f.text({"k": ""}, "k", "x"), "'k' must be a string, got the string ''"),
+        (lambda f: f.text({"k": 1}, "k", "x"), "'k' must be a string, got the number 1"),
         (lambda f: f.number({"k": True}, "k", "x"), "'k' must be a number, got true or false"),
-        (lambda f: f.number({"k": "1"}, "k", "x"), "'k' must be a number, got the text '1'"),
+        (lambda f: f.number({"k": "1"}, "k", "x"), "'k' must be a number, got the string '1'"),
         (lambda f: f.number({"k": -1e999}, "k", "x"), "'k' must be finite, got -inf"),
         (
             lambda f: f.numbers({"k": 1}, "k", "x"),
@@ -83,7 +83,7 @@ def test_values_that_are_refused(call: Callable[[MetadataFile], Any], words: str
 
 def test_a_text_holds_no_null() -> None:
     """No path does."""
-    assert "'k' must be a text" in said(lambda: file().text({"k": "a\0"}, "k", "x"))
+    assert "'k' must be a string" in said(lambda: file().text({"k": "a\0"}, "k", "x"))
 
 
 @pytest.mark.parametrize(

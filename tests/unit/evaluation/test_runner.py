@@ -262,7 +262,7 @@ def seen(*reasons: str, run: str = "ra") -> dict[str, str]:
 def test_a_run_of_which_three_scenes_fail_alike_is_stopped() -> None:
     reason = "ValueError: no weights (plugin.py:3)"
     assert seen(reason, reason) == {}
-    stopped = f"stopped, as its first 3 scenes all failed: {reason}"
+    stopped = f"stopped because its first 3 scenes all failed: {reason}"
     assert seen(reason, reason, reason) == seen(*[reason] * 4) == {"ra": stopped}
     # The name of the scene is no difference.
     named = [f"OSError: no audio of s{number} (x.py:1)" for number in range(3)]

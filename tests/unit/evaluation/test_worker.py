@@ -213,13 +213,13 @@ def test_what_is_made_of_something_else_here_is_refused(plugins: Plugins) -> Non
     identity = spec.run_id(plugins, data)
     Expected(identity, data).check(spec, plugins)
     Expected(identity, data, is_elsewhere=True).check(spec, plugins)
-    with pytest.raises(BenchError, match="its code or files are others"):
+    with pytest.raises(BenchError, match="its code or files differ"):
         Expected("r0", data).check(spec, plugins)
     other = {"valid": "of another set"}
-    with pytest.raises(BenchError, match="the data of split valid are others"):
+    with pytest.raises(BenchError, match="the data of split valid differ"):
         Expected(identity, other, is_elsewhere=True).check(spec, plugins)
     # On one machine the same files are read.
-    with pytest.raises(BenchError, match="its code or files are others"):
+    with pytest.raises(BenchError, match="its code or files differ"):
         Expected(identity, other).check(spec, plugins)
 
 

@@ -288,7 +288,7 @@ def test_a_training_that_goes_on_counts_what_is_done(train: Train) -> None:
     train(0.3, epochs=2, segments=3, batch=2, progress=heard)
     assert heard.stages[0][1] == 4
     assert [done for _, done in heard.steps] == [2, 1, 1]
-    assert heard.lines[0] == "goes on after epoch 1/2, best: 0.5000 of epoch 1"
+    assert heard.lines[0] == "resuming after epoch 1/2, best: 0.5000 of epoch 1"
     again = Heard()
     train(epochs=2, segments=3, batch=2, progress=again)
     assert again.steps == [("", 4)]
