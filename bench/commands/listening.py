@@ -79,6 +79,7 @@ def listen(
         options: what a board does not keep, as ``{"dataset.root": ...}``.
         reference: ``"clean"``, that of the scores; or ``"own"``, each system's own remix amplified
             by the suite's prescription and not clipped, beside which an output stage is heard.
+            The page then leaves out what comes before amplification, where nothing differs.
         simulated: also as the listener's hearing loss leaves it, which takes longest.
         to: folder to write, ``listening/`` in the board by default.
         progress: notified of progress.
@@ -92,9 +93,12 @@ def listen(
     from bench.listening.page import write_pages
     from bench.listening.render import WAYS
 
+    # Before amplification each system is its own reference.
+    left_out = {"remix"} if reference == "own" else set()
+    ways = [way for way in (WAYS if simulated else WAYS[:2]) if way not in left_out]
     board, chosen, heard = _rendered(
         out, suite, split, protocol, scenes, listeners, runs, seconds, options or {}, reference,
-        WAYS if simulated else WAYS[:2], progress,
+        ways, progress,
     )  # fmt: skip
     return write_pages(board, Path(to or listening_folder(board.path)), chosen, heard, progress)
 
