@@ -82,7 +82,7 @@ def test_nineteen_thousand_pairs_a_run(programs: Programs, tmp_path: Path) -> No
 
     start = time.perf_counter()
     second = client(board, programs)
-    seen: list[tuple[int, float, float]] = []
+    seen: list[tuple[int, float, float, float]] = []
     ended = threading.Event()
 
     def watch() -> None:
@@ -91,7 +91,7 @@ def test_nineteen_thousand_pairs_a_run(programs: Programs, tmp_path: Path) -> No
                 rss = memory(programs.running["scheduler"].pid), memory(second.pid)
             except (OSError, IndexError):  # it has ended
                 return
-            seen.append((parts(board), *rss))
+            seen.append((parts(board), *rss, time.perf_counter()))
 
     watching = threading.Thread(target=watch)
     watching.start()
@@ -104,11 +104,16 @@ def test_nineteen_thousand_pairs_a_run(programs: Programs, tmp_path: Path) -> No
 
     done = SCENES * RUNS - kept
     working = [one for one in seen if kept < one[0] < SCENES * RUNS]
+    assert len(working) > 2
     for title, column in (("scheduler", 1), ("client", 2)):
         held = [one[column] for one in working]
-        early, late = held[len(held) // 4 :][:1] or [0.0], held[-1:] or [0.0]
-        print(f"{title}: {early[0]:.0f} MiB after a quarter, {late[0]:.0f} MiB at the end")
-        assert late[0] < early[0] + 64
+        early, late = held[len(held) // 4], held[-1]
+        print(f"{title}: {early:.0f} MiB after a quarter, {late:.0f} MiB at the end")
+        assert late < early + 64
+    (begun, *_, since), (ended_at, *_, until) = working[0], working[-1]
+    print(
+        f"{1000 * (until - since) / (ended_at - begun):.2f} ms a scene from the first to the last seen"
+    )
     print(
         f"{RUNS} runs of {SCENES} scenes x {crowd.HEARD} listeners: killed at {kept} scenes of "
         f"runs, {done} after it in {seconds:.0f} s, start and leaderboard included; "
