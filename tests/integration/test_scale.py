@@ -111,9 +111,8 @@ def test_nineteen_thousand_pairs_a_run(programs: Programs, tmp_path: Path) -> No
         print(f"{title}: {early:.0f} MiB after a quarter, {late:.0f} MiB at the end")
         assert late < early + 64
     (begun, *_, since), (ended_at, *_, until) = working[0], working[-1]
-    print(
-        f"{1000 * (until - since) / (ended_at - begun):.2f} ms a scene from the first to the last seen"
-    )
+    each = 1000 * (until - since) / (ended_at - begun)
+    print(f"{each:.2f} ms a scene from the first to the last seen")
     print(
         f"{RUNS} runs of {SCENES} scenes x {crowd.HEARD} listeners: killed at {kept} scenes of "
         f"runs, {done} after it in {seconds:.0f} s, start and leaderboard included; "
