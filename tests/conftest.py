@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 from types import ModuleType
 
@@ -11,6 +12,12 @@ import pytest
 from tests.helpers.command_line import Bench, run_bench
 from tests.helpers.paths import SHARED
 from tests.helpers.suites import WriteSuite, suite_text
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _width_of_tables() -> None:
+    """Tables in tests have the width of a file, whatever the terminal of those who run them."""
+    os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(scope="session")

@@ -135,9 +135,11 @@ def power_section(
 ) -> Section:
     """Plans as a table: standard deviations, then the songs needed for each number of listeners."""
     title = table.columns[0].title if table.columns else ""
+    shown = {row.label: row.shown for row in table.systems}
     rows = tuple(
         {
-            "system": plan.label,
+            "system": shown[plan.label],
+            "label": plan.label,
             "sd_song": finite(plan.spread.song),
             "sd_listener": finite(plan.spread.listener),
             "sd_rest": finite(plan.spread.rest),
@@ -146,8 +148,16 @@ def power_section(
         }
         for plan in found
     )
-    words = WORDS.format(share=share, baseline=table.baseline, title=title)
-    return Section(f"Songs needed to see a difference of {detect:g}, by listeners", rows, words)
+    baseline = shown.get(table.baseline, table.baseline)
+    words = WORDS.format(share=share, baseline=baseline, title=title)
+    numbers = {f"with_{need.listeners}": None for plan in found for need in plan.needs}
+    return Section(
+        f"Songs needed to see a difference of {detect:g}, by listeners",
+        rows,
+        " ".join([*table.shared, words]),
+        least=("sd_rest", "sd_listener", "sd_song", *[*numbers][:0:-1], "power_here"),
+        for_programs=("label",),
+    )
 
 
 def _freedom(song: float, heard: float, rest: float, songs: int, listeners: int) -> float:

@@ -20,18 +20,22 @@ from bench.leaderboard.model import Column, Leaderboard, Row, counted
 from bench.leaderboard.statistics import Interval
 from bench.tables.markup import clean as clean
 from bench.tables.numbers import interval_text, number_text, p_value_text
-from bench.tables.widths import wrapped
+from bench.tables.widths import line_width, wrapped
 
-FILE_WIDTH: Final = 100
-"""Columns of a text table that is not written to a terminal."""
 _SYSTEM: Final = "System"
 _HEADROOM: Final = "Headroom %"
 _NARROWEST_LABEL: Final = 16
 
 
-def render_text(table: Leaderboard, width: int = FILE_WIDTH, *, expand: bool = False) -> str:
-    """The leaderboard as plain text of a given width; with `expand` each seed has a row."""
-    console = Console(file=io.StringIO(), width=width, color_system=None)
+def render_text(table: Leaderboard, width: int = 0, *, expand: bool = False) -> str:
+    """The leaderboard as plain text; with `expand` each seed has a row.
+
+    Args:
+        table: the leaderboard.
+        width: columns of a line; by default :func:`bench.tables.widths.line_width`.
+        expand: whether the runs of several seeds have a row each.
+    """
+    console = Console(file=io.StringIO(), width=width or line_width(), color_system=None)
     print_leaderboard(table, console, expand=expand)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
@@ -90,7 +94,7 @@ def _print_rows(table: Leaderboard, console: Console, rows: Sequence[Row]) -> No
     order = [heading(column) for column in table.shown_columns] + [_HEADROOM, "n", "Rank"]
     if left_out:
         names = sorted(left_out, key=order.index)
-        wider = f"Columns left out for lack of width: {', '.join(names)} (--format csv has them)."
+        wider = f"Left out, as the line is too short: {', '.join(names)} (--format csv has them)."
         console.print(Text(wider, style="dim"))
 
 

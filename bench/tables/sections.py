@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import io
 import math
-import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,10 +22,7 @@ from rich.text import Text
 
 from bench.tables.markup import clean, csv_text, escape_latex, escape_markdown, json_text
 from bench.tables.numbers import interval_text, number_text, p_value_text
-from bench.tables.widths import longest_word, shared_out, wrapped
-
-WIDTH: Final = 100
-"""Columns of a text table."""
+from bench.tables.widths import line_width, longest_word, shared_out, wrapped
 
 _NARROWEST: Final = 12
 
@@ -75,11 +70,11 @@ def render_sections(
         sections: those without rows are left out.
         format: the format.
         words: sentences that stand under the title.
-        width: columns of a text; by default those of the terminal, or WIDTH without one.
+        width: columns of a text; by default :func:`bench.tables.widths.line_width`.
     """
     filled = [section for section in sections if section.rows]
     writers: dict[str, Callable[[str, Sequence[Section], Sequence[str]], str]] = {
-        "table": partial(_text, width or terminal_width()),
+        "table": partial(_text, width or line_width()),
         "markdown": _markdown,
         "latex": _latex,
     }
@@ -94,11 +89,6 @@ def render_sections(
 def section_records(sections: Sequence[Section]) -> list[dict[str, Any]]:
     """Sections as plain values, for programs."""
     return [{"title": s.title, "note": s.note, "rows": list(s.rows)} for s in sections if s.rows]
-
-
-def terminal_width() -> int:
-    """Columns of the terminal that standard output is, or WIDTH."""
-    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
 
 
 def _text(width: int, title: str, sections: Sequence[Section], words: Sequence[str]) -> str:

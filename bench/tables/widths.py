@@ -1,14 +1,28 @@
-"""How the columns of a text table share a line, and where a name that is too long is broken."""
+"""How wide a text table is, how its columns share a line, and where a long name is broken."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import sys
 from collections.abc import Sequence
 from typing import Final
 
 from rich.cells import cell_len
 
+WIDTH: Final = 100
+"""Columns of a text table that is not written to a terminal."""
+
 _BREAKS: Final = re.compile(r"(?<=[,+=/\]_-])|(?=\[)")
+
+
+def line_width() -> int:
+    """Columns of a text table: ``$COLUMNS`` where it is set, else the terminal's, else WIDTH."""
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated) > 0:
+        return int(stated)
+    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
 
 
 def shared_out(natural: Sequence[int], least: Sequence[int], room: int) -> list[int]:

@@ -86,6 +86,25 @@ def test_a_plan_from_a_board(tmp_path: Path) -> None:
     assert content["sections"][0]["rows"][0]["with_6"] == found[0].needs[1].songs
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_a_plan_fits_the_line_and_says_once_what_all_rows_share(tmp_path: Path, width: int) -> None:
+    board = known_board(tmp_path)
+    long = " (nalr, 16 pairs, loss mse + 0.3*sdr + 2*loudness)"
+    for run in board.runs().to_dict("records"):
+        board.write_run({**run, "label": f"{run['label']}{long}"})
+    table = leaderboard(board, *WHERE, baseline=f"hdemucs + fixed{long}")
+    numbers = (6, 10, 20, 50, 100, 200, 400, 1000)
+    section = power_section(list(plans(table, listeners=numbers)), table, 0.01)
+    text = render_sections("", [section], "table", width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "All rows: nalr, 16 pairs, loss mse" in " ".join(text.split())
+    assert " ".join(text.split()).count("loss mse") == 1
+    assert ("Left out" in text) == (width < 120)
+    [row, *_] = section.rows
+    assert row["label"].endswith(long)
+    assert not row["system"].endswith(long)
+
+
 def test_a_board_without_a_difference_has_no_plan(tmp_path: Path) -> None:
     assert list(plans(leaderboard(Board(tmp_path), *WHERE))) == []
     table = leaderboard(known_board(tmp_path / "board"), *WHERE, baseline="elsewhere")

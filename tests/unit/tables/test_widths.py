@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.tables.widths import longest_word, shared_out, wrapped
+from bench.tables.sections import Section, render_sections
+from bench.tables.widths import WIDTH, line_width, longest_word, shared_out, wrapped
 
 
 @given(st.text("ab +,=[]-_/ 日", max_size=60), st.integers(2, 30))
@@ -38,3 +40,17 @@ def test_columns_share_a_line(columns: list[tuple[int, int]]) -> None:
 def test_the_longest_word_of_a_heading() -> None:
     assert longest_word("reference mean") == 9
     assert longest_word("") == 0
+
+
+@pytest.mark.parametrize(
+    ("stated", "columns"),
+    [("60", 60), ("160", 160), ("0", WIDTH), ("", WIDTH), ("wide", WIDTH), ("-5", WIDTH)],
+)
+def test_a_pipe_is_as_wide_as_columns_says(
+    stated: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", stated)
+    assert line_width() == columns
+    section = Section("", ({"text": "word " * 100},))
+    text = render_sections("", [section], "table")
+    assert columns - len("word ") <= max(map(len, text.splitlines())) <= columns
