@@ -32,8 +32,9 @@ from bench.tables.markup import csv_text, escape_latex, escape_markdown, json_te
 from bench.tables.notebook import Presented, presented, quantity
 from bench.tables.sections import Section, finite, render_sections, section_records
 
-CONTRAST_WORDS: Final = (
-    "A minus B, of the first column. p holm is Holm-corrected over all named contrasts, whether or "
+CONTRAST_WORDS: Final = "A minus B, of the first column."
+CONTRAST_P_WORDS: Final = (
+    " p holm is Holm-corrected over all named contrasts, whether or "
     "not their rows are on this board, so further rows do not change it."
 )
 
@@ -73,7 +74,9 @@ def contrasts_section(table: Leaderboard) -> Section:
         }
         for one in table.contrasts
     )
-    return Section("Contrasts named beforehand", rows, CONTRAST_WORDS)
+    words = CONTRAST_WORDS + (CONTRAST_P_WORDS if table.shows_p else "")
+    hidden = () if table.shows_p else ("p", "p_holm")
+    return Section("Contrasts named beforehand", rows, words, for_programs=hidden)
 
 
 def show(

@@ -199,10 +199,11 @@ def comparison_words(pair: PairOfRuns) -> list[str]:
     first = pair.measures[0]
     found = first.comparison.difference
     bounds = "" if math.isnan(found.low) else f" [{found.low:+.3f}, {found.high:+.3f}]"
+    p = f", p = {first.comparison.p:.3g}" if p_can_matter([first.comparison]) else ""
     return [
         f"A: {pair.ours['label']} ({pair.ours['run_id']})",
         f"B: {pair.theirs['label']} ({pair.theirs['run_id']})",
-        f"{first.metric}: A - B = {found.mean:+.3f}{bounds}, p = {first.comparison.p:.3g}, "
+        f"{first.metric}: A - B = {found.mean:+.3f}{bounds}{p}, "
         f"n = {found.n} pairs of {found.songs} songs{_listeners(found.listeners)}",
         *(f"- {note}" for note in pair.notes),
     ]

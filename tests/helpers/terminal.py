@@ -10,7 +10,7 @@ import re
 import struct
 import sys
 import termios
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _SCRIPT = """
@@ -27,9 +27,15 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def in_terminal(
-    commands: Sequence[Sequence[object]], columns: int, folder: Path
+    commands: Sequence[Sequence[object]],
+    columns: int,
+    folder: Path,
+    *,
+    variables: Mapping[str, str] | None = None,
 ) -> list[tuple[list[str], list[str], int]]:
     """Run ``bench`` commands one after the other in a terminal, all in one process.
+
+    Plugins of other packages are not loaded, unless the environment's `variables` say so.
 
     Returns:
         For each command its words, the lines that it showed, and its exit code.
@@ -40,6 +46,7 @@ def in_terminal(
         os.chdir(folder)
         os.environ.pop("COLUMNS", None)
         os.environ.update(TERM="xterm-256color", BENCH_LOAD_PLUGINS="")
+        os.environ.update(variables or {})
         os.execv(sys.executable, [sys.executable, "-c", _SCRIPT, words])
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     shown = b""

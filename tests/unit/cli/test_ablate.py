@@ -123,12 +123,12 @@ def test_wrong_input_is_told(
 
 
 def test_plan_shows_the_matrix_too(
-    bench: Bench, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    bench: Bench, suite: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     lists = ("--separator", "hdemucs,hdemucs-ft", "--gains", "fixed,cnn", "--seeds", "2")
 
     def said(*arguments: str, code: int = 0) -> str:
-        assert bench(*arguments, *lists, "--out", tmp_path) == code
+        assert bench(*arguments, *lists, "--suite", suite, "--out", tmp_path) == code
         return capsys.readouterr()[1 if code else 0]
 
     assert said("plan") == said("ablate", "--plan")

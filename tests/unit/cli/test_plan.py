@@ -98,12 +98,16 @@ def test_the_time_of_trainings_is_told_once_a_step_was_measured(
 
 
 def test_both_ways_to_plan_an_ablation_say_the_same(
-    bench: Bench, small_suite: WriteSuite, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bench: Bench,
+    small_set: Path,
+    small_suite: WriteSuite,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = tmp_path / "design.toml"
     file.write_text(f'separator = ["mixture", "oracle"]\nsuite = "{small_suite()}"\n')
-    for what in (file, "seed-paper"):
-        how = (what, "--out", tmp_path / "board", "--workers", "2")
+    for what in ((file,), ("seed-paper", "--root", small_set)):
+        how = (*what, "--out", tmp_path / "board", "--workers", "2")
         assert bench("plan", *how) == 0
         said = capsys.readouterr().out
         assert bench("ablate", "--plan", *how) == 0

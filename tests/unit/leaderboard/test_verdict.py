@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from bench.board.store import Board
-from bench.leaderboard.export import render
+from bench.leaderboard.comparison import compare_runs
+from bench.leaderboard.export import contrasts_section, render
+from bench.leaderboard.summaries import comparison_sections, comparison_words
+from bench.tables.sections import render_sections
 from tests.helpers.boards import build, fill, known_board, pair_rows, run_row
 
 
@@ -54,6 +57,31 @@ def test_a_p_value_that_cannot_matter_is_not_shown(tmp_path: Path) -> None:
     assert not table.shows_p
     assert " p " not in next(line for line in render(table).splitlines() if "+0.2" in line)
     assert build(known_board(tmp_path / "many")).shows_p
+
+    # Nor of a contrast that was named beforehand, nor of a comparison; programs get it.
+    contrasts = [("hdemucs-ft + fixed", "hdemucs + fixed")]
+    table = build(board, contrasts=contrasts)  # type: ignore[arg-type]
+    section = contrasts_section(table)
+    assert {"p", "p_holm"} <= section.rows[0].keys()
+    contrasts_text = render(table).split("Contrasts named beforehand")[1]
+    assert "+0.2" in contrasts_text
+    assert " p " not in contrasts_text
+    assert "A - B = +0.200" in _compared(board, "rb", "ra")
+    assert "p = " not in _compared(board, "rb", "ra")
+    many = known_board(tmp_path / "all")
+    contrasts = [("hdemucs-ft + fixed", "mixture + fixed")]
+    shown = render(build(many, contrasts=contrasts))  # type: ignore[arg-type]
+    assert " p " in shown.split("Contrasts named beforehand")[1]
+    assert ", p = 0." in _compared(many, "ra", "rbase")
+
+
+def _compared(board: Board, ours: str, theirs: str) -> str:
+    one, other = board.run(ours), board.run(theirs)
+    assert one is not None
+    assert other is not None
+    pair = compare_runs(one, other, board)
+    sections = comparison_sections(pair)
+    return render_sections("two", sections, "table", words=comparison_words(pair))
 
 
 def test_without_a_baseline_there_is_no_verdict(tmp_path: Path) -> None:
