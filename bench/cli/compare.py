@@ -32,8 +32,8 @@ _MOST = 20
 def command(a: str, b: str, scenes: int, format: str, **choices: Any) -> int:
     """Show how run A differs from run B: A minus B, paired, with intervals and p-values.
 
-    A and B are run ids or labels, as "hdemucs-ft + cnn". Two folders of boards are compared value
-    by value, to the last bit; exit code 1 where they differ.
+    A and B are run ids, labels or names on a leaderboard, as "hdemucs-ft + cnn". Two folders
+    of boards are compared value by value, to the last bit; exit code 1 where they differ.
     """
     from bench.commands.boards import compare, compare_boards
 

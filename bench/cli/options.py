@@ -227,7 +227,7 @@ run_options = group(
 """What a run consists of, and where it is kept."""
 
 system_options = group(
-    click.option("--run", default="", help="Id or label of a run on the board."),
+    click.option("--run", default="", help="Id or name of a run on the board."),
     click.option(
         "--separator", default="", help=f"Separator, without --run.  [default: {READY_SEPARATOR}]"
     ),
@@ -292,7 +292,7 @@ excerpt_options = group(
         "runs",
         multiple=True,
         metavar="RUN",
-        help="Id or label of a run; may be repeated.  [default: all of the board]",
+        help="Id or name of a run; may be repeated.  [default: all of the board]",
     ),
     click.option(
         "--seconds",

@@ -29,7 +29,8 @@ _ABOUT = (
 def command(run: str, failures: bool, format: str, **choices: Any) -> None:
     """Show everything that a board keeps of RUN: its settings, versions, scores and failures.
 
-    RUN is an id or a label, such as "hdemucs-ft + cnn"; of several runs with a label, the newest.
+    RUN is an id, a label or the name on a leaderboard, such as "hdemucs-ft + cnn"; of several runs
+    with that name, the newest.
     """
     from bench.commands.inventory import show_run
 

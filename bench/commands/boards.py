@@ -101,16 +101,18 @@ def open_board(out: Path | str | None, suite: str | Path = "") -> Board:
     return Board(find_board(_place_of(out, _suite_of(suite) if suite and out is None else None)))
 
 
-def board_of_run(run: str, suite: str | Path, out: Path | str | None) -> tuple[Board, Suite]:
-    """The board that has a run, and the run's suite unless another is named.
+def board_of_run(run: str, suite: str | Path, out: Path | str | None) -> tuple[Board, Suite, str]:
+    """The board that has a run, the run's suite unless another is named, and the run's id.
 
     Raises:
         BenchError: there is no such board, run or suite.
     """
+    from bench.leaderboard.selection import run_id_of
     from bench.runs.restore import row_of
 
     board = open_board(out, suite)
-    return board, _suite_of(suite or str(row_of(board, run)["suite"]))
+    row = row_of(board, run_id_of(board, run))
+    return board, _suite_of(suite or str(row["suite"])), str(row["run_id"])
 
 
 def _place_of(out: Path | str | None, suite: Suite | None) -> Path:

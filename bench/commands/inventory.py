@@ -78,7 +78,7 @@ def show_run(
     """Everything that a board keeps of a run: ``bench show``.
 
     Args:
-        run: its id or label.
+        run: its id, label, or name on a leaderboard.
         out: folder of the board, or one above or below it; ``leaderboards/SUITE`` by default.
         suite: whose board; needed only without `out`.
         scene: a scene whose numbers are wanted.
@@ -89,10 +89,11 @@ def show_run(
     from bench.board.failures import failures_of
     from bench.board.layout import BEST, checkpoint_folder
     from bench.commands.boards import open_board
+    from bench.leaderboard.selection import run_id_of
     from bench.runs.restore import row_of
 
     board = open_board(out, suite)
-    row = row_of(board, run)
+    row = row_of(board, run_id_of(board, run))
     run_id = str(row["run_id"])
     scores = board.scores(run_id)
     weights = checkpoint_folder(board.path, run_id) / BEST

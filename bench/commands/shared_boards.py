@@ -111,10 +111,11 @@ def remove_run(run: str, out: Path | str | None = None, *, suite: str | Path = "
         BenchError: there is no such board or run.
     """
     from bench.commands.boards import open_board
+    from bench.leaderboard.selection import run_id_of
     from bench.runs.restore import row_of
 
     board = open_board(out, suite)
-    run_id = str(row_of(board, run)["run_id"])
+    run_id = str(row_of(board, run_id_of(board, run))["run_id"])
     board.forget(run_id)
     return run_id
 
@@ -164,9 +165,9 @@ def verify_run(
     if not (0.0 < share <= 1.0 and within >= 0.0):
         hint = "share must be above 0 and at most 1, and within not below 0."
         raise BenchError("these values do not describe a verification", where="verify", hint=hint)
-    board, of_suite = board_of_run(run, suite, out)
+    board, of_suite, run_id = board_of_run(run, suite, out)
     plugins = installed()
-    stored = stored_run(board, run, of_suite, plugins, options_by_section(options or {}))
+    stored = stored_run(board, run_id, of_suite, plugins, options_by_section(options or {}))
     row = row_of(board, stored.run_id)
     with executing(executor):
         return verify(

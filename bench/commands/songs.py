@@ -240,14 +240,14 @@ def _system(
 
     notes: list[str] = []
     if run:
-        board, suite = board_of_run(run, choices.get("suite") or "", out)
+        board, suite, run_id = board_of_run(run, choices.get("suite") or "", out)
         plugins, parts = named_parts(
             installed(), {"prescription": choices.get("prescription") or ""}
         )
         by = parts["prescription"]
         options = options_by_section(choices.get("options") or {})
         others = {**options, "prescription": {}} if by else options
-        stored = stored_run(board, run, suite, plugins, others)
+        stored = stored_run(board, run_id, suite, plugins, others)
         spec, system = stored.spec, stored.system(plugins)
         caution = stored.caution(plugins)
         if not by and spec.prescription == spec.reference_prescription:

@@ -158,9 +158,9 @@ def _stored(run: str, out: Path | str | None, choices: Choices) -> tuple[Plugins
 
     if run:
         plugins = installed()
-        board, suite = board_of_run(run, choices.get("suite") or "", out)
+        board, suite, run_id = board_of_run(run, choices.get("suite") or "", out)
         options = options_by_section(choices.get("options") or {})
-        stored = stored_run(board, run, suite, plugins, options)
+        stored = stored_run(board, run_id, suite, plugins, options)
         limit = choices.get("limit") or stored.spec.limit
         return plugins, replace(stored, spec=replace(stored.spec, limit=limit))
     choices["separator"] = choices.get("separator") or READY_SEPARATOR

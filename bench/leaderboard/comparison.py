@@ -18,6 +18,7 @@ from bench.leaderboard.groups import GroupEffect, compared, group_effects
 from bench.leaderboard.headline import bounds_of, ordered_metrics
 from bench.leaderboard.headroom import Headroom, headroom
 from bench.leaderboard.intervals import FEWEST_SONGS
+from bench.leaderboard.names import runs_named
 from bench.leaderboard.references import references_of
 from bench.leaderboard.selection import fingerprint, has_ended, run_rows
 from bench.leaderboard.statistics import Comparison, Interval, holm, paired, smallest_p
@@ -129,7 +130,9 @@ def compare_runs(
 
 
 def find_run(board: Board, name: str, suite: str, split: str, protocol: str) -> dict[str, Any]:
-    """A run by its id, or the newest ended one of a label or ``separator + gains``.
+    """A run by its id, or the newest ended one of a label, a shown name or ``separator + gains``.
+
+    Of runs with the same parts it is that with the least else to tell.
 
     Raises:
         BenchError: there is none; it names the closest.
@@ -139,10 +142,13 @@ def find_run(board: Board, name: str, suite: str, split: str, protocol: str) -> 
         if run["run_id"] == name:
             return run
     here = [r for r in runs if (r["suite"], r["split"], r["protocol"]) == (suite, split, protocol)]
-    labelled = [run for run in here if run["label"] == name]
     plain = [run for run in here if f"{run['separator']} + {run['gains']}" == name]
-    if found := sorted(labelled or plain, key=lambda run: (has_ended(run), str(run["created"]))):
-        return found[-1]
+    found = sorted(
+        runs_named(here, name) or plain,
+        key=lambda run: (has_ended(run), -str(run["label"]).count(","), str(run["created"])),
+    )
+    if found:
+        return dict(found[-1])
     labels = sorted({str(run["label"]) for run in here if run["label"]})
     what = f"there is no run '{name}' of suite {suite}, split {split}, protocol {protocol}"
     raise BenchError(what, where=str(board.path), hint=suggest(name, labels) if labels else "")
@@ -251,7 +257,8 @@ def settings_that_differ(
     if ("loss" in one) != ("loss" in two):
         how = ("training.", "losses.", "seed")
         names = [name for name in names if not name.startswith(how)]
-    return [(name, one.get(name, ""), two.get(name, "")) for name in names]
+    found = [(name, one.get(name, ""), two.get(name, "")) for name in names]
+    return [row for row in found if row[1] or row[2]]
 
 
 def _flat(value: Any, name: str = "") -> dict[str, str]:

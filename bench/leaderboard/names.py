@@ -93,6 +93,40 @@ def names_of(labelled: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[list[Na
     return names, said + _loss_words(taken, losses)
 
 
+def runs_named(runs: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    """The runs of a name: an id, else a label, else the name that a leaderboard shows.
+
+    Args:
+        runs: rows of a board's runs.
+        name: what was typed.
+
+    Returns:
+        The runs in the order of `runs`; none where nothing has that name.
+    """
+    for key in ("run_id", "label"):
+        if found := [run for run in runs if run[key] == name]:
+            return found
+    # Of several runs of one label the shown names end in the id.
+    if found := [run for run in runs if name.endswith(f"{run['run_id']})")]:
+        return found
+    views: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for run in runs:
+        views.setdefault((run["suite"], run["split"], run["protocol"]), []).append(run)
+    shown = {label for view in views.values() for label in _labels_shown_as(view, name)}
+    return [run for run in runs if _label_of(run) in shown]
+
+
+def _labels_shown_as(view: Sequence[Mapping[str, Any]], name: str) -> list[str]:
+    """Labels of runs that may be compared, which a leaderboard of them shows under a name."""
+    by_label = {_label_of(run): run for run in view}
+    names, _ = names_of(list(by_label.items()))
+    return [label for label, one in zip(by_label, names, strict=True) if str(one) == name]
+
+
+def _label_of(run: Mapping[str, Any]) -> str:
+    return str(run["label"] or f"{run['separator']} + {run['gains']}")
+
+
 def _losses_of(taken: Sequence[_Label]) -> _Losses:
     terms = {one.loss: _terms(one.loss) for one in taken if one.loss}
     known = {name for own in terms.values() for name in own}

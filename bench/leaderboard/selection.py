@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.board.store import Board
+from bench.leaderboard.names import runs_named
 
 
 def select_runs(
@@ -32,6 +33,16 @@ def run_rows(board: Board) -> list[dict[str, Any]]:
         {str(key): None if pd.isna(value) else value for key, value in row.items()}
         for row in frame.to_dict("records")
     ]
+
+
+def run_id_of(board: Board, name: str) -> str:
+    """The id of the newest run of a label, or of a name that a leaderboard shows.
+
+    Returns:
+        The id, or `name` itself where no run has it.
+    """
+    found = runs_named(run_rows(board), name)
+    return str(found[-1]["run_id"]) if found else name
 
 
 def has_ended(run: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 from bench.board.failures import Failure
 from bench.leaderboard.clusters import mean_over
 from bench.leaderboard.model import OTHER_DATA, Column, Contrast
+from bench.leaderboard.names import names_of
 from bench.leaderboard.seeds import common_label, without_seed
 from bench.leaderboard.statistics import Comparison, compare, holm, rank_ranges
 
@@ -101,15 +102,16 @@ def ranks_of(systems: Sequence[System]) -> dict[str, tuple[int, int]]:
 
 
 def find(systems: Sequence[System], name: str) -> System | None:
-    """Find a system by label, else by ``separator + gains``: that with fewest details, the newest.
+    """Find a system by label or shown name, else by ``separator + gains``: the fewest details.
 
     So the plain name finds a row of few pairs, and not one with another prescription.
     """
     exact = [system for system in systems if system.label == name]
     plain = [s for s in systems if f"{s.first.run['separator']} + {s.first.run['gains']}" == name]
-    found = exact or sorted(
-        plain, key=lambda system: (-system.label.count(","), str(system.first.run["created"]))
-    )
+    names, _ = names_of([(system.label, system.first.run) for system in systems])
+    shown = [system for system, one in zip(systems, names, strict=True) if str(one) == name]
+    plain.sort(key=lambda s: (-s.label.count(","), str(s.first.run["created"])))
+    found = exact or shown or plain
     return found[-1] if found else None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import BenchError, suggest
-from bench.leaderboard.selection import select_runs
+from bench.leaderboard.selection import run_id_of, select_runs
 from bench.listening.render import HeardPair, RenderedPair, hear
 from bench.runs.restore import StoredRun, stored_run
 from bench.runtime.progress import NO_PROGRESS, Progress
@@ -36,7 +36,8 @@ def choose_runs(
 
     Args:
         board: the board.
-        names: ids or labels; where there are none, all that ended and can be made again.
+        names: ids, labels or names on a leaderboard; where there are none, all that ended and can
+            be made again.
         suite: the suite.
         split: the split.
         protocol: the reference protocol.
@@ -48,7 +49,8 @@ def choose_runs(
     """
     rows, _ = select_runs(board, suite.name, split, protocol)
     if names:
-        runs = [stored_run(board, name, suite, plugins, options) for name in names]
+        ids = [run_id_of(board, name) for name in names]
+        runs = [stored_run(board, run_id, suite, plugins, options) for run_id in ids]
         for run in runs:
             if (run.spec.split, run.spec.protocol) != (split, protocol):
                 what = f"it is of split '{run.spec.split}' and protocol '{run.spec.protocol}'"

@@ -156,6 +156,12 @@ def test_runs_are_found_by_id_label_and_parts(board: Board) -> None:
     assert find_run(board, "rold", *where)["run_id"] == "rold"
     assert find_run(board, "hdemucs + cnn", *where)["run_id"] == "ra"
     assert find_run(board, "hdemucs + table", *where)["run_id"] == "ropt"
+    # The row with the least else to tell, and not the newest with another prescription.
+    board.write_run(
+        run_row("rfit", "hdemucs", "table", label="hdemucs + table (nalr-fit, 8 pairs)")
+    )
+    board.write_run(run_row("rtable", "hdemucs", "table", label="hdemucs + table (8 pairs)"))
+    assert find_run(board, "hdemucs + table", *where)["run_id"] == "rtable"
     with pytest.raises(BenchError, match="hdemucs \\+ cnn"):
         find_run(board, "hdemucs + cn", *where)
     with pytest.raises(BenchError, match="no run"):

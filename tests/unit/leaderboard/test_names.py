@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bench.leaderboard.names import Name, names_of
+from bench.leaderboard.names import Name, names_of, runs_named
 
 LOSS = "2*loudness + mse + 0.3*sdr"
 
@@ -93,6 +93,37 @@ def test_two_rows_never_have_one_name() -> None:
     assert named(*runs) == ["a + fixed (r1)", "a + fixed (r2)"]
     same = [("x", {"label": "x"}), ("x", {"label": "x"})]
     assert named(*same) == ["x", "x"]
+
+
+def test_a_run_is_found_by_the_name_that_is_shown() -> None:
+    """On a board whose rows share their number of pairs and differ in the weight of a term."""
+    view = {"suite": "demo", "split": "valid", "protocol": "challenge"}
+    weights = {"r0": f"0*haaqi-light + {LOSS}", "r1": f"haaqi-light + {LOSS}"}
+    runs: list[dict[str, Any]] = [
+        {**run(f"a + cnn ({loss.replace(' ', '')}, 8 pairs)", loss=loss)[1], "run_id": run_id}
+        for run_id, loss in weights.items()
+    ]
+    runs += [
+        {**run(f"a + fixed ({extra}8 pairs)", prescription=by)[1], "run_id": run_id}
+        for run_id, extra, by in (("r2", "", "nalr"), ("r3", "nalr-fit, ", "nalr-fit"))
+    ]
+    runs += [{**runs[2], "run_id": "r4"}]  # scored again by other code
+    runs = [{**one, **view} for one in runs]
+    other = {"run_id": "r5", "protocol": "shared-gains", "label": "b + none (8 pairs)"}
+    runs += [{**runs[3], **other}]
+
+    def ids(name: str) -> list[str]:
+        return [str(one["run_id"]) for one in runs_named(runs, name)]
+
+    assert ids("r1") == ["r1"]
+    assert ids("a + fixed (nalr-fit, 8 pairs)") == ["r3"]
+    assert ids("a + cnn (1*haaqi-light)") == ["r1"]
+    assert ids("a + cnn (0*haaqi-light)") == ["r0"]
+    assert ids("a + fixed") == ["r2", "r4"]
+    assert ids("a + fixed (nalr-fit)") == ["r3"]
+    assert ids("a + fixed (r4)") == ["r4"]
+    assert ids("a + cnn") == ids("") == ids("b + fixed") == []
+    assert runs_named([], "a + cnn") == []
 
 
 def test_labels_of_any_form_are_left_in_one_piece() -> None:
