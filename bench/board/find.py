@@ -56,7 +56,7 @@ def find_board(folder: Path) -> Path:
     above = [parent for parent in list(folder.absolute().parents)[:_HIGHEST] if is_board(parent)]
     if above and folder.exists():
         return above[0]
-    below = list(_below(folder, _DEEPEST))
+    below = list(boards_below(folder, _DEEPEST))
     if len(below) == 1:
         return below[0]
     if below:
@@ -68,18 +68,20 @@ def find_board(folder: Path) -> Path:
     raise BenchError(what, where=str(folder), hint=_hint(folder))
 
 
-def _below(folder: Path, depth: int) -> Iterator[Path]:
+def boards_below(folder: Path, depth: int) -> Iterator[Path]:
+    """The boards in the folders below a folder, at most so many levels deep."""
     if depth == 0 or not folder.is_dir():
         return
-    for child in sorted(path for path in folder.iterdir() if path.is_dir()):
+    folders = (path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    for child in sorted(folders):
         if is_board(child):
             yield child
         else:
-            yield from _below(child, depth - 1)
+            yield from boards_below(child, depth - 1)
 
 
 def _hint(folder: Path) -> str:
-    near = list(_below(folder.parent, 1)) or list(_below(Path("leaderboards"), 1))
+    near = list(boards_below(folder.parent, 1)) or list(boards_below(Path("leaderboards"), 1))
     boards = ", ".join(str(path) for path in near[:5])
     there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     more = f" and {len(there) - 5} more" if len(there) > 5 else ""

@@ -35,7 +35,10 @@ def list_command(folder: Path, format: str) -> None:
     from bench.cli.printing import print_tables
     from bench.commands.shared_boards import list_boards
 
-    print_tables({"Boards": [_row(one) for one in list_boards(folder)]}, format)
+    found = list_boards(folder)
+    if not found:
+        click.echo(f"No board is in or below {folder}; bench run makes one.", err=True)
+    print_tables({"Boards": [_row(one) for one in found]}, format, decimals=1)
 
 
 @command.command("show")
@@ -53,7 +56,7 @@ def show_command(format: str, **choices: Any) -> None:
         tables["Verified"] = [
             {**row, "when": f"{row['when']:%Y-%m-%d %H:%M}"} for row in board.verified
         ]
-    print_tables(tables, format)
+    print_tables(tables, format, decimals=1)
     for path, why in (board.damaged or {}).items():
         click.echo(f"A file cannot be read: {path}: {why}", err=True)
 

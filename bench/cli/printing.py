@@ -34,6 +34,7 @@ def print_tables(
     err: bool = False,
     least: tuple[str, ...] = (),
     note: str = "",
+    decimals: int = 4,
 ) -> None:
     """Print rows of plain values under their titles; as JSON, rows by title.
 
@@ -53,7 +54,8 @@ def print_tables(
         click.echo(json_text(rows_by_title), nl=False, err=err)
         return
     sections = [
-        Section(title, tuple(rows), note, decimals=4, least=least) for title, rows in tables.items()
+        Section(title, tuple(rows), note, decimals=decimals, least=least)
+        for title, rows in tables.items()
     ]
     click.echo(render_sections("", sections, format), nl=False, err=err)
 

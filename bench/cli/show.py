@@ -45,6 +45,7 @@ def command(run: str, failures: bool, format: str, **choices: Any) -> None:
 
 def _print(found: RunDetails) -> None:
     from bench.cli.printing import print_tables
+    from bench.leaderboard.comparison import settings_of
     from bench.tables.markup import clean
 
     click.echo(f"{clean(str(found.row['label'] or found.run_id))} ({found.run_id})")
@@ -52,10 +53,13 @@ def _print(found: RunDetails) -> None:
         value = found.row.get(name)
         if value not in (None, ""):
             text = f"{value:.1f}" if isinstance(value, float) else clean(str(value))
+            text = f"{value:%Y-%m-%d %H:%M} UTC" if hasattr(value, "strftime") else text
             click.echo(f"  {name:<17}{text}")
-    for name in ("plugin_versions_json", "spec_json"):
-        click.echo(f"  {name.removesuffix('_json'):<17}{clean(str(found.row.get(name) or ''))}")
-    click.echo(f"  {'weights':<17}{found.weights or 'none of its own'}")
+    versions = json.loads(found.row.get("plugin_versions_json") or "{}")
+    said = ", ".join(f"{name} {version}" for name, version in versions.items())
+    click.echo(f"  {'plugins':<17}{clean(said)}")
+    own = "not on this board" if found.row.get("epochs") else "none of its own"
+    click.echo(f"  {'weights':<17}{found.weights or own}")
     listen = f"bench listen --out {found.board} --run {found.run_id}"
     click.echo(f"  {'to hear it':<17}{found.listening or listen}")
     if found.means:
@@ -64,6 +68,10 @@ def _print(found: RunDetails) -> None:
     if found.scene:
         click.echo("")
         print_tables({"Scores of the scene": found.scene}, "table")
+    if settings := settings_of(found.row):
+        click.echo("")
+        rows = [{"setting": name, "value": value} for name, value in settings.items()]
+        print_tables({"Settings": rows}, "table")
     for one in found.failures:
         click.echo(f"failed: {clean(one.words)}")
     if any(one.traceback for one in found.failures):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from bench.errors import BenchError
 from bench.runtime.progress import NO_PROGRESS, Progress
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from bench.board.merge import Merged
     from bench.runs.verify import Verification
     from bench.runtime.executors import Executor
+
+_DEEPEST: Final = 3
+"""Folders below a named one in which boards are listed."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,13 @@ def list_boards(folder: Path | str = "leaderboards") -> list[BoardSummary]:
     Raises:
         BenchError: there is no such folder.
     """
-    from bench.board.find import is_board
+    from bench.board.find import boards_below, is_board
 
     root = Path(folder)
     if not root.is_dir():
         raise BenchError("there is no such folder", where=str(root), hint="Make one: bench run")
-    places = [root, *sorted(path for path in root.glob("*/") if not path.name.startswith("."))]
-    return [_summary(path) for path in places if is_board(path)]
+    places = [root] if is_board(root) else boards_below(root, _DEEPEST)
+    return [_summary(path) for path in places]
 
 
 def show_board(out: Path | str | None = None, *, suite: str | Path = "") -> BoardSummary:

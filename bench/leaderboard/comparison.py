@@ -252,13 +252,18 @@ def settings_that_differ(
 
     Where only one of them is trained, its loss shows this; how it is trained is left out.
     """
-    one, two = (_flat(json.loads(run["spec_json"] or "{}")) for run in (ours, theirs))
+    one, two = settings_of(ours), settings_of(theirs)
     names = [name for name in dict.fromkeys([*one, *two]) if one.get(name) != two.get(name)]
     if ("loss" in one) != ("loss" in two):
         how = ("training.", "losses.", "seed")
         names = [name for name in names if not name.startswith(how)]
     found = [(name, one.get(name, ""), two.get(name, "")) for name in names]
     return [row for row in found if row[1] or row[2]]
+
+
+def settings_of(run: Mapping[str, Any]) -> dict[str, str]:
+    """All that a run's spec says, as text, by dotted name: ``separator.overlap``."""
+    return _flat(json.loads(run["spec_json"] or "{}"))
 
 
 def _flat(value: Any, name: str = "") -> dict[str, str]:

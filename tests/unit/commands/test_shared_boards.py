@@ -10,6 +10,7 @@ import pytest
 import bench
 from bench.board.layout import CONSOLIDATED, checkpoint_folder, scores_folder
 from bench.board.store import Board
+from bench.commands.shared_boards import list_boards
 from bench.errors import BenchError
 from bench.leaderboard.export import render
 from tests.helpers.boards import fill, known_board, pair_rows, run_row
@@ -169,3 +170,19 @@ def test_a_score_that_was_changed_is_found(scored: tuple[Path, Path], tmp_path: 
     text = render(bench.read_leaderboard(copy.path), "markdown")
     assert "disputed" in text
     assert "the scores DISAGREE; the largest difference is 0.5" in text
+
+
+def test_boards_are_listed_however_folders_are_nested(
+    bench: Bench, template: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for place in ("one", "measured/two/board", ".hidden/three"):
+        shutil.copytree(template, tmp_path / place)
+    (tmp_path / "empty").mkdir()
+    folders = [one.folder.relative_to(tmp_path) for one in list_boards(tmp_path)]
+    assert folders == [Path("measured/two/board"), Path("one")]
+    assert [one.folder for one in list_boards(tmp_path / "one")] == [tmp_path / "one"]
+    assert bench("board", "list", tmp_path / "empty") == 0
+    done = capsys.readouterr()
+    assert f"No board is in or below {tmp_path / 'empty'}; bench run makes one." in done.err
+    assert bench("board", "list", tmp_path) == 0
+    assert "0.0000" not in capsys.readouterr().out
