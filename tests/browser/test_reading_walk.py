@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 
 import bench
+from bench.listening.blind import make_test
 from bench.listening.page import write_pages
+from bench.listening.questions import Question
 from tests.browser.looking import beyond, cut_off, picture, smallest_text
 from tests.browser.playing import READY
 from tests.helpers.boards import known_board, run_row
@@ -146,3 +148,30 @@ def test_a_listening_page(listening: Path, visit: Callable[..., Any], view: str)
     assert size >= LEAST_TEXT, text
     play = page.locator("#play").bounding_box()
     assert play["y"] + play["height"] < 844  # without scrolling
+
+
+@pytest.fixture(scope="module")
+def blind_test(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    questions = (Question("aids", "Do you wear hearing aids?", "choice", ("never", "all day")),)
+    folder, pairs = tmp_path_factory.mktemp("test"), [heard("s1")]
+    how = {"way": "remix", "seed": 3, "questions": questions}
+    return make_test(folder, pairs, stored_runs(), **how).page  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_blind_test(blind_test: Path, visit: Callable[..., Any], view: str) -> None:
+    page = visit(blind_test, **VIEWS[view])
+    shown = []
+    page.fill("#participant", "P-1")
+    page.keyboard.press("Enter")
+    for step in range(page.evaluate("steps.length")):
+        shades = picture(page, f"test-{step}-{view}")
+        assert (shades.mean() < 0.4) == ("dark" in view)
+        assert beyond(page) == []
+        size, text = smallest_text(page)
+        assert size >= LEAST_TEXT, text
+        shown.append(page.locator("main section:visible h1").first.inner_text())
+        if step + 1 < page.evaluate("steps.length"):
+            page.evaluate("next()")
+    assert shown[0] == "Set the volume"
+    assert {"A few questions", "Thank you"} <= set(shown)
