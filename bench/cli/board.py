@@ -15,6 +15,7 @@ from bench.cli.options import (
     out_option,
     workers_option,
 )
+from bench.errors import BenchError
 
 if TYPE_CHECKING:
     from bench.commands.shared_boards import BoardSummary
@@ -42,15 +43,18 @@ def list_command(folder: Path, format: str) -> None:
 
 
 @command.command("show")
+@click.argument("folder", type=FOLDER, required=False)
 @_suite_option
 @out_option
 @format_option
-def show_command(format: str, **choices: Any) -> None:
-    """Show the contents of a board, and who verified which runs."""
+def show_command(folder: Path | None, out: Path | None, suite: str, format: str) -> None:
+    """Show the contents of a board, and who verified which runs; FOLDER is the same as --out."""
     from bench.cli.printing import print_tables
     from bench.commands.shared_boards import show_board
 
-    board = show_board(**choices)
+    if folder is not None and out is not None:
+        raise BenchError("the board is named twice", where=f"{folder}, --out {out}")
+    board = show_board(folder or out, suite=suite)
     tables = {"Board": [_row(board)]}
     if board.verified:
         tables["Verified"] = [

@@ -206,7 +206,7 @@ def load_suite(name: str) -> Suite:
     if name.endswith(".toml"):
         return parse_suite(read_toml(Path(name).expanduser()), where=name)
     hint = suggest(name, suite_names())
-    raise BenchError(f"there is no suite '{name}'", hint=f"{hint} Or give a .toml file.")
+    raise BenchError(f"there is no suite '{name}'", hint=f"Give a name or a .toml file. {hint}")
 
 
 def unknown_suite(name: str) -> Suite:

@@ -15,7 +15,7 @@ SCREENSHOTS: Final = "SCREENSHOTS"
 
 _BEYOND = """() => {
   const wide = document.documentElement.clientWidth;
-  const scrolled = e => e.closest(".scroll, pre");
+  const scrolled = e => e.closest(".scroll, .panels, pre");
   return [...document.body.querySelectorAll("*")]
     .filter(e => e.checkVisibility() && !scrolled(e))
     .filter(e => e.getBoundingClientRect().right > wide + 1 || e.getBoundingClientRect().left < -1)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import bench
@@ -31,6 +32,7 @@ VIEWS: dict[str, dict[str, Any]] = {
     "light": {"width": 1280},
     "dark": {"width": 1280, "scheme": "dark"},
     "phone": {"width": 360},
+    "small-phone": {"width": 320},
     "dark-phone": {"width": 360, "scheme": "dark"},
 }
 LEAST_TEXT = 11.0
@@ -85,7 +87,7 @@ def test_a_report_on_a_screen(
     assert first.locator("h3").inner_text() == FOREST
     panel = first.locator("svg").first
     assert "a dot a song" in panel.get_attribute("aria-label")
-    assert panel.bounding_box()["width"] > 250
+    assert panel.bounding_box()["width"] > 300
     assert first.locator("figcaption").inner_text().startswith("Paired difference in HAAQI")
 
 
@@ -94,7 +96,7 @@ def test_a_report_on_paper(reports: dict[str, Path], visit: Callable[..., Any], 
     page = visit(reports[name], width=LANDSCAPE)
     page.emulate_media(media="print")
     shades = picture(page, f"report-{name}-print")
-    assert shades[:, :8].mean() > 0.99  # white paper
+    assert np.median(shades) == 1.0  # white paper
     columns = page.locator("#leaderboard thead th").count()
     assert columns >= 8
     for table in page.locator("main table").all():  # they have pages in landscape

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _SCRIPT = """
-import json, sys
+import json, sys, traceback
 from bench.cli import main
 for words in json.loads(sys.argv[1]):
     print("$", *words, flush=True)
@@ -22,6 +22,9 @@ for words in json.loads(sys.argv[1]):
         main(words)
     except SystemExit as ended:
         print("=", ended.code or 0, flush=True)
+    except Exception:  # what --debug raises
+        traceback.print_exc()
+        print("=", 1, flush=True)
 """
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
