@@ -49,6 +49,7 @@ FUNCTIONS = {
     "suites": ("list_suites",),
 }
 OTHER_NAMES = {
+    "folder": "out",
     "audiogram": "left",
     "audiogram_right": "right",
     "file": "ablation",
