@@ -143,7 +143,12 @@ def options_by_section(options: Mapping[str, OptionValue]) -> dict[str, dict[str
         raise BenchError(f"{options!r} is not a mapping of options", where="options", hint=hint)
     for key, value in options.items():
         if not isinstance(key, str) or not isinstance(value, str | Real | PathLike):
-            raise BenchError(f"{value!r} cannot be an option's value", where=f"options, {key}")
+            flat = {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {}
+            raise BenchError(
+                f"{value!r} cannot be an option's value",
+                where=f"options, {key}",
+                hint=f"Write it as options={flat}" if flat else "",
+            )
     return dict(parse_options(f"{key}={value}" for key, value in options.items()))
 
 

@@ -73,6 +73,7 @@ def test_wrong_choices_are_named(choices: Choices, message: str) -> None:
         *(({"separator": value}, "is not a name") for value in (3, True, ["mixture"], b"mixture")),
         ({"options": ["separator.weights=x"]}, "not a mapping of options"),
         ({"options": {"separator.weights": None}}, "cannot be an option's value"),
+        ({"options": {"separator": {"segment": -1}}}, "options={'separator.segment': -1}"),
         ({"options": {"training.clip_norm": float("nan")}}, "clip_norm"),
         ({"options": {"training.learning_rate": float("inf")}}, "learning_rate"),
         ({"options": {"training.schedule": "cosin"}}, "Did you mean 'cosine'"),
