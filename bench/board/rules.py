@@ -21,21 +21,25 @@ class Rules:
         contrasts: labels, A and B, of comparisons that alone have p-values.
         hearing_loss_below: dB HL; pairs whose listener's better ear averages this or more at 0.5,
             1, 2 and 4 kHz are scored and kept, and count in no statistic. None where all count.
+        baseline: ``separator + gains`` of the row that others are compared with, for those who read
+            the board without the suite's file; empty where there is none.
     """
 
     contrasts: tuple[tuple[str, str], ...] = ()
     hearing_loss_below: float | None = None
+    baseline: str = ""
 
     def as_json(self) -> str:
         """The form in which a board keeps them.
 
         Example:
             >>> Rules((("A + x", "B + x"),)).as_json()
-            '{"contrasts": [["A + x", "B + x"]], "hearing_loss_below": null}'
+            '{"baseline": "", "contrasts": [["A + x", "B + x"]], "hearing_loss_below": null}'
         """
         content = {
             "contrasts": [list(pair) for pair in self.contrasts],
             "hearing_loss_below": self.hearing_loss_below,
+            "baseline": self.baseline,
         }
         return json.dumps(content, sort_keys=True)
 
@@ -46,7 +50,8 @@ class Rules:
             content = json.loads(run.get("rules_json") or "")
             contrasts = tuple((str(a), str(b)) for a, b in content["contrasts"])
             limit = content["hearing_loss_below"]
-            return cls(contrasts, None if limit is None else float(limit))
+            baseline = str(content.get("baseline", ""))  # boards of earlier versions lack it
+            return cls(contrasts, None if limit is None else float(limit), baseline)
         except (ValueError, TypeError, KeyError):
             return None
 

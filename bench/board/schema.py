@@ -86,7 +86,9 @@ RUNS: Final = (
     Column("code_hash", "string", "hash of bench's source"),
     Column("plugin_versions_json", "string", "distribution and version of each plugin, as JSON"),
     Column("dataset_fingerprint", "string", "hash of the split's metadata and audio"),
-    Column("rules_json", "string", "contrasts and exclusion of the suite when the run began"),
+    Column(
+        "rules_json", "string", "the suite's contrasts, exclusion and baseline when the run began"
+    ),
     Column("songs", "string", "excerpts and songs of the split, and how songs were found"),
     Column("ranked", "bool", "whether the row takes part in the ranking"),
     Column("unranked_reason", "string", "why not; empty where ranked"),

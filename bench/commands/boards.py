@@ -82,8 +82,13 @@ def _with_rules(suite: Suite, board: Board) -> Suite:
     known = [rules for row in rows if (rules := Rules.of(row)) is not None]
     if not known:
         return suite
-    limit = known[0].hearing_loss_below
-    return replace(suite, contrasts=known[0].contrasts, hearing_loss_below=limit)
+    rules = known[0]
+    return replace(
+        suite,
+        baseline=rules.baseline,
+        contrasts=rules.contrasts,
+        hearing_loss_below=rules.hearing_loss_below,
+    )
 
 
 def open_board(out: Path | str | None, suite: str | Path = "") -> Board:

@@ -154,6 +154,11 @@ def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:
     compared: list[Row] = [row for row in table.systems if row.difference is not None]
     if baseline and not table.baseline and table.rows:
         yield f"The baseline '{baseline}' is not on this board, so nothing is compared with it."
+    if not baseline and len(table.systems) > 1:
+        yield (
+            "No baseline is known, so there are no differences: give the suite's file (--suite "
+            "FILE.toml), or bench leaderboard --baseline NAME."
+        )
     if len({row.reference for row in table.rows if row.n}) > 1:
         yield (
             "The rows have different references (through their gains or prescriptions), so there "

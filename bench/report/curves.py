@@ -153,7 +153,7 @@ def _truth_and_proxy(trainings: Sequence[Training]) -> Drawn | None:
     own = [one for one in trainings if one.names.truth and one.names.proxy]
     if not own:
         return None
-    title = f"True {own[0].names.metric}, and (dashed) its prediction by {_predictors(own)}"
+    title = f"True {own[0].names.metric}, and (dashed) {_predictors(own)}"
     svg = _overlay(
         "truth-and-proxy",
         title,

@@ -54,6 +54,9 @@ BAR_WORDS: Final = "Broad bars hold the middle half of the songs."
 SPREAD_WORDS: Final = f"Dots are songs. {BAR_WORDS}"
 Array = NDArray[np.float64]
 
+_BELOW_NAMES: Final[Any] = {"loc": "right"}
+"""Where long names leave little room to the axis, its label reaches below them, and is not cut."""
+
 
 def forest(found: Mapping[str, Sequence[Contrast]], column: Column, baseline: str) -> Drawn | None:
     """Paired differences to the baseline, one dot per song: overall, then by grade of hearing loss.
@@ -81,7 +84,7 @@ def forest(found: Mapping[str, Sequence[Contrast]], column: Column, baseline: st
             axes.set_xlim(low - margin, high + margin)
             most = max(contrasts, key=lambda one: one.mean.n).mean
             write_title(figure, f"{group}: {_basis(most.n, most.songs)}")
-            axes.set_xlabel(f"{column.title} minus the baseline's")
+            axes.set_xlabel(f"{column.title} minus the baseline's", **_BELOW_NAMES)
             title = f"Difference in {column.title} to {baseline}, {group}, one dot per song"
             panels.append(to_svg(figure, f"forest-{number}", title))
     whole = next(iter(found.values()))
@@ -132,7 +135,7 @@ def overview(table: Leaderboard, systems: Sequence[System], songs: Sequence[Arra
                 )
             draw_mean(axes, system.mark, place, row.values[first.key], scale=first.scale)
         _name_rows(axes, systems)
-        axes.set_xlabel(_with_unit(first))
+        axes.set_xlabel(_with_unit(first), **_BELOW_NAMES)
         svg = to_svg(figure, "overview", f"{first.title} of each system with its 95 % interval")
     basis = max((row.values[first.key] for row in lines), key=lambda value: value.n)
     caption = f"{_mean_words(first)} ({_basis(basis.n, basis.songs)}). {SPREAD_WORDS}"
@@ -155,7 +158,7 @@ def effects(found: Sequence[Effect], score: str) -> Drawn | None:
             axes.errorbar([value.mean], [place], xerr=ends, **style)
         axes.set_yticks(range(len(found)), labels)
         axes.set_ylim(len(found) - 0.5, -0.5)
-        axes.set_xlabel(f"{score} minus the reference level's")
+        axes.set_xlabel(f"{score} minus the reference level's", **_BELOW_NAMES)
         axes.grid(False, axis="y")
         svg = to_svg(figure, "effects", f"Effect of each part: differences in {score}")
     caption = (
@@ -283,7 +286,7 @@ def times(seconds: pd.DataFrame, systems: Sequence[System]) -> Drawn | None:
             )
             left += lengths
         _name_rows(axes, shown)
-        axes.set_xlabel("seconds per pair")
+        axes.set_xlabel("seconds per pair", **_BELOW_NAMES)
         figure.legend(loc="outside lower center", ncols=3, frameon=False, handlelength=1.0)
         svg = to_svg(figure, "times", "Seconds per pair by stage and system")
     return Drawn((svg,), "Where the time went: seconds per (scene, listener) pair, by stage.")

@@ -156,7 +156,7 @@ class Suite:
     @property
     def rules(self) -> Rules:
         """What it fixes for the statistics of its board."""
-        return Rules(self.contrasts, self.hearing_loss_below)
+        return Rules(self.contrasts, self.hearing_loss_below, self.baseline)
 
     def with_baseline_options(self, options: Mapping[str, Any]) -> Suite:
         """The suite with other options of its baselines' separators, such as ``separator.weights``.

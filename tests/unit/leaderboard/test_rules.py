@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import bench as library
 from bench.board.rules import Rules
 from bench.board.store import Board
 from bench.errors import BenchError
@@ -150,7 +151,7 @@ def suite_with(value: object) -> Rules:
 
 def test_a_suite_fixes_the_rule() -> None:
     assert suite_with(80) == Rules(hearing_loss_below=80.0)
-    assert load_suite("cadenza-icassp-2024").rules == Rules()
+    assert load_suite("cadenza-icassp-2024").rules == Rules(baseline=BASE)
 
 
 @pytest.mark.parametrize("value", ["80", True, 0, -5, float("inf"), float("nan")])
@@ -159,3 +160,20 @@ def test_a_rule_that_is_no_hearing_loss_is_refused(value: object) -> None:
         suite_with(value)
     assert caught.value.where == "x.toml"
     assert "dB HL" in caught.value.hint
+
+
+def test_a_board_knows_its_baseline_without_the_suites_file(tmp_path: Path) -> None:
+    board = known_board(tmp_path / "board")
+    for run in run_rows(board):
+        rules = Rules(NAMED, baseline="mixture + fixed").as_json()
+        board.write_run(run | {"suite": "mine", "rules_json": rules})
+    table = library.read_leaderboard(board.path)
+    assert table.baseline == "mixture + fixed"
+    assert "better than the baseline mixture + fixed" in table.verdict[0]
+    assert not late(table)
+    for run in run_rows(board):  # as boards of earlier versions have them
+        old = '{"contrasts": [], "hearing_loss_below": null}'
+        board.write_run(run | {"rules_json": old})
+    table = library.read_leaderboard(board.path)
+    assert table.verdict == ()
+    assert [note for note in table.notes if "--suite FILE.toml" in note]
