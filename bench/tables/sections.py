@@ -25,6 +25,8 @@ from bench.tables.numbers import interval_text, number_text, p_value_text
 from bench.tables.widths import line_width, longest_word, shared_out, wrapped
 
 _NARROWEST: Final = 12
+_UNBROKEN: Final = 16
+"""Cells of the longest word that is never broken, such as a run's id."""
 
 Record = Mapping[str, Any]
 
@@ -129,11 +131,15 @@ class _TextColumn:
 
     @property
     def least(self) -> int:
-        """Its narrowest form: numbers and the words of a heading are never broken."""
+        """Its narrowest form: numbers, the words of a heading and short words are never broken."""
         words = longest_word(self.heading)
         lines = (cell_len(line) for cell in self.cells for line in cell.split("\n"))
         widest = max(lines, default=0)
-        return max(words, widest if self.numeric else min(widest, _NARROWEST))
+        if self.numeric:
+            return max(words, widest)
+        lengths = (cell_len(word) for cell in self.cells for word in cell.split())
+        unbroken = max((length for length in lengths if length <= _UNBROKEN), default=0)
+        return max(words, min(widest, _NARROWEST), unbroken)
 
 
 def _fitting(section: Section, width: int) -> tuple[list[_TextColumn], list[str]]:

@@ -51,3 +51,14 @@ def test_p_values_for_programs_alone_are_in_csv_and_json_only() -> None:
         assert ".040" not in render_sections("", [section], format, width=200)
     for format in ("csv", "json"):
         assert "p_holm" in render_sections("", [section], format)
+
+
+@pytest.mark.parametrize("width", [70, 80, 90, 100, 120])
+def test_ids_and_short_words_are_never_broken(width: int) -> None:
+    row = {"run_id": "r75d914938cd5", "label": "hdemucs-ft + cnn-residual (10*haaqi-light)"}
+    more = dict.fromkeys(("suite", "split", "protocol"), "of some length")
+    section = Section("Runs", ({**row, **more},), least=("protocol", "split", "suite"))
+    text = render_sections("", [section], "table", width=width)
+    assert max(map(len, text.splitlines())) <= width
+    for word in ("r75d914938cd5", "hdemucs-ft", "cnn-residual", "(10*haaqi-light)"):
+        assert word in text
