@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bench.ablation.design import Ablation
     from bench.ablation.studies import list_studies
     from bench.board.store import Board
+    from bench.commands.ablations import ablate, plan_ablation
     from bench.commands.boards import (
         compare,
         compare_boards,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from bench.commands.listening import import_ratings, listen, make_listening_test
     from bench.commands.plugins import check_plugin, list_plugins, new_plugin, show_plugin
     from bench.commands.proxy import evaluate_proxy, train_proxy
-    from bench.commands.runs import ablate, plan, plan_ablation, run
+    from bench.commands.runs import plan, run
     from bench.commands.shared_boards import (
         list_boards,
         merge_boards,
@@ -59,7 +60,7 @@ _HOMES = {
     "Board": "bench.board.store",
     "HaaqiReference": "bench.hearing.haaqi",
     "__version__": "bench.version",
-    "ablate": "bench.commands.runs",
+    "ablate": "bench.commands.ablations",
     "check_plugin": "bench.commands.plugins",
     "compare": "bench.commands.boards",
     "compare_boards": "bench.commands.boards",
@@ -87,7 +88,7 @@ _HOMES = {
     "new_plugin": "bench.commands.plugins",
     "parse_audiogram": "bench.hearing.audiograms",
     "plan": "bench.commands.runs",
-    "plan_ablation": "bench.commands.runs",
+    "plan_ablation": "bench.commands.ablations",
     "plan_study": "bench.commands.studies",
     "power": "bench.commands.boards",
     "prepare_data": "bench.commands.data",

@@ -97,7 +97,7 @@ def command(
     """
     from bench.ablation.studies import study_names
     from bench.cli.printing import print_ablation, print_outcome, print_skipped, warn_of_plugins
-    from bench.commands.runs import ablate, plan_ablation
+    from bench.commands.ablations import ablate, plan_ablation
 
     if listed:
         return _list(format)
@@ -171,7 +171,7 @@ def _run_study(name: str, chosen: dict[str, Any], format: str) -> int:
 
 
 def values_of(given: dict[str, Any]) -> dict[str, Any]:
-    """The values that :func:`bench.commands.runs.ablate` takes, from the options."""
+    """The values that :func:`bench.commands.ablations.ablate` takes, from the options."""
     from bench.ablation.design import parse_assignments
 
     names = (*_VARIED, "seeds", "epochs", "limit", "max_loudness_loss", "metrics")

@@ -49,7 +49,8 @@ def command(
     from bench.ablation.studies import study_names
     from bench.cli.ablate import plan_named, values_of
     from bench.cli.printing import print_ablation, print_plan
-    from bench.commands.runs import plan, plan_ablation
+    from bench.commands.ablations import plan_ablation
+    from bench.commands.runs import plan
 
     how: dict[str, Any] = {"out": out, "baselines": baselines, "workers": workers}
     how["calibrate"] = calibrate
