@@ -28,6 +28,7 @@ ASSETS: Final = ROOT / "docs" / "assets"
 MOST_BYTES: Final = 200_000
 ABLATION: Final = ROOT / "leaderboards" / "measured" / "demo-ablation" / "board"
 REAL: Final = ROOT / "leaderboards" / "measured" / "output-stage" / "board"
+REAL_SUITE: Final = REAL.parent / "suite.toml"
 TERMINAL: Final = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; background: #fff; }}
 pre {{ display: inline-block; margin: 0; padding: 16px 20px; background: #f6f8fa; color: #1f2328;
@@ -73,7 +74,9 @@ def pictures(board: Path, folder: Path) -> dict[str, Callable[[Any, Path], None]
         "listening-test": partial(listening_test, board=board, folder=folder),
         "notebook": partial(notebook, board=board),
         "leaderboard": partial(terminal, command=f"bench leaderboard --out {board}"),
-        "checkpoint": partial(terminal, command=f"bench leaderboard --out {REAL}", lines=27),
+        "checkpoint": partial(
+            terminal, command=f"bench leaderboard --suite {REAL_SUITE} --out {REAL}", lines=27
+        ),
         "plugin-check": partial(terminal, command="bench plugins check mixture"),
         "proxy": partial(proxy, folder=folder),
     }

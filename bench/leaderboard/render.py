@@ -94,7 +94,7 @@ def _print_rows(table: Leaderboard, console: Console, rows: Sequence[Row]) -> No
     order = [heading(column) for column in table.shown_columns] + [_HEADROOM, "n", "Rank"]
     if left_out:
         names = sorted(left_out, key=order.index)
-        wider = f"Left out, as the line is too short: {', '.join(names)} (--format csv has them)."
+        wider = f"Columns left out for lack of width: {', '.join(names)} (--format csv has them)."
         console.print(Text(wider, style="dim"))
 
 
