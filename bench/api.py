@@ -1,6 +1,6 @@
 """All that a plugin author imports: markers, specs, protocols and types.
 
-Importing this module is cheap: it brings neither torch nor pandas.
+Importing this module is cheap: it imports neither torch nor pandas.
 
 Conventions, everywhere:
 
@@ -63,26 +63,26 @@ def option(
 ) -> T:
     """A documented field of an options dataclass.
 
-    Numbers are always finite. A number outside its bounds, and a text that is none of `one_of`, are
-    refused before the plugin is made, by whatever way they come in.
+    Numbers are always finite. A number outside its bounds, or a text that is not one of `one_of`,
+    is refused before the plugin is constructed, wherever it comes from.
 
     Args:
-        default: its value where it is not given.
+        default: its value if none is given.
         help: what it does, in a line.
         unit: of its value.
-        weights: whether it says which weights are used, or what they were trained on: a baseline
-            whose separator has the same options takes it over from the run that it stands beside.
-        path: whether it is the path of a file or folder: a run's id then knows its content, and
-            not where it lies. Of further files that are read for the options (a file beside it, or
-            what a name stands for) the options class tells by a property ``reads``, a sequence of
-            paths.
-        names: values of a path that are no paths but names, as ``"bundled"``.
-        plugin: the kind of plugin that it names, as ``"front-end"``: it is part of the run, with
-            those of these options that it has too.
-        least: the least number, itself allowed.
-        most: the greatest number, itself allowed.
-        above: a number that it must be above.
-        below: a number that it must be below.
+        weights: whether it selects the weights, or states what they were trained on: a baseline
+            whose separator has the same options takes its value from the run that it accompanies.
+        path: whether it is the path of a file or folder: a run's id then depends on its content,
+            not its location. An options class lists further files that are read for the options
+            (a file beside it, or one that a name stands for) in a property ``reads``, a sequence
+            of paths.
+        names: values of a path that are names rather than paths, such as ``"bundled"``.
+        plugin: the kind of plugin that it names, such as ``"front-end"``: that plugin is part of
+            the run, and takes the values of these options that it has, too.
+        least: the smallest allowed number.
+        most: the largest allowed number.
+        above: exclusive lower bound.
+        below: exclusive upper bound.
         one_of: the only texts that are allowed.
 
     Example:
@@ -111,7 +111,7 @@ class PluginFile:
     Attributes:
         name: what it is.
         path: where it is, or would be.
-        remedy: what to do where it is not there.
+        remedy: what to do if it does not exist.
         required: whether the plugin is broken without it; otherwise only some options need it.
     """
 
@@ -127,8 +127,8 @@ class FormerName:
 
     Attributes:
         name: that name.
-        options: the values of options by which it meant this plugin, where it is still the name of
-            another; empty where it meant this one always.
+        options: the values of options for which the name meant this plugin, if it is now the name
+            of another; empty if it always meant this one.
     """
 
     name: str
@@ -148,11 +148,11 @@ class PluginSpec:
             that imports nothing heavy. It may have a property ``weights_trained_on`` that
             overrides the spec's `trained_on`, where that depends on an option, and ``reads``, the
             paths of files that are read for its options besides those that they name.
-        needs: what must be there to use it: ``"weights"``, ``"gpu"`` or an extra's name.
+        needs: requirements for using it: ``"weights"``, ``"gpu"`` or an extra's name.
         trained_on: names of the data that its weights were trained on, such as
             ``"musdb18-train"``, ``"musdb18-test"`` or ``"private"``; decides whether a row is
             ranked in a suite.
-        licence: of the weights or code, where it is not the project's.
+        licence: of the weights or code, if it differs from the project's.
         citation: what to cite.
         files: ``"package.module:function"`` that returns the :class:`PluginFile` s of the plugin,
             called by ``bench doctor``.
@@ -179,8 +179,8 @@ class SeparatorSpec(PluginSpec):
     Attributes:
         trainable: whether a run trains it.
         reads_stems: marks an oracle: given the clean stems, and never ranked.
-        separates: False where its stems are parts of the mixture as it is, so that gains that are
-            not the same for all stems mean nothing.
+        separates: False if its stems are fractions of the mixture, so that different gains for
+            the stems have no meaning.
     """
 
     kind: ClassVar[str] = "separator"
@@ -195,9 +195,9 @@ class GainsSpec(PluginSpec):
 
     Attributes:
         trainable: whether a run trains it.
-        reads_request: whether it is guided by the gains that the scene requests; one that is not
-            cannot win where the reference has them.
-        is_request: whether its gains are those that the scene requests, and nothing else.
+        reads_request: whether it uses the gains that the scene requests; one that does not cannot
+            win if the reference has them.
+        is_request: whether its gains are exactly those that the scene requests.
     """
 
     kind: ClassVar[str] = "gains"
@@ -226,8 +226,8 @@ class LossSpec(PluginSpec):
         default_place: where it acts unless the expression says ``name@place``: "stems", "remix"
             (before the prescription) or "output" (after it).
         unit: of its values.
-        title: of its prediction in figures; its name where empty.
-        predicts: name of a metric, where one minus this loss is a prediction of it.
+        title: of its prediction in figures; its name if empty.
+        predicts: name of a metric, if one minus this loss is a prediction of it.
     """
 
     kind: ClassVar[str] = "loss"
@@ -244,14 +244,14 @@ class MetricSpec(PluginSpec):
     Attributes:
         parts: names of the values that it returns, the first being its headline.
         unit: of its values.
-        title: of its column; its name where empty.
+        title: of its column; its name if empty.
         decimals: with which its values are shown.
-        percent: whether its values are shares of 1 that are shown in per cent.
-        higher_is_better: None where neither direction is better in itself (a level difference).
-        reads_stems: whether it judges the separated stems: submitted audio has none.
-        predicts: name of a metric, where this one is a prediction of it.
-        bounds: least and greatest value that there can be, in `unit`; intervals are cut by them.
-            None where there are none: a board then shows the median over songs beside the mean.
+        percent: whether its values are fractions that are shown as percentages.
+        higher_is_better: None if neither direction is better in itself (a level difference).
+        reads_stems: whether it judges the separated stems, which submitted audio does not have.
+        predicts: name of a metric, if this one is a prediction of it.
+        bounds: smallest and largest possible value, in `unit`, at which intervals end. None if
+            unbounded: a board then shows the median over songs beside the mean.
     """
 
     kind: ClassVar[str] = "metric"
@@ -271,8 +271,7 @@ class DatasetSpec(PluginSpec):
     """A dataset.
 
     Attributes:
-        music: the training data that its songs are of, as in `trained_on`; empty where that is not
-            known.
+        music: the training data that its songs belong to, as in `trained_on`; empty if unknown.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -305,7 +304,7 @@ class SceneAudio(Protocol):
         """Samples per channel."""
 
     def read(self, part: str, start: int = 0, frames: int | None = None) -> Tensor:
-        """Read ``"mixture"`` or a stem, float32 ``(2, frames)``; to the end where frames is None.
+        """Read ``"mixture"`` or a stem, float32 ``(2, frames)``; to the end if frames is None.
 
         Raises:
             BenchError: the file is missing, damaged, or breaks the data contract.
@@ -402,7 +401,7 @@ class Separator(Protocol):
     def separate(self, mixture: Tensor) -> Tensor:
         """``(B, 2, N)`` at 44.1 kHz -> stems ``(B, 4, 2, N)`` in the order of STEMS.
 
-        A separator whose spec says `reads_stems` is called as ``separate(mixture, stems)`` with
+        A separator whose spec sets `reads_stems` is called as ``separate(mixture, stems)`` with
         the clean stems ``(B, 4, 2, N)``.
         """
 
@@ -448,15 +447,15 @@ class Prescription(Protocol):
 class AdaptivePrescription(Prescription, Protocol):
     """A prescription that looks at the whole signal first, such as for its peaks.
 
-    Its `amplify` is ``self.fit(signal, ...).amplify(signal, ...)``. A song that goes through it in
-    sections is looked at once, so that all sections are amplified alike.
+    Its `amplify` is ``self.fit(signal, ...).amplify(signal, ...)``. A song that is amplified in
+    sections is fitted once, so that all sections are amplified alike.
     """
 
     def fit(self, signal: Tensor, listeners: Sequence[Listener], sample_rate: int) -> Prescription:
         """The prescription for one signal ``(B, 2, N)``, of any length, and its listeners.
 
-        Its `amplify` may then be called with any part of the signal. A long signal may lie in a
-        file that is mapped into memory: read it part by part.
+        Its `amplify` may then be called with any part of the signal. A long signal may be a file
+        mapped into memory: read it in parts.
         """
 
 
@@ -510,20 +509,20 @@ class Predictor(Protocol):
         """Predicted HAAQI of each ear, differentiable in `processed`.
 
         Args:
-            processed: one ear's signal a row, ``(B, N)``, full scale 1.0; a stereo signal is two
+            processed: one ear's signal per row, ``(B, N)``, full scale 1.0; a stereo signal is two
                 rows with an audiogram each.
             audiogram: dB HL at AUDIOGRAM_FREQUENCIES, ``(B, 8)``.
             level1: dB SPL that an RMS of 1.0 stands for, ``(B,)``.
             sample_rate: Hz.
-            reference: ``(B, M)``, time-aligned with `processed`, amplified as `processed` is;
-                read by an intrusive model only.
-            reference_rate: Hz; `sample_rate` where None.
+            reference: ``(B, M)``, time-aligned with `processed` and amplified likewise; used only
+                by an intrusive model.
+            reference_rate: Hz; `sample_rate` if None.
 
         Returns:
             ``(B,)``, 0 to 1.
 
         Raises:
-            ValueError: shapes that do not fit, or an intrusive model without a reference.
+            ValueError: the shapes do not match, or an intrusive model has no reference.
         """
 
 
@@ -545,8 +544,8 @@ class Rendering:
         gains: the gains that the system applied, dB, ``(4,)`` or ``(2, 4)``.
         sample_rate: Hz.
         output_rate: Hz.
-        amplified: what the output was made from: amplified, at `sample_rate`, neither clipped nor
-            quantised, float64 ``(2, N + tail)``; None for audio that somebody else made.
+        amplified: the signal before the output file: amplified, at `sample_rate`, neither clipped
+            nor quantised, float64 ``(2, N + tail)``; None for submitted audio.
     """
 
     scene: Scene
@@ -581,15 +580,16 @@ class RunInfo:
     Attributes:
         label: its name on a board.
         suite: name of its suite.
-        split: that is scored.
-        protocol: whose gains the reference has.
+        split: the split that is scored.
+        protocol: the reference protocol, which decides the reference's gains.
         separator: name of the separator.
         gains: name of the gain strategy.
         prescription: name of the prescription.
-        loss: the loss expression; empty where nothing is trained.
-        epochs: of training; 0 where nothing is trained.
+        loss: the loss expression; empty if nothing is trained.
+        epochs: of training; 0 if nothing is trained.
         seed: of the run.
-        settings: all that the run's id is made of, as in the column ``spec_json`` of a board.
+        settings: everything that the run's id depends on, as in the column ``spec_json`` of a
+            board.
     """
 
     label: str
