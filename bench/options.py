@@ -81,7 +81,7 @@ def convert(value: Any, wanted: Any, *, where: str) -> Any:
     """A value, or its text from a command line, as the type `wanted`; numbers are finite.
 
     Raises:
-        BenchError: it is no such thing.
+        BenchError: it cannot be converted.
 
     Example:
         >>> convert("0.5", float, where="separator 'x'")
@@ -142,7 +142,7 @@ def whole_number(value: Any, name: str, *, least: int = 0, most: int = 2**63 - 1
     """A whole number that a caller gives, or its text.
 
     Raises:
-        BenchError: it is none, or out of bounds.
+        BenchError: it is not a whole number, or out of bounds.
 
     Example:
         >>> whole_number("3", "seed")

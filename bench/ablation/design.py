@@ -69,7 +69,7 @@ def parse_ablation(
         where: what to name in an error.
 
     Raises:
-        BenchError: a key or value that makes no sense.
+        BenchError: a key or value is invalid.
 
     Example:
         >>> parse_ablation({"gains": "fixed,cnn", "seeds": 3}, where="here").gains
@@ -115,7 +115,7 @@ def parse_assignments(texts: Iterable[str], where: str) -> dict[str, str]:
     """``["alpha=0,1"]`` -> ``{"alpha": "0,1"}``.
 
     Raises:
-        BenchError: a text is not ``name=value``, or a name is there twice.
+        BenchError: a text is not ``name=value``, or a name occurs twice.
 
     Example:
         >>> parse_assignments(["alpha=0,1"], "--grid")

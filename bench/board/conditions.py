@@ -34,7 +34,7 @@ def parse_conditions(texts: Sequence[str]) -> tuple[Condition, ...]:
     """Conditions that must all hold, each as ``COLUMN=PATTERN`` or ``COLUMN!=PATTERN``.
 
     Raises:
-        BenchError: one is written otherwise, or there is no such column.
+        BenchError: one is written differently, or there is no such column.
 
     Example:
         >>> [condition] = parse_conditions(["separator=hdemucs*"])

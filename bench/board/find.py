@@ -110,7 +110,7 @@ def choose_view(
         unread: what to say of files that could not be read, where the board has nothing else.
 
     Raises:
-        BenchError: the board has none such, or several.
+        BenchError: the board has no such view, or several.
     """
     names = ("suite", "split", "protocol")
     fits = [

@@ -93,7 +93,7 @@ def parse_request(text: str) -> dict[str, float]:
     """``"vocals:6,drums:-3"`` as dB by stem.
 
     Raises:
-        BenchError: it is not written so, or a stem is named twice.
+        BenchError: it is written differently, or a stem is named twice.
 
     Example:
         >>> parse_request("vocals:6,drums:-3")

@@ -320,7 +320,7 @@ def chosen_listener(
     """The listener that the options of :data:`listener_options` name.
 
     Raises:
-        BenchError: none or two are named, or what names one is wrong.
+        BenchError: none or two are named, or the file or audiogram is wrong.
     """
     if listener is not None and (audiogram or audiogram_right):
         what = "both a file and an audiogram are given"

@@ -155,7 +155,7 @@ def verify_run(
         progress: notified of progress.
 
     Raises:
-        BenchError: there is no such board or run, it cannot be made again with what is installed
+        BenchError: there is no such board or run, it cannot be reproduced with what is installed
             here, its weights are missing, or the data are others.
     """
     from bench.commands.boards import board_of_run

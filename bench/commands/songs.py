@@ -32,7 +32,7 @@ def make_listener(left: str, right: str = "", *, id: str = "audiogram") -> Liste
         id: of the listener.
 
     Raises:
-        BenchError: a text is no audiogram.
+        BenchError: a text is not an audiogram.
 
     Example:
         >>> make_listener("N3", "250:20,4000:60").audiogram_right.levels.tolist()
@@ -149,7 +149,7 @@ def enhance(
             `prescription` count.
 
     Raises:
-        BenchError: the song, the run or a choice is wrong, or the output is there already.
+        BenchError: the song, the run or a choice is wrong, or the output already exists.
     """
     from bench.system.song import check_output, enhance_file
 

@@ -54,7 +54,7 @@ class AudioFile:
         path: the file.
 
     Raises:
-        BenchError: it is missing, no audio, shorter than it says, or its scale is none.
+        BenchError: it is missing, not audio, shorter than it declares, or its scale is invalid.
     """
 
     def __init__(self, path: Path) -> None:
@@ -193,7 +193,7 @@ def read_header(path: Path) -> Header:
     """Read the header of an audio file.
 
     Raises:
-        BenchError: it is missing, no audio, shorter than it says, or its scale is none.
+        BenchError: it is missing, not audio, shorter than it declares, or its scale is invalid.
     """
     with AudioFile(path) as file:
         return file.header

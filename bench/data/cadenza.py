@@ -69,7 +69,7 @@ class CadenzaDataset:
         """The scenes of a split, in the metadata's order.
 
         Raises:
-            BenchError: a metadata file is missing or malformed, or refers to what is not there.
+            BenchError: a metadata file is missing or malformed, or refers to something that does not exist.
         """
         return self._split(split).scenes
 
@@ -77,7 +77,7 @@ class CadenzaDataset:
         """pyclarity Listeners by id, all of the split's file.
 
         Raises:
-            BenchError: as :meth:`scenes`, or an audiogram that is none.
+            BenchError: as for :meth:`scenes`, or an audiogram is invalid.
         """
         data = self._split(split)
         return {
@@ -89,7 +89,7 @@ class CadenzaDataset:
         """The songs of a split's excerpts, and how they were found.
 
         Raises:
-            BenchError: as :meth:`scenes`.
+            BenchError: as for :meth:`scenes`.
         """
         return self._split(split).songs
 

@@ -48,7 +48,7 @@ class MetadataFile:
         """Refuse ids that cannot be part of a file's name: those of scenes and listeners become it.
 
         Raises:
-            BenchError: an id holds a slash, a control character or too much.
+            BenchError: an id contains a slash or a control character, or is too long.
         """
         for name in self.table():
             if fault := fault_of(name):

@@ -294,7 +294,7 @@ class Expected:
         """Compare with what is here.
 
         Raises:
-            BenchError: something is not the same.
+            BenchError: something differs.
         """
         where = f"worker on {platform.node()}"
         if self.is_elsewhere:
@@ -334,7 +334,7 @@ def start(
         expected: what the runs must be made of here, by run id.
 
     Raises:
-        BenchError: a system, a metric or the data cannot be had.
+        BenchError: a system, a metric or the data are not available.
     """
     global _evaluator, _refused
     plugins = installed().adding(pickle.loads(local)) if local else installed()
@@ -356,7 +356,7 @@ def evaluate(job: SceneJob) -> dict[str, list[Row]]:
     """Evaluate one scene in this worker process.
 
     Raises:
-        BenchError: the runs are not made of the same here.
+        BenchError: the code, files or data differ here.
     """
     if _refused is not None:
         raise _refused

@@ -98,7 +98,7 @@ def parse_audiogram(text: str) -> Audiogram:
             standard audiogram such as ``"N3"``.
 
     Raises:
-        BenchError: the text is no audiogram.
+        BenchError: the text is not an audiogram.
 
     Example:
         >>> parse_audiogram("500:25, 250:20").levels.tolist()

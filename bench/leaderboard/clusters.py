@@ -95,7 +95,7 @@ def by_listener(values: Array, crossing: Crossing) -> Sums:
     """Sums of each listener that has values, in the same form.
 
     Raises:
-        ValueError: the listeners are not known.
+        ValueError: the listeners are unknown.
     """
     if crossing.listener is None:
         raise ValueError("the listeners are not known")
@@ -106,7 +106,7 @@ def by_cell(values: Array, crossing: Crossing) -> Cells:
     """Sums of each (song, listener).
 
     Raises:
-        ValueError: the listeners are not known.
+        ValueError: the listeners are unknown.
     """
     if crossing.listener is None:
         raise ValueError("the listeners are not known")

@@ -249,7 +249,7 @@ def _host(post: str) -> str:
     """Scheme and host of an address that a page can post to.
 
     Raises:
-        BenchError: it is none.
+        BenchError: it is not such an address.
     """
     try:
         parts = urlsplit(post)

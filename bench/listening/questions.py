@@ -60,7 +60,7 @@ def read_questions(path: Path) -> tuple[Question, ...]:
     """The questions of a TOML file.
 
     Raises:
-        BenchError: it cannot be read, or a question is not as it should be.
+        BenchError: it cannot be read, or a question is invalid.
     """
     content = read_toml(path)
     entries = content.get("questions")

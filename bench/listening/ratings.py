@@ -122,7 +122,7 @@ def import_ratings(board: Board, key: Path, files: Sequence[Path]) -> ImportedRa
         files: those that participants sent.
 
     Raises:
-        BenchError: a file is damaged, of another test, incomplete, or rates what is not in it.
+        BenchError: a file is damaged, incomplete, of another test, or rates unknown signals.
     """
     answers = read_key(key)
     test = str(answers["test"])
@@ -169,7 +169,7 @@ def _check_session(path: Path, new: Mapping[str, Any], answers: Mapping[str, Any
     """See that the board has no ratings of somebody else under this code.
 
     Raises:
-        BenchError: it has.
+        BenchError: there are such ratings.
     """
     if path.exists() and not _is_one_session(new, read_ratings(path, answers)):
         what = f"the board already has ratings of another session by '{new['participant']}'"
@@ -187,7 +187,7 @@ def read_key(path: Path) -> dict[str, Any]:
     """A test's key.
 
     Raises:
-        BenchError: it is none.
+        BenchError: it is not a key.
     """
     answers = _read(path, KEY_FORMAT)
     if not (_CODE.fullmatch(str(answers.get("test"))) and isinstance(answers.get("trials"), dict)):

@@ -45,7 +45,7 @@ def choose_runs(
         options: by section; see :func:`bench.runs.restore.stored_run`.
 
     Raises:
-        BenchError: there is no such run, or it cannot be made again.
+        BenchError: there is no such run, or it cannot be reproduced.
     """
     rows, _ = select_runs(board, suite.name, split, protocol)
     if names:

@@ -63,7 +63,7 @@ def with_local(
             its attributes ``trained_on`` and ``trainable`` say counts as in a spec.
 
     Raises:
-        BenchError: it has not the method that its kind needs, or it cannot be made or pickled.
+        BenchError: it lacks the method that its kind needs, or cannot be constructed or pickled.
     """
     method = _METHODS[kind]
     thing = _found(thing, method, kind.kind)

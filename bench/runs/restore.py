@@ -75,7 +75,7 @@ def stored_run(
             where the data lie nor the paths of files that were given as options: they go here.
 
     Raises:
-        BenchError: there is no such run, it cannot be made again with what is installed here, or
+        BenchError: there is no such run, it cannot be reproduced with what is installed here, or
             its weights are not on the board.
     """
     row = row_of(board, name)

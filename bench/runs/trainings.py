@@ -76,7 +76,7 @@ def train_job(job: TrainingJob) -> Path:
     """Train a run in a worker's process, and return the file of its weights.
 
     Raises:
-        BenchError: the board's folder is not there, the run is not made of the same here, or the
+        BenchError: the board's folder does not exist, the run's code or files differ here, or the
             training is the user's mistake.
     """
     from bench.board.store import Board
@@ -111,7 +111,7 @@ def train(
 
     Raises:
         WorkerDiedError: that process ended.
-        BenchError: as of :func:`train_here`.
+        BenchError: as for :func:`train_here`.
     """
     local = _local(plugins)
     if not run.spec.has_strangers(plugins) or local is None or not _can_travel(progress):

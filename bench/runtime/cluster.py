@@ -109,7 +109,7 @@ class Cluster:
         back costs some milliseconds.
 
         Raises:
-            BenchError: the cluster has no worker, none can begin, or it went away.
+            BenchError: the cluster has no worker, none can begin, or it is gone.
         """
         if not jobs:
             return
@@ -203,7 +203,7 @@ class Cluster:
         """What a batch came to; None where the workers that had it died.
 
         Raises:
-            BenchError: the scheduler went away, or no worker can begin.
+            BenchError: the scheduler is gone, or no worker can begin.
         """
         from distributed import KilledWorker
 

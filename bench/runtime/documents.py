@@ -68,7 +68,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file.
 
     Raises:
-        BenchError: as of :func:`read_json`.
+        BenchError: as for :func:`read_json`.
     """
     return parse_toml(read_text(path), where=str(path))
 
@@ -98,7 +98,7 @@ def read_text(path: Path, *, missing: str = NO_FILE, hint: str = "") -> str:
     """A text file in UTF-8, without the byte-order mark that some editors write.
 
     Raises:
-        BenchError: it is missing, cannot be read, or is no such text.
+        BenchError: it is missing, cannot be read, or is not such a text.
     """
     try:
         return path.read_text(encoding="utf-8-sig")

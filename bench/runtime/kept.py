@@ -19,7 +19,7 @@ def limit_from_environment() -> int:
     """Bytes that may be kept, from ``$BENCH_CACHE_GB``; 0 for none.
 
     Raises:
-        BenchError: it is no number of at least 0.
+        BenchError: it is not a number of at least 0.
     """
     text = os.environ.get(LIMIT_VARIABLE, "").strip() or str(DEFAULT_LIMIT)
     try:

@@ -67,7 +67,7 @@ def check_choices(choices: Mapping[str, Any]) -> Choices:
     """The choices, each of its type; a number may be given as text, as on a command line.
 
     Raises:
-        BenchError: a name that is no choice, or a value that makes no sense.
+        BenchError: a name is unknown, or a value is invalid.
 
     Example:
         >>> check_choices({"seed": "3", "limit": 2})
@@ -112,7 +112,7 @@ def names_of(value: Any, where: str) -> tuple[str, ...]:
     """Names, each once, from a list of them or from a text with commas.
 
     Raises:
-        BenchError: something else.
+        BenchError: it is neither.
 
     Example:
         >>> names_of("haaqi-light, sdr", "metrics")
@@ -156,7 +156,7 @@ def named_parts(plugins: Plugins, parts: Mapping[str, Any]) -> tuple[Plugins, di
     """The names of a system's parts, and the plugins with those that are objects among them.
 
     Raises:
-        BenchError: an object is no separator, gain strategy or prescription.
+        BenchError: an object is not a separator, gain strategy or prescription.
     """
     from bench.plugins import KINDS, with_local
 
@@ -175,7 +175,7 @@ def check_loudness_limit(plugins: Plugins, prescriptions: Sequence[str]) -> None
     """Refuse a limit of the loudness lost where no prescription has one.
 
     Raises:
-        BenchError: none of them has; it names those that have.
+        BenchError: none of them has the option; the message names those that have it.
     """
     from bench.api import PrescriptionSpec
 

@@ -215,7 +215,7 @@ def make_dataset(plugins: Plugins, suite: Suite, options: Mapping[str, Any]) -> 
     """The dataset of a suite.
 
     Raises:
-        BenchError: it is not there, or its metadata are wrong.
+        BenchError: it does not exist, or its metadata are wrong.
     """
     registered = plugins.get(DatasetSpec, suite.dataset)
     return _made(registered, registered.options({**suite.dataset_options, **options}))
@@ -225,7 +225,7 @@ def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
     """The dataset of a run, checked to have the splits that it reads.
 
     Raises:
-        BenchError: it is not there, its metadata are wrong, or a split is missing.
+        BenchError: it does not exist, its metadata are wrong, or a split is missing.
     """
     registered = plugins.get(DatasetSpec, spec.dataset.name)
     dataset = _made(registered, _of_this_machine(spec.dataset.options))

@@ -382,7 +382,7 @@ def parse_training(
     """`base` with some settings changed; texts are converted.
 
     Raises:
-        BenchError: an unknown setting, or a value that makes no sense.
+        BenchError: an unknown setting, or an invalid value.
     """
     kinds = {f.name: type(getattr(base, f.name)) for f in fields(base)}
     changed: dict[str, Any] = {}

@@ -54,7 +54,7 @@ def file_name(scene_id: str, listener_id: str) -> str:
     """The name of one pair's file.
 
     Raises:
-        BenchError: an id cannot be part of it: a dataset may come from a stranger.
+        BenchError: an id cannot be part of a file name, as a dataset may be untrusted.
     """
     no_name = "cannot be the name of a file"
     for name in (scene_id, listener_id):
@@ -207,7 +207,7 @@ def read_submitted(path: Path, seconds: float) -> Tensor:
         seconds: length of its scene.
 
     Raises:
-        BenchError: it is missing, damaged, or not as the challenge asks for it.
+        BenchError: it is missing, damaged, or not as the challenge requires it.
     """
     try:
         samples, rate = read_samples(path)

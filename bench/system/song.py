@@ -103,7 +103,7 @@ def enhance_file(
         progress: notified of progress.
 
     Raises:
-        BenchError: the song or the output is not what it should be, the output is there already, or
+        BenchError: the song or the output is invalid, the output already exists, or
             the system is an oracle.
     """
     check_output(song, output, overwrite)
@@ -142,7 +142,7 @@ def check_output(song: Path, output: Path, overwrite: bool) -> None:
         overwrite: whether a file that is there already may be replaced.
 
     Raises:
-        BenchError: the output is a folder, the song itself, or of a kind that is not written; or
+        BenchError: the output is a folder, the song itself, or of a kind that cannot be written; or
             there is such a file already, also by another case or as a link.
     """
     where = str(output)

@@ -19,7 +19,7 @@ class HDemucsSeparator(torch.nn.Module):
     unless gradients are recorded.
 
     Raises:
-        BenchError: the weights are not there or do not fit.
+        BenchError: the weights are missing or do not fit.
     """
 
     def __init__(self, options: HDemucsOptions) -> None:

@@ -25,7 +25,7 @@ def load_model(weights: str) -> tuple[HDemucs, Config]:
             :func:`bench.separation.hdemucs.load_network`.
 
     Raises:
-        BenchError: the weights are not there, cannot be read, or do not fit the network.
+        BenchError: the weights are missing, cannot be read, or do not fit the network.
     """
     path = _bundle(BUNDLES[weights]) if weights in BUNDLES else Path(weights).expanduser()
     if weights == "bundled":

@@ -148,7 +148,7 @@ def load_checkpoint(model: HaaqiNet, path: Path) -> HaaqiNet:
         The model, in eval mode and frozen.
 
     Raises:
-        BenchError: the file is missing or is no HAAQI-Net checkpoint.
+        BenchError: the file is missing or not a HAAQI-Net checkpoint.
     """
     state = read_checkpoint(path, "model")["model"]
     try:
@@ -165,7 +165,7 @@ def read_checkpoint(path: Path, *keys: str) -> dict[str, dict[str, object]]:
     """Read a torch checkpoint that has `keys`, without running any code in it.
 
     Raises:
-        BenchError: the file is missing, is no checkpoint, or lacks a key.
+        BenchError: the file is missing, not a checkpoint, or lacks a key.
     """
     if not path.is_file():
         raise BenchError(

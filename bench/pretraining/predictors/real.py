@@ -34,7 +34,7 @@ def real_shards(root: Path) -> Iterator[Shard]:
         root: of the dataset.
 
     Raises:
-        BenchError: the dataset is not there or is damaged.
+        BenchError: the dataset does not exist or is damaged.
     """
     dataset = CadenzaDataset(CadenzaOptions(root=str(root)))
     for split in dataset.splits:

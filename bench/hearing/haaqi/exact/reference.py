@@ -70,7 +70,7 @@ class HaaqiReference:
                 the same.
 
         Raises:
-            BenchError: `processed` is no signal, the two have less than 16 ms in common, or
+            BenchError: `processed` is not a signal, the two have less than 16 ms in common, or
                 `draws` is not numpy's legacy generator.
         """
         samples = self._common(processed, processed_sample_rate)

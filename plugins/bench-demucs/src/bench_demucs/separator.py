@@ -23,7 +23,7 @@ class DemucsSeparator(torch.nn.Module):
     The package's random shifts are left out: they change every score a little, at random.
 
     Raises:
-        BenchError: the weights are not there or do not fit, or an option makes no sense.
+        BenchError: the weights are missing or do not fit, or an option is invalid.
     """
 
     def __init__(self, options: DemucsOptions) -> None:

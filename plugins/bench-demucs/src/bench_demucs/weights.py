@@ -32,7 +32,7 @@ def load_models(weights: str) -> BagOfModels:
         weights: "htdemucs", "htdemucs_ft", or the path of one network.
 
     Raises:
-        BenchError: the weights are not there, cannot be read, or do not fit.
+        BenchError: the weights are missing, cannot be read, or do not fit.
     """
     if weights not in _NAMES:
         return BagOfModels([_network(Path(weights).expanduser())]).eval()
@@ -73,7 +73,7 @@ def _network(path: Path) -> Any:
     """A network from a file, without running code in it.
 
     Raises:
-        BenchError: the file is missing, or is no Demucs.
+        BenchError: the file is missing, or not a Demucs.
     """
     if not path.is_file():
         raise BenchError(

@@ -24,7 +24,7 @@ class IdealRatioMask:
     stems sum to the mixture, even where the clean ones at the microphones do not.
 
     Raises:
-        BenchError: the options make no sense.
+        BenchError: an option is invalid.
     """
 
     def __init__(self, options: IrmOptions) -> None:

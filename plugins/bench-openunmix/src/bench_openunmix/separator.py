@@ -19,7 +19,7 @@ class OpenUnmixSeparator(torch.nn.Module):
     """A pretrained Open-Unmix without training; its input is not normalised.
 
     Raises:
-        BenchError: the weights are not there or do not fit, or an option makes no sense.
+        BenchError: the weights are missing or do not fit, or an option is invalid.
     """
 
     def __init__(self, options: OpenUnmixOptions) -> None:

@@ -38,7 +38,7 @@ def load_separator(weights: str, iterations: int) -> Separator:
         iterations: of the Wiener filter's expectation-maximisation.
 
     Raises:
-        BenchError: the weights are not there, cannot be read, or do not fit.
+        BenchError: the weights are missing, cannot be read, or do not fit.
     """
     if weights in _BUNDLES:
         states = {stem: read_state(path) for stem, path in _published(weights).items()}
@@ -63,7 +63,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """A state dict from safetensors, or from what torch.save wrote, without running code in it.
 
     Raises:
-        BenchError: the file is missing or is no state dict.
+        BenchError: the file is missing or not a state dict.
     """
     if not path.is_file():
         raise BenchError(
