@@ -69,7 +69,7 @@ class CadenzaDataset:
         """The scenes of a split, in the metadata's order.
 
         Raises:
-            BenchError: a metadata file is missing or malformed, or refers to something that does not exist.
+            BenchError: a metadata file is missing or malformed, or refers to a missing one.
         """
         return self._split(split).scenes
 
