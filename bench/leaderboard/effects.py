@@ -7,7 +7,7 @@ weight varies) and the settings of the training.
 
 An effect compares a level of a factor with a reference level. Each run of the one is matched with
 each run of the other that is equal in every other factor and in the seed. What does not apply to a
-run (the loss of one that trains nothing) equals everything. Differences are taken within (song,
+run (the loss of one that trains nothing) matches every level. Differences are taken within (song,
 scene, listener) of a match, then averaged over the matches, all of equal weight; the interval, the
 p-value and Holm's correction are those of :mod:`bench.leaderboard.statistics`, clustered by song
 and by listener. Seeds are taken as given: the effect of each seed alone stands beside. Runs with

@@ -1,4 +1,4 @@
-"""What a leaderboard is: columns, rows, and what its numbers mean in words."""
+"""The data model of a leaderboard: columns, rows, and what its numbers mean in words."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ class Row:
 
     Attributes:
         run: the run's row of the board's table `runs`.
-        label: distinct on this leaderboard: by it a row is asked for.
+        label: unique on this leaderboard; it identifies the row.
         name: the same in parts, without what all rows share.
         rank: best and worst rank that it may have; None where it is not ranked.
         unranked_reason: why not; empty where it is.
         n: (scene, listener) pairs that have the leaderboard's first score.
-        n_failed: pairs of which something failed.
-        n_excluded: pairs that are scored, and left out by the suite's rule on hearing loss.
+        n_failed: pairs with a failed score.
+        n_excluded: pairs that are scored but excluded by the suite's rule on hearing loss.
         headroom: how far it got from the untouched mixture (0) to the clean stems (1); None where
             the board has not both ends.
         values: mean and interval by column key.
@@ -83,7 +83,8 @@ class Row:
             for one run.
         system: of one seed among several, the label of their summary. Such a row has no rank and
             its difference no p-value: those are the summary's.
-        reference: number of its reference; rows of two are neither ranked nor compared.
+        reference: number of its reference; rows with different ones are neither ranked nor
+            compared.
         failures: why pairs failed, the most frequent cause first.
     """
 
@@ -154,7 +155,7 @@ class Contrast:
 
 @dataclass(frozen=True, repr=False)
 class Leaderboard(Shown):
-    """Rows that may be compared, best first, and what a reader must know of them.
+    """Rows that may be compared, best first, and what a reader must know about them.
 
     `rows` are single runs. `summaries` are rows of the systems that have several seeds. `shown` are
     the keys of the columns that tables show, all where it is empty; `sort` is the key of the column
@@ -187,12 +188,12 @@ class Leaderboard(Shown):
 
     @property
     def protocol_words(self) -> str:
-        """What the reference is, in a sentence."""
+        """The definition of the reference, in a sentence."""
         return PROTOCOL_WORDS.get(self.protocol, "")
 
     @property
     def interval_words(self) -> str:
-        """What brackets, p and ranks are, in a few sentences."""
+        """The meaning of brackets, p and ranks, in a few sentences."""
         two_way = any(value.two_way for row in self.rows for value in row.values.values())
         songs = "a permutation test with sign flips of whole songs"
         p = f"{songs}, one of whole listeners and Student's t, the largest" if two_way else songs
@@ -216,11 +217,11 @@ class Leaderboard(Shown):
 
     @property
     def systems(self) -> tuple[Row, ...]:
-        """What is ranked, best first: rows, and summaries in place of their seeds."""
+        """The ranked systems, best first: rows, and summaries in place of their seeds."""
         return self.lines()
 
     def lines(self, *, expand: bool = False) -> tuple[Row, ...]:
-        """What a table shows, best first; with `expand` the seeds after each summary."""
+        """The lines of a table, best first; with `expand` the seeds after each summary."""
         alone = [row for row in self.rows if not row.system]
         found: list[Row] = []
         for line in sorted([*alone, *self.summaries], key=self._place):

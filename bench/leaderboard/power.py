@@ -52,7 +52,7 @@ class Plan:
         spread: standard deviations of its difference to the baseline.
         songs: songs that the board has.
         listeners: listeners that the board has.
-        seen: the share of studies of the board's own size that would see the difference.
+        seen: the share of studies of the board's size that would detect the difference.
         needs: by number of listeners.
     """
 

@@ -1,11 +1,11 @@
 """Statistics of a board: the certainty of means, differences and ranks.
 
-Scenes of one song are not independent, so songs, not scenes, are what is drawn, flipped and counted
+Scenes of one song are not independent, so songs rather than scenes are drawn, flipped and counted
 everywhere here. Where the same listeners hear many songs they are clusters too, and the intervals
-say how the scores would vary over other songs *and* other listeners; where there are fewer than
-FEWEST_LISTENERS of them, they are taken as given, and the board says so.
+cover the variation over other songs *and* other listeners; with fewer than FEWEST_LISTENERS of
+them, they are taken as given, and the board says so.
 
-How an interval is made is said in :mod:`bench.leaderboard.intervals`, how a p-value in
+Intervals are computed in :mod:`bench.leaderboard.intervals`, p-values in
 :mod:`bench.leaderboard.flips`.
 
 Sources beside theirs: Holm (1979), A simple sequentially rejective multiple test procedure,
@@ -49,8 +49,8 @@ class Interval:
         low: lower end.
         high: upper end.
         n: values.
-        songs: songs that they are of.
-        listeners: listeners that they are of; 0 where they are not known.
+        songs: number of songs.
+        listeners: number of listeners; 0 if unknown.
         recur: whether listeners hear more than one song.
         two_way: whether the interval is over songs and listeners, not songs alone.
     """
@@ -66,18 +66,18 @@ class Interval:
 
     @property
     def for_these_listeners(self) -> bool:
-        """Whether it holds for the listeners that were heard with, and says nothing of others."""
+        """Whether it holds for the listeners of the board only, and not for others."""
         return self.recur and not self.two_way and not math.isnan(self.low)
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Where the variance of a paired difference comes from.
+    """The components of the variance of a paired difference.
 
     Attributes:
         song: standard deviation between songs.
         listener: between listeners; NaN where each hears one song.
-        rest: of what is left.
+        rest: residual.
         effect: d_z, the mean difference over the standard deviation of single differences.
     """
 
@@ -89,7 +89,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A paired difference, the p-value of its being none, and where its variance comes from."""
+    """A paired difference, its p-value against 0, and the components of its variance."""
 
     difference: Interval
     p: float
@@ -102,7 +102,7 @@ def clustered_mean(scores: pd.Series, *, level: float = LEVEL, bounds: Bounds = 
     Args:
         scores: values with an index level ``song``, and perhaps ``listener``; nulls are left out.
         level: coverage of the interval.
-        bounds: least and greatest value that there can be; the interval is cut by them.
+        bounds: smallest and largest possible value, at which the interval ends.
     """
     values, crossing = _known(scores)
     return interval_of(values, crossing, level=level, bounds=bounds)
@@ -241,7 +241,7 @@ def rank_ranges(systems: Sequence[pd.Series], *, level: float = LEVEL) -> list[t
 def saturated(systems: Sequence[pd.Series], *, within: float = 0.01) -> pd.Index:
     """The pairs that do not discriminate: all systems score alike there, within `within`.
 
-    Systems are scores indexed by PAIR; only pairs that all of them have are looked at.
+    Systems are scores indexed by PAIR; only pairs that all of them have are considered.
     """
     table = pd.concat(systems, axis=1, join="inner").dropna()
     spread = table.max(axis=1) - table.min(axis=1)
@@ -258,9 +258,9 @@ def song_median(scores: pd.Series) -> float:
 
 
 def over_units(values: Sequence[float], *, level: float = LEVEL, bounds: Bounds = None) -> Interval:
-    """The mean of independent values, such as one a seed, with Student's t interval.
+    """The mean of independent values, such as one per seed, with Student's t interval.
 
-    There is none for fewer than three values, for the reason for which two songs have none.
+    There is no interval for fewer than three values, as for two songs.
     """
     single = Crossing(np.arange(len(values)), None)
     return interval_of(np.asarray(values, np.float64), single, level=level, bounds=bounds)
