@@ -42,7 +42,7 @@ def register_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="haaqi",
             target="bench.builtin.metrics.haaqi:Haaqi",
-            summary="HAAQI of the output file, by the challenge's path and calibration",
+            summary="HAAQI of the output file, with the challenge's signal path and calibration",
             parts=("mean", *EARS, "better", "unclipped"),
             options=HaaqiOptions,
             title="HAAQI",

@@ -24,8 +24,8 @@ class NalrCompressorOptions:
     attenuation: float = option(
         0.1, "fraction of the RMS level above the threshold that is kept", least=0, most=1
     )
-    attack: float = option(50.0, "time to go down", unit="ms", least=0.1, most=1e6)
-    release: float = option(1000.0, "time to come back", unit="ms", least=0.1, most=1e6)
+    attack: float = option(50.0, "attack time", unit="ms", least=0.1, most=1e6)
+    release: float = option(1000.0, "release time", unit="ms", least=0.1, most=1e6)
     rms_buffer: float = option(
         0.064, "window over which the RMS level is taken", unit="s", least=1e-4, most=60
     )
@@ -39,7 +39,7 @@ class NalrHeadroomOptions:
         0.01, "share of an ear's samples that may be clipped, 0 to 1", least=0, below=1
     )
     max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU", least=0, most=200)
-    seconds: float = option(12.0, f"{_SECONDS} for the loudness", unit="s", least=0.4, most=3600)
+    seconds: float = option(12.0, f"{_SECONDS}, for the loudness", unit="s", least=0.4, most=3600)
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class NalrLimiterOptions:
     threshold: float = option(
         -3.0, "peak level above which a band is attenuated", unit="dB FS", least=-100, most=20
     )
-    attack: float = option(3.0, "time to go down", unit="ms", least=0.01, most=1e6)
-    release: float = option(50.0, "time to come back", unit="ms", least=0.01, most=1e6)
+    attack: float = option(3.0, "attack time", unit="ms", least=0.01, most=1e6)
+    release: float = option(50.0, "release time", unit="ms", least=0.01, most=1e6)
     look_ahead: float = option(
         6.0, "how long before a peak the reduction begins", unit="ms", least=0, most=1000
     )
     max_loudness_loss: float = option(99.0, _MAX_LOUDNESS_LOSS, unit="LU", least=0, most=200)
-    seconds: float = option(12.0, f"{_SECONDS} for the loudness", unit="s", least=0.4, most=3600)
+    seconds: float = option(12.0, f"{_SECONDS}, for the loudness", unit="s", least=0.4, most=3600)
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def register_prescriptions() -> list[PrescriptionSpec]:
         PrescriptionSpec(
             name="nalr-headroom",
             target="bench.builtin.prescriptions.nalr_headroom:NalrHeadroom",
-            summary="NAL-R and the smallest cut of each ear that keeps it from clipping",
+            summary="NAL-R and the smallest attenuation of each ear that avoids clipping",
             options=NalrHeadroomOptions,
             citation=_NALR,
         ),

@@ -127,7 +127,7 @@ def register_separators() -> list[SeparatorSpec]:
         SeparatorSpec(
             name="hdemucs",
             target="bench.builtin.separators.hdemucs:HDemucsSeparator",
-            summary="Hybrid Demucs as it is: the challenge's baseline with weights=musdb",
+            summary="pretrained Hybrid Demucs: the challenge's baseline with weights=musdb",
             options=HDemucsOptions,
             trained_on=_TRAINED_ON["bundled"],
             citation=_CITATION,
@@ -136,7 +136,7 @@ def register_separators() -> list[SeparatorSpec]:
         SeparatorSpec(
             name="hdemucs-ft",
             target="bench.builtin.separators.hdemucs:FineTunedHDemucs",
-            summary="Hybrid Demucs whose decoders the run trains; encoders stay as they are",
+            summary="Hybrid Demucs whose decoders the run trains; the encoders stay frozen",
             options=HDemucsOptions,
             trained_on=_TRAINED_ON["bundled"],
             trainable=True,

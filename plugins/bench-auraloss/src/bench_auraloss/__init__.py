@@ -33,7 +33,7 @@ def register_losses() -> list[LossSpec]:
         LossSpec(
             name="mrstft",
             target="bench_auraloss.losses:MultiResolutionStft",
-            summary="auraloss: multi-resolution STFT, each channel by itself",
+            summary="auraloss: multi-resolution STFT of each channel",
             options=StftOptions,
             licence="Apache-2.0",
             citation=_STFT_CITATION,
@@ -69,7 +69,7 @@ def register_losses() -> list[LossSpec]:
         LossSpec(
             name="log-cosh",
             target="bench_auraloss.losses:LogCosh",
-            summary="auraloss: log cosh of the difference, quadratic near 0 and linear far off",
+            summary="auraloss: log cosh of the difference, quadratic near 0 and linear beyond",
             licence="Apache-2.0",
         ),
     ]

@@ -29,7 +29,8 @@ def register_separators() -> list[SeparatorSpec]:
         SeparatorSpec(
             name="irm",
             target="bench_irm.mask:IdealRatioMask",
-            summary="ideal ratio mask: the mixture shared out by the clean stems, never ranked",
+            summary="ideal ratio mask: the mixture divided by the "
+            "clean stems' shares, never ranked",
             options=IrmOptions,
             reads_stems=True,
             citation=(

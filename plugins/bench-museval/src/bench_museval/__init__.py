@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.api import STEMS, MetricSpec, hookimpl, option
 
 _MEANINGS = {
-    "sdr": "signal to distortion: all that is wrong with a stem",
+    "sdr": "signal to distortion: all errors of a stem",
     "isr": "image to spatial distortion: wrong level, ear or filter",
     "sir": "source to interference: other stems left in",
     "sar": "sources to artefacts: what no stem explains",

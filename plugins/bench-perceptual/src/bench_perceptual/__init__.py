@@ -12,7 +12,8 @@ def register_metrics() -> list[MetricSpec]:
         MetricSpec(
             name="hasqi",
             target="bench_perceptual.metrics:Hasqi",
-            summary="HASQI v2 of the output, by HAAQI's path and calibration; made for speech",
+            summary="HASQI v2 of the output, with HAAQI's signal path "
+            "and calibration; made for speech",
             parts=("mean", *EARS),
             licence="MIT",
             citation="Kates and Arehart (2014), JAES 62(3), 99-117",
