@@ -300,9 +300,9 @@ def _by_epoch(title: str, columns: Mapping[str, pd.Series], number: int) -> Sect
         for epoch in epochs
     )
     published = published_table(number)
-    note = f"Of the paper's table {number} is not transcribed: {', '.join(published['missing'])}."
+    note = f"Not transcribed from the paper's table {number}: {', '.join(published['missing'])}."
     if published["known"]:
-        note += f" Known of it: {published['known']}."
+        note += f" What is known of it: {published['known']}."
     return Section(title, rows if measured else (), note, decimals=4)
 
 
