@@ -89,9 +89,9 @@ RUNS: Final = (
     Column(
         "rules_json", "string", "the suite's contrasts, exclusion and baseline when the run began"
     ),
-    Column("songs", "string", "excerpts and songs of the split, and how songs were found"),
+    Column("songs", "string", "excerpts and songs of the split, and how songs were identified"),
     Column("ranked", "bool", "whether the row takes part in the ranking"),
-    Column("unranked_reason", "string", "why not; empty where ranked"),
+    Column("unranked_reason", "string", "why the row is not ranked; empty where it is"),
     Column("trained_on", "string", "data that the weights were trained on, comma-separated"),
     Column("hardware", "string", "processor, cores, memory, accelerator; never a host's name"),
     Column("python_version", "string", "version of Python"),
@@ -137,14 +137,14 @@ TRAINING: Final = (
 )
 
 VERIFIED: Final = (
-    Column("by", "string", "who scored a share of the run again", required=True),
+    Column("by", "string", "who rescored a share of the run", required=True),
     Column("when", "timestamp", "when that was", "UTC", required=True),
-    Column("pairs", "int64", "(scene, listener) pairs that were scored again", "pairs"),
+    Column("pairs", "int64", "(scene, listener) pairs that were rescored", "pairs"),
     Column("share", "float64", "their share of the run's pairs, 0 to 1"),
     Column("difference", "float64", "largest difference of a score, in its metric's unit"),
     Column("within", "float64", "difference up to which scores agree, in their metric's unit"),
     Column("agrees", "bool", "whether all scores agree", required=True),
-    Column("code_hash", "string", "hash of the source of the bench that verified"),
+    Column("code_hash", "string", "hash of bench's source at the verification"),
     Column("hardware", "string", "processor, cores, memory, accelerator; never a host's name"),
 )
 
@@ -152,11 +152,11 @@ _PUBLISHED_ABOUT: Final = (
     Column("system", "string", "the system, as its publication names it", required=True),
     Column("suite", "string", "suite or data set that it was scored on", required=True),
     Column("split", "string", "split that it was scored on", required=True),
-    Column("protocol", "string", "reference protocol; empty where none of bench's", required=True),
+    Column("protocol", "string", "reference protocol; empty if it is not one of bench's", required=True),
     Column("source", "string", "who published it, and where", required=True),
     Column("url", "string", "address of the publication; empty where none is known"),
-    Column("note", "string", "what a reader must know of the number; empty where nothing"),
-    Column("published", "bool", "always true: not measured by bench, never ranked", required=True),
+    Column("note", "string", "what a reader must know about the number; may be empty"),
+    Column("published", "bool", "always true: not measured by bench, and never ranked", required=True),
 )
 PUBLISHED: Final = (
     *_PUBLISHED_ABOUT,

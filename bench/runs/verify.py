@@ -36,7 +36,7 @@ class Verification:
 
     Attributes:
         run_id: the run.
-        pairs: (scene, listener) pairs that were scored again.
+        pairs: (scene, listener) pairs that were rescored.
         of: pairs of the run.
         difference: the largest difference of a score, in its metric's unit.
         where: the score with that difference: scene, listener, metric and part; empty without one.
