@@ -152,11 +152,15 @@ _PUBLISHED_ABOUT: Final = (
     Column("system", "string", "the system, as its publication names it", required=True),
     Column("suite", "string", "suite or data set that it was scored on", required=True),
     Column("split", "string", "split that it was scored on", required=True),
-    Column("protocol", "string", "reference protocol; empty if it is not one of bench's", required=True),
+    Column(
+        "protocol", "string", "reference protocol; empty if it is not one of bench's", required=True
+    ),
     Column("source", "string", "who published it, and where", required=True),
     Column("url", "string", "address of the publication; empty where none is known"),
     Column("note", "string", "what a reader must know about the number; may be empty"),
-    Column("published", "bool", "always true: not measured by bench, and never ranked", required=True),
+    Column(
+        "published", "bool", "always true: not measured by bench, and never ranked", required=True
+    ),
 )
 PUBLISHED: Final = (
     *_PUBLISHED_ABOUT,
