@@ -86,7 +86,7 @@ def ruling_terms(norms: Norms) -> str:
         >>> ruling_terms({"gains": {"mse": 1.0, "sdr": 3.0}})
         ''
         >>> ruling_terms({"gains": {"loudness": 99.0, "sdr": 1.0}, "separator": {"sdr": 1.0}})
-        "loudness has 99 % of the gains' gradient"
+        "loudness accounts for 99 % of the gains' gradient"
     """
     found = [
         f"{term} accounts for {100 * share:.0f} % of the {_possessive(part)} gradient"

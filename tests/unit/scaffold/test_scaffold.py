@@ -74,7 +74,7 @@ def test_the_next_steps_are_the_tutorials(tmp_path: Path) -> None:
         ("numpy", "an installed package"),
         ("bench", "an installed package"),
         ("bench-hearing", "an installed package"),
-        ("taken", "a separator of that name, of somebody"),
+        ("taken", "a separator of that name exists already, in somebody"),
         ("watching", "an observer of that name"),
     ],
 )

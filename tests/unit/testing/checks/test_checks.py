@@ -440,7 +440,7 @@ BROKEN: list[tuple[str, Subject, str]] = [
     ("import-light", subject("gains", Requested, module="scipy"), "imports scipy"),
     ("import-light", subject("gains", Requested, module="no_such_module"), "ModuleNotFoundError"),
     ("pickle", subject("separator", TakesOptions, options=local_options()), "local object"),
-    ("made", subject("separator", NoMethod), "no Separator"),
+    ("made", subject("separator", NoMethod), "not a Separator"),
     ("shape", subject("separator", NoBatch), "(4, 2, 66150)"),
     ("shape", subject("gains", OneGain), "(2, 1)"),
     ("shape", subject("loss", ManyValues), "(2, 4, 2)"),
