@@ -97,4 +97,7 @@ def test_a_term_rules_above_nine_tenths_and_never_alone() -> None:
     assert ruling_terms({"gains": {"mse": 1.0}}) == ""
     assert ruling_terms({"gains": {"mse": 0.0, "sdr": 0.0}}) == ""
     both = ruling_terms({part: {"mse": 99.0, "sdr": 1.0} for part in ("separator", "gains")})
-    assert both == "mse has 99 % of the separator's gradient, mse has 99 % of the gains' gradient"
+    assert (
+        both == "mse accounts for 99 % of the separator's gradient, mse accounts for 99 % "
+        "of the gains' gradient"
+    )
