@@ -98,4 +98,4 @@ def test_a_term_rules_above_nine_tenths_and_never_alone() -> None:
     assert ruling_terms({"gains": {"mse": 0.0, "sdr": 0.0}}) == ""
     both = ruling_terms({part: {"mse": 99.0, "sdr": 1.0} for part in ("separator", "gains")})
     share = "mse accounts for 99 % of the {} gradient"
-    assert both == f"{share.format("separator's")}, {share.format("gains'")}"
+    assert both == ", ".join(share.format(part) for part in ("separator's", "gains'"))
