@@ -29,9 +29,9 @@ OWN_GENERATOR: Final = (
     "use a generator of your own: torch.Generator().manual_seed(...), np.random.default_rng(...)"
 )
 _SHAPES: Final = (
-    "of a separator, stems (B, 4, 2, N); of gains, (B, 4) or (B, 2, 4); of a prescription, "
-    "(B, 2, N + tail) with one tail for every N; of a loss, a scalar; of a metric, values for "
-    "parts of its spec, with the first one whenever there is a score; of a front end, a score (B,)"
+    "separator: stems (B, 4, 2, N); gains: (B, 4) or (B, 2, 4); prescription: (B, 2, N + tail) with "
+    "one tail for every N; loss: a scalar; metric: values for parts of its spec, with the first one "
+    "whenever there is a score; front end: a score (B,)"
 )
 
 
@@ -75,8 +75,8 @@ def _shape(subject: Subject) -> str | None:
 @check(
     "dtype",
     CALLED,
-    expects="float32 for float32; of a prescription also float64 for float64, as evaluation works "
-    "in it; of a metric, real numbers",
+    expects="float32 for float32; from a prescription also float64 for float64, which evaluation "
+    "uses; from a metric, real numbers",
     fix="take the type of the input (x.to(signal), zeros_like) instead of a fixed one",
 )
 def _dtype(subject: Subject) -> str | None:
@@ -96,7 +96,7 @@ def _dtype(subject: Subject) -> str | None:
 @check(
     "device",
     SIGNALS,
-    expects="values on the device of the input, on the GPU too where there is one",
+    expects="values on the device of the input, including a GPU if there is one",
     fix="make new tensors with device=x.device; register constants as buffers of a torch module",
 )
 def _device(subject: Subject) -> str | None:
@@ -114,7 +114,7 @@ def _device(subject: Subject) -> str | None:
     "finite",
     CALLED,
     expects="finite values for music",
-    fix="look for a division by zero, a logarithm of zero, or samples that were never set",
+    fix="look for a division by zero, a logarithm of zero, or uninitialised samples",
 )
 def _finite(subject: Subject) -> str | None:
     return _not_finite(subject.call(subject.instance, Case.make()))
@@ -128,8 +128,8 @@ def _not_finite(values: Tensor) -> str | None:
 @check(
     "silence",
     CALLED,
-    expects="finite values for silence, and of a loss and a prescription finite gradients; a "
-    "metric or a front end that has no value raises NoValueError, ValueError or BenchError",
+    expects="finite values for silence, and finite gradients from a loss and a prescription; a "
+    "metric or a front end without a value raises NoValueError, ValueError or BenchError",
     fix="add a small constant under a root, a logarithm or a division; check x.std() and norms",
 )
 def _silence(subject: Subject) -> str | None:
@@ -210,9 +210,9 @@ def _odd(subject: Subject) -> str | None:
 @check(
     "short",
     CALLED,
-    expects=f"the same rules for {SHORT} samples, or a BenchError that says what is too short (of "
-    "a metric, NoValueError and ValueError too)",
-    fix="pad what is shorter than a window, or raise bench.errors.BenchError",
+    expects=f"the same rules for {SHORT} samples, or a BenchError that says what is too short (from "
+    "a metric, also NoValueError or ValueError)",
+    fix="pad a signal that is shorter than a window, or raise bench.errors.BenchError",
 )
 def _short(subject: Subject) -> str | None:
     case = Case.make(frames=SHORT)
@@ -231,7 +231,7 @@ def _short(subject: Subject) -> str | None:
     SIGNALS,
     expects=f"an item has the same values alone and in a batch, within {TOLERANCE} of its peak; a "
     "loss the same value for a batch given twice",
-    fix="normalise and filter each item by itself; average a loss over items; no batch norm",
+    fix="normalise and filter each item separately; average a loss over items; no batch norm",
 )
 def _batch(subject: Subject) -> str | None:
     case, made = Case.make(), subject.instance
@@ -275,7 +275,7 @@ def _repeatable(subject: Subject) -> str | None:
 @check(
     "seeded",
     CALLED,
-    expects="bit for bit the same values from two instances made under one seed of torch",
+    expects="bit for bit the same values from two instances constructed under one seed of torch",
     fix="initialise from torch's generator, which the harness seeds, or from a seed of your own",
 )
 def _seeded(subject: Subject) -> str | None:

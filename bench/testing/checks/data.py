@@ -250,9 +250,9 @@ def _rows() -> dict[str, Any]:
 @check(
     "notified",
     (OBSERVER,),
-    expects="nothing raised when it is notified of a run, an epoch, a scene of which a score "
-    "failed (its value is None), and the end",
-    fix="a failed row has value None and a reason; a hook cannot count on another being called",
+    expects="no exception when it is notified of a run, an epoch, a scene with a failed score "
+    "(its value is None), and the end",
+    fix="a failed row has value None and a reason; a hook cannot rely on another being called",
 )
 def _notified_whole(subject: Subject) -> str | None:
     _notified(subject, _rows())

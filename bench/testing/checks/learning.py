@@ -25,9 +25,9 @@ def _random_sum(values: Tensor) -> Tensor:
 @check(
     "gradients",
     ("separator", "gains", "prescription", "loss", "front-end"),
-    expects="finite gradients, not all zero: of a trainable plugin for its parameters, of a "
-    "prescription (trainable or not) and a front end for the signal, of a loss for the estimate",
-    fix="no detach, no_grad, .numpy() or .item() on the way; what is learned is a parameter of a "
+    expects="finite gradients, not all zero: for the parameters of a trainable plugin, for the "
+    "signal of a prescription (trainable or not) and a front end, for the estimate of a loss",
+    fix="no detach, no_grad, .numpy() or .item() on the way; learned values must be parameters of a "
     "torch.nn.Module, with requires_grad",
 )
 def _gradients(subject: Subject) -> str | None:
@@ -72,7 +72,7 @@ def _wrong(gradients: list[Tensor] | tuple[Tensor, ...]) -> str | None:
 @check(
     "frozen",
     ("separator", "gains", "prescription"),
-    expects="no parameter that requires a gradient where the spec does not say trainable=True",
+    expects="no parameter that requires a gradient unless the spec says trainable=True",
     fix="self.requires_grad_(False), or trainable=True in the spec",
 )
 def _frozen(subject: Subject) -> str | None:
@@ -114,9 +114,9 @@ def _save_load(subject: Subject) -> str | None:
 @check(
     "ordered",
     ("loss", "metric", "front-end"),
-    expects="a better value for a better estimate: of a loss a smaller one, of a front end a "
-    "higher one, of a metric as its higher_is_better says",
-    fix="look at the sign, and at which of estimate and reference is which",
+    expects="a better value for a better estimate: lower for a loss, higher for a front end, "
+    "according to higher_is_better for a metric",
+    fix="check the sign, and whether estimate and reference are swapped",
 )
 def _ordered(subject: Subject) -> str | None:
     case = Case.make()

@@ -36,7 +36,7 @@ _TYPES: Final = (str, int, float, bool)
 @check(
     "spec",
     tuple(KINDS),
-    expects="a spec with a summary of one line, and values that the harness knows",
+    expects="a spec with a one-line summary and values that the harness knows",
     fix="correct the spec that the register_... hook returns",
 )
 def _spec(subject: Subject) -> str | None:
@@ -116,7 +116,7 @@ def heavy_imports(code: str) -> str | None:
 @check(
     "pickle",
     tuple(KINDS),
-    expects="options that go to another process and come back equal, and stand in a run's record",
+    expects="options that survive pickling unchanged and can be stored in a run's record",
     fix="define the options class at the top of a module, of plain str, int, float and bool",
 )
 def _pickle(subject: Subject) -> str | None:
@@ -130,7 +130,7 @@ def _pickle(subject: Subject) -> str | None:
 @check(
     "made",
     tuple(KINDS),
-    expects="an instance with its kind's methods, made from the options",
+    expects="an instance with the methods of its kind, constructed from the options",
     fix="give options that it cannot do without (bench plugins check -o NAME=VALUE, or options= "
     "in Python), say in the spec's `needs` what must be installed or downloaded first, and see "
     "bench.api for the methods",
