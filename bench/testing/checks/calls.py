@@ -29,9 +29,9 @@ OWN_GENERATOR: Final = (
     "use a generator of your own: torch.Generator().manual_seed(...), np.random.default_rng(...)"
 )
 _SHAPES: Final = (
-    "separator: stems (B, 4, 2, N); gains: (B, 4) or (B, 2, 4); prescription: (B, 2, N + tail) with "
-    "one tail for every N; loss: a scalar; metric: values for parts of its spec, with the first one "
-    "whenever there is a score; front end: a score (B,)"
+    "separator: stems (B, 4, 2, N); gains: (B, 4) or (B, 2, 4); prescription: (B, 2, N + tail) "
+    "with one tail for every N; loss: a scalar; metric: values for parts of its spec, with the "
+    "first one whenever there is a score; front end: a score (B,)"
 )
 
 
@@ -210,8 +210,8 @@ def _odd(subject: Subject) -> str | None:
 @check(
     "short",
     CALLED,
-    expects=f"the same rules for {SHORT} samples, or a BenchError that says what is too short (from "
-    "a metric, also NoValueError or ValueError)",
+    expects=f"the same rules for {SHORT} samples, or a BenchError that says what is too short "
+    "(from a metric, also NoValueError or ValueError)",
     fix="pad a signal that is shorter than a window, or raise bench.errors.BenchError",
 )
 def _short(subject: Subject) -> str | None:

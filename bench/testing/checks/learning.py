@@ -27,8 +27,8 @@ def _random_sum(values: Tensor) -> Tensor:
     ("separator", "gains", "prescription", "loss", "front-end"),
     expects="finite gradients, not all zero: for the parameters of a trainable plugin, for the "
     "signal of a prescription (trainable or not) and a front end, for the estimate of a loss",
-    fix="no detach, no_grad, .numpy() or .item() on the way; learned values must be parameters of a "
-    "torch.nn.Module, with requires_grad",
+    fix="no detach, no_grad, .numpy() or .item() on the way; learned values must be parameters "
+    "of a torch.nn.Module, with requires_grad",
 )
 def _gradients(subject: Subject) -> str | None:
     case = Case.make()

@@ -81,7 +81,7 @@ def test_a_failure_says_what_was_expected_what_came_and_how_to_mend_it(check: Ca
     code, said = check("short")
     assert code == 1
     failure = said[said.index("\nshape\n") :]
-    assert "expected: of a separator, stems (B, 4, 2, N)" in failure
+    assert "expected: separator: stems (B, 4, 2, N)" in failure
     assert "got:      (2, 3) for B=2" in failure
     assert "fix:      return what bench.api says" in failure
 
