@@ -152,7 +152,7 @@ def power_section(
     words = WORDS.format(share=share, baseline=baseline, title=title)
     numbers = {f"with_{need.listeners}": None for plan in found for need in plan.needs}
     return Section(
-        f"Songs needed to see a difference of {detect:g}, by listeners",
+        f"Songs needed to detect a difference of {detect:g}, by listeners",
         rows,
         " ".join([*table.shared, words]),
         least=("sd_rest", "sd_listener", "sd_song", *[*numbers][:0:-1], "power_here"),

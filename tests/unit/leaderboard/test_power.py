@@ -80,7 +80,7 @@ def test_a_plan_from_a_board(tmp_path: Path) -> None:
         assert plan.seen > 0.99
     table = leaderboard(board, *WHERE, baseline="hdemucs + fixed")
     text = render_sections("", [power_section(found, table, 0.01)], "table")
-    assert "Songs needed to see a difference of 0.01" in text
+    assert "Songs needed to detect a difference of 0.01" in text
     assert "with 6" in text
     content = json.loads(render_sections("", [power_section(found, table, 0.01)], "json"))
     assert content["sections"][0]["rows"][0]["with_6"] == found[0].needs[1].songs
