@@ -241,8 +241,8 @@ def test_reading_a_board(tmp_path: Path, columns: int) -> None:
         assert name in first
     # The verdict comes before the table.
     assert 0 < first.index("better than") < first.index("Rank System")
-    assert "What each part brought" in shown[f"leaderboard {board} --effects"]
+    assert "Effect of each part" in shown[f"leaderboard {board} --effects"]
     assert "nalr-tuned" in shown[f"leaderboard {real}"]
     assert (tmp_path / "page" / "index.html").is_file()
     few = walk(tmp_path, columns, f"power {real}", code=2)
-    assert "over three songs or more" in in_words(few[f"power {real}"])
+    assert "from at least three songs" in in_words(few[f"power {real}"])
