@@ -120,7 +120,7 @@ output-stage: install
 # The same output stages on the songs of the split "train", which no choice was made on.
 output-stage-aside: install
 	$(BIN)/bench ablate $(STAGE_SET) --out $(STAGES)/aside --split train --no-baselines --separator mixture,oracle \
-	  --prescription nalr,nalr-headroom,nalr-limiter,nalr-fit
+	  --prescription nalr,nalr-headroom,nalr-limiter,nalr-fit,nalr-tuned
 
 # HASPI and HASQI beside HAAQI, on four pairs; they are slow.
 output-stage-witnesses: plugins
@@ -135,16 +135,21 @@ DEMO_SET := --suite $(DEMO_STAGES)/suite.toml -o dataset.root=$(SONGS) --limit 1
 DEMO_RUNS := ablate $(DEMO_SET) --separator hdemucs-ft --no-baselines
 LONGER := -o training.epochs=3 -o training.segments=48 -o training.learning_rate=5e-4 \
   -o training.validation_pairs=8 -o training.prescription_learning_rate=1e-3
+# Separator and gains are trained on what is not clipped yet; all songs are trained on, and the last epoch is kept.
+UNCLIPPED := --loss "haaqi@remix + 0.01*sdr" -o training.epochs=3 -o training.segments=48 -o training.schedule=cosine \
+  -o training.validation_songs=0
 
 output-stage-demo: install
 	test -d $(SONGS) || \
 	  $(BIN)/bench data demo $(SONGS) --songs 24 --valid-songs 12 --seconds 10 --scenes 2 --listeners 1
 	$(BIN)/bench ablate $(DEMO_SET) --separator mixture,hdemucs,oracle --prescription nalr,nalr-limiter,nalr-fit
-	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-residual --prescription nalr-limiter-ft \
+	$(BIN)/bench ablate $(DEMO_SET) --separator hdemucs --no-baselines --prescription nalr-tuned
+	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-residual --prescription nalr-limiter-ft,nalr-fit-ft \
 	  --loss haaqi,joint,haaqi-light
 	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-residual --prescription nalr-limiter --loss "mse + 0.3*sdr"
 	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-embedding --prescription nalr-limiter-ft --loss haaqi
 	$(BIN)/bench $(DEMO_RUNS) --gains cnn-residual --prescription nalr-fit-ft --loss haaqi $(LONGER)
+	$(BIN)/bench $(DEMO_RUNS) --gains cnn-residual --prescription nalr-tuned $(UNCLIPPED)
 	$(BIN)/bench leaderboard --suite $(DEMO_STAGES)/suite.toml --out $(DEMO_STAGES)/board --effects \
 	  --format markdown >$(DEMO_STAGES)/board.md
 	rm -rf $(DEMO_STAGES)/board/checkpoints

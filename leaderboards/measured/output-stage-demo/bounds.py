@@ -1,8 +1,9 @@
-"""What better stems and better gains would bring: ``python bounds.py SONGS``.
+"""What better output stages, stems and gains would bring: ``python bounds.py SONGS``.
 
-The system is ``hdemucs + fixed`` behind ``nalr-fit``, the pairs are the board's 12. Both bounds use
-the clean stems, as no system may:
+The system is ``hdemucs + fixed`` with ``nalr-fit``, the pairs are the board's 12. Two of the bounds
+use the clean stems, as no system may:
 
+- output stage: NAL-R's output, not clipped at all;
 - stems: each estimate is moved towards its clean stem until its error is so many dB smaller;
 - gains: the requested gains of each ear are changed by 20 steps of Adam along the gradient of exact
   HAAQI against the reference; the best gains of all steps are kept.
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from bench.api import STEMS, GainQuery
 from bench.builtin.losses.haaqi import HaaqiLoss
+from bench.builtin.metrics import HaaqiOptions
 from bench.builtin.metrics.haaqi import Haaqi
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
@@ -98,14 +100,19 @@ def main(songs: Path, gains: bool) -> None:
     system.train(False)
     data = CadenzaDataset(CadenzaOptions(root=str(songs)))
     listeners = data.listeners("valid")
+    plain = build_system(
+        make_run_spec(plugins, suite, **{**choices, "prescription": "nalr"}), plugins
+    )
     by_song = {scene.song: scene for scene in reversed(data.scenes("valid"))}
     closer: dict[float, list[float]] = {dB: [] for dB in CLOSER}
-    searched = []
+    unclipped, searched = [], []
     for song in sorted(by_song):
         scene = by_song[song]
         listener = listeners[scene.listeners[0]]
         excerpt = Excerpt.read(scene)
         stems = separate(system, excerpt)
+        whole = render(plain, excerpt, stems, listener, "challenge")
+        unclipped.append(Haaqi(HaaqiOptions(unclipped=True)).score(whole)["unclipped"])
         for dB, scores in closer.items():
             left = 10.0 ** (-dB / 20.0)
             moved = excerpt.stems + left * (stems - excerpt.stems)
@@ -118,8 +125,9 @@ def main(songs: Path, gains: bool) -> None:
     click.echo("| error of the stems, dB less | HAAQI |\n| ---: | ---: |")
     for dB, scores in closer.items():
         click.echo(f"| {dB:g} | {fmean(scores):.3f} |")
+    click.echo(f"\nNAL-R, not clipped: {fmean(unclipped):.3f}")
     if gains:
-        click.echo(f"\nGains that are best by the reference: {fmean(searched):.3f}")
+        click.echo(f"Gains that are best by the reference: {fmean(searched):.3f}")
 
 
 if __name__ == "__main__":
