@@ -72,12 +72,11 @@ lock: install
 	    --output-file locks/python$$version.txt > /dev/null || exit 1; \
 	done
 
-# docs/licences.md, from what is installed.
+# docs/licences.md, from what is installed, and what else the locks name.
 licences: plugins
 	$(PIP) pip-licenses
-	{ sed '/^|/,$$d' docs/licences.md; $(BIN)/pip-licenses --format=markdown --with-urls --with-system \
-	  --ignore-packages bench-hearing $(notdir $(PLUGINS)) pip uv pip-licenses; } > build-licences.md
-	mv build-licences.md docs/licences.md
+	$(BIN)/pip-licenses --format=json --with-urls --with-system \
+	  --ignore-packages bench-hearing $(notdir $(PLUGINS)) pip uv pip-licenses | $(BIN)/python docs/licences.py
 
 # Small faults put into the code, one at a time: those that are known, and N of each group of packages (cosmic-ray).
 N ?= 50

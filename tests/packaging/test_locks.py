@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -84,8 +85,20 @@ def dependencies() -> set[str]:
 def test_the_licences_of_all_dependencies_are_listed() -> None:
     page = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:] for line in page.splitlines() if line.startswith("|")]
-    listed = {canonicalize_name(row[0].strip()): row[2].strip() for row in rows}
+    listed: dict[str, str] = {canonicalize_name(row[0].strip()): row[2].strip() for row in rows}
     missing = dependencies() - set(listed)
     assert not missing, f"make licences: {', '.join(sorted(missing))}"
     unknown = {name for name in dependencies() if listed[name] in ("", "UNKNOWN")}
     assert unknown <= {"cuda-toolkit"}, "the page says why of this one alone"
+
+
+def test_the_page_keeps_what_only_another_python_needs() -> None:
+    rows = "| Old_one | 1 | MIT | u |\n| gone | 1 | MIT | u |\n"
+    before = f"Text.\n\n| Name | Version |\n|---|---|\n{rows}"
+    new = [{"Name": "b", "Version": "2", "License": "BSD", "URL": "v"}]
+    new.append({"Name": "extra", "Version": "3", "License": "MIT", "URL": "w"})
+    path = ROOT / "docs" / "licences.py"
+    code = runpy.run_path(str(path))
+    page = code["merged"](before, new, {"b", "old-one"})
+    assert page.splitlines()[-2:] == ["| b | 2 | BSD | v |", "| Old_one | 1 | MIT | u |"]
+    assert page.startswith("Text.\n\n| Name | Version | License | URL |\n")
