@@ -1,4 +1,4 @@
-"""``make licences``: the table of docs/licences.md, from the JSON of pip-licenses on standard input.
+"""``make licences``: the table of docs/licences.md, from pip-licenses' JSON on standard input.
 
 Packages that only another supported version of Python needs are not installed here: their rows stay
 as they are, as long as a lock names them.
