@@ -8,6 +8,7 @@ first that fails. Where none fails, or the fault is outside of functions, they a
 a process that imports all of bench anew. What no test noticed is printed as a difference.
 
 Usage: ``python -m tests.mutants [NUMBER A GROUP] [GROUP ...]``; ``$MUTANTS_SEED`` seeds the sample.
+No fault is begun after ``$MUTANTS_SECONDS``.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -74,12 +75,17 @@ LIBRARIES: Final = (
 )
 SECONDS: Final = 180
 """Of a processor, that the tests of one fault may take where all of bench is imported anew."""
-MOST_SECONDS: Final = 60
+MOST_SECONDS: Final = 40
 """That the tests of one fault take without it; the quickest are run."""
 PYTEST: Final = (
     *("-q", "-x", "-p", "no:benchmark", "-p", "no:cacheprovider", "-p", "no:xdist"),
-    *("--basetemp=kept", "--timeout=100"),
+    *("--basetemp=kept", "--timeout=900"),
 )
+SLOW: Final = 10.0
+"""Seconds of a processor from which a test, as it is observed, is not run for any fault."""
+WAITING: Final = 60.0
+"""Seconds after which a process ends that has done nothing meanwhile."""
+UNTIL: Final = time.monotonic() + float(os.environ.get("MUTANTS_SECONDS", "inf"))
 _OUTPUT: Final = os.dup(1)
 
 
@@ -203,33 +209,38 @@ class Tests:
         for name in modules:
             with contextlib.suppress(Exception):
                 importlib.import_module(name)
-        order = sorted(session.items, key=lambda item: float(seconds.get(item.nodeid, 0.0)))
+        order = sorted(
+            (item for item in session.items if seconds.get(item.nodeid, SLOW) < SLOW),
+            key=lambda item: float(seconds[item.nodeid]),
+        )
         _forked(lambda: _observe(session, order, found, covered=False), 3600)
-        seconds = json.loads(found.read_text())[0]
+        passed = json.loads(found.read_text())[0]
         for item in session.items:
-            if item.nodeid not in seconds:
-                say(f"fails as it is, and is left out: {item.nodeid}")
-        return cls(session, through, seconds)
+            if item.nodeid not in passed:
+                spent = seconds.get(item.nodeid, 0.0)
+                why = f"takes {spent:.0f} s" if spent >= SLOW else "fails as it is"
+                say(f"left out, since it {why}: {item.nodeid}")
+        return cls(session, through, passed)
 
     def of(self, fault: Fault) -> list[str]:
-        """Those that pass through the functions that a fault changes, the likely ones first.
+        """Those that a fault may concern, the likely ones first.
 
-        Likely are those that pass through its lines, and of them the quick ones; a fault outside
-        of functions concerns all that pass through the file. Of many it is the quickest.
+        Likely are those that pass through its lines, and of them the quick ones. What is computed
+        once, or outside of functions, concerns others: those that pass through the file are next.
         """
         lines = self._through.get(fault.path, {})
-        functions = _functions(fault) or [(0, 1 << 30)]
-        names = {
-            name
-            for first, last in functions
-            for line, through in lines.items()
-            if first <= int(line) <= last
-            for name in through
-        }
-        near = {name for line in fault.lines for name in lines.get(str(line), ())}
+
+        def through(numbers: Iterable[int]) -> set[str]:
+            return {name for number in numbers for name in lines.get(str(number), ())}
+
+        functions = _functions(fault)
+        inside = through(n for first, last in functions for n in range(first, last + 1))
+        near, names = through(fault.lines), through(map(int, lines))
+        if not functions:
+            names = set(self.seconds)
         own = sorted(
-            (names or set(self.seconds)) & set(self.seconds),
-            key=lambda name: (name not in near, self.seconds[name]),
+            names & set(self.seconds),
+            key=lambda name: (name not in near, name not in inside, self.seconds[name]),
         )
         spent = itertools.accumulate(self.seconds[name] for name in own)
         return [name for name, so_far in zip(own, spent, strict=True) if so_far < MOST_SECONDS]
@@ -291,16 +302,22 @@ def _observe(
     import coverage
 
     seen = coverage.Coverage(data_file=None, source=[str(Path("bench").absolute())])
-    seconds: dict[str, float] = defaultdict(float)
+    seconds: dict[str, float] = {}
     failed: set[str] = set()
+
+    def now() -> float:
+        return sum(os.times()[:4])
 
     class Observer:
         def pytest_runtest_logstart(self, nodeid: str) -> None:
+            seconds[nodeid] = -now()
             if covered:
                 seen.switch_context(nodeid)
 
+        def pytest_runtest_logfinish(self, nodeid: str) -> None:
+            seconds[nodeid] += now()
+
         def pytest_runtest_logreport(self, report: Any) -> None:
-            seconds[report.nodeid] += report.duration
             if report.failed:
                 failed.add(report.nodeid)
 
@@ -414,20 +431,34 @@ def _begun(work: Callable[[], int], seconds: int) -> int:
     return process
 
 
-def _ended(process: int, seconds: float) -> int:
-    """The exit code of a fork, negative if it was killed, as it is after so many seconds."""
-    until = time.monotonic() + seconds
+def _ended(process: int) -> int:
+    """The exit code of a fork; negative if it was killed, as one is that only waits."""
+    spent, since = 0, time.monotonic()
     while os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-        if time.monotonic() > until:
-            break
-        time.sleep(0.01)
+        time.sleep(0.02)
+        if time.monotonic() - since > WAITING:
+            now = _ticks(process)
+            if now == spent:
+                break
+            spent, since = now, time.monotonic()
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process, signal.SIGKILL)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
+def _ticks(session: int) -> int:
+    """The time on a processor of all processes of a session, in the kernel's ticks."""
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            words = path.read_text(errors="replace").rpartition(") ")[2].split()
+            if int(words[3]) == session:
+                found += int(words[11]) + int(words[12])
+    return found
+
+
 def _forked(work: Callable[[], int], seconds: int) -> int:
-    return _ended(_begun(work, seconds), 3 * seconds)
+    return _ended(_begun(work, seconds))
 
 
 def _keep_demo() -> None:
@@ -460,11 +491,12 @@ def copied() -> Iterator[None]:
             target.parent.mkdir(parents=True, exist_ok=True)
             if (ROOT / name).is_file():
                 shutil.copy2(ROOT / name, target)
-        # Compiled kernels are those of the same files.
-        for kernel in (ROOT / "bench").rglob("__pycache__/*.nb[ic]"):
-            target = Path(folder) / kernel.relative_to(ROOT)
-            target.parent.mkdir(exist_ok=True)
-            shutil.copy2(kernel, target)
+        # What is compiled is that of the same files.
+        for made in (ROOT / "bench").rglob("__pycache__/*.*"):
+            target = Path(folder) / made.relative_to(ROOT)
+            if target.parents[1].exists():
+                target.parent.mkdir(exist_ok=True)
+                shutil.copy2(made, target)
         os.chdir(folder)
         sys.path[:] = [folder, *(p for p in sys.path if Path(p or ".").resolve() != ROOT)]
         others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -479,55 +511,68 @@ def copied() -> Iterator[None]:
 
 
 def main(arguments: list[str]) -> None:
-    """Try the groups that are named, or all."""
+    """Try the groups that are named, or all; what has the same tests is tried together."""
     number = int(arguments[0]) if arguments else 50
     seed = os.environ.get("MUTANTS_SEED", "0")
     with copied():
+        todo: dict[str, list[tuple[str, Fault]]] = defaultdict(list)
         for group in arguments[1:] or ["known", *GROUPS]:
             kind, _, package = group.partition(":")
-            if kind != "known":
+            if kind == "known":
+                for fault in known():
+                    if fault.path.startswith(f"bench/{package}"):
+                        todo[UNITS[fault.path]].append(("known", fault))
+            else:
                 modules, places = GROUPS[group]
-                try_all(group, mutants(modules, number, seed), places)
-                continue
-            by_places: dict[str, list[Fault]] = defaultdict(list)
-            for fault in known():
-                if fault.path.startswith(f"bench/{package}"):
-                    by_places[UNITS[fault.path]].append(fault)
-            for places, faults in sorted(by_places.items()):
-                try_all(f"known, {places}", faults, places)
+                todo[places] += [(group, fault) for fault in mutants(modules, number, seed)]
+        for places, faults in todo.items():
+            try_all(faults, places)
 
 
-def try_all(title: str, faults: Sequence[Fault], places: str) -> None:
-    """Try faults with the tests of some places; print those that none noticed, and how many."""
+def try_all(named: Sequence[tuple[str, Fault]], places: str) -> None:
+    """Try faults with the tests of some places; print those that none noticed, and how many.
+
+    Args:
+        named: each fault with the name of its group.
+        places: under ``tests/unit``.
+    """
     began = time.monotonic()
+    if began > UNTIL:
+        return
     here, there = Pipe()
+    faults = [fault for _, fault in named]
     paths = [*(f"{UNIT}/{place}" for place in places.split()), *examples(faults)]
     session = _begun(lambda: in_session(faults, paths, there), 4 * 3600)
     there.close()
-    left, again = 0, 0
+    tried, noticed, anew = Counter[str](), Counter[str](), 0
     try:
         here.recv()
         observed = time.monotonic() - began
-        for fault in faults:
-            names, noticed = here.recv()
-            if names and not noticed:
-                again += 1
-                noticed = is_noticed(fault, names)
-            if not noticed:
-                left += 1
+        for number, (group, fault) in enumerate(named):
+            if time.monotonic() > UNTIL:
+                say(f"{len(named) - number} are not tried, since $MUTANTS_SECONDS are over")
+                break
+            os.write(2, f"{group} {number + 1} of {len(named)}\n".encode())
+            names, found = here.recv()
+            if names and not found:
+                anew += 1
+                found = is_noticed(fault, names)
+            tried[group] += 1
+            noticed[group] += found
+            if not found:
                 difference = fault.difference(Path(fault.path).read_text(encoding="utf-8"))
-                say(f"{difference}\n# {len(names)} tests\n")
+                say(f"{difference}\n# {group}: {len(names)} tests\n")
             here.send(None)
     except EOFError:
         said = Path("said").read_text(encoding="utf-8", errors="replace")[-3000:]
         raise SystemExit(f"the tests cannot be run: {places}\n{said}") from None
     finally:
-        _ended(session, 60)
+        os.kill(session, signal.SIGKILL)
+        _ended(session)
+    for group in tried:
+        say(f"{group}: {noticed[group]} of {tried[group]} noticed ({places})")
     spent = time.monotonic() - began
-    say(
-        f"{title}: {len(faults) - left} of {len(faults)} noticed, {spent:.0f} s, "
-        f"{observed:.0f} s of them to observe the tests; {again} imported anew"
-    )
+    say(f"{spent:.0f} s, {observed:.0f} of them to observe the tests; {anew} imported anew")
 
 
 if __name__ == "__main__":

@@ -441,10 +441,10 @@ FAULTS: Final[tuple[tuple[str, str, str, str], ...]] = (
 )
 
 UNITS: Final = {
-    "bench/evaluation/worker.py": "evaluation runs/test_execute.py",
+    "bench/evaluation/worker.py": "evaluation",
     "bench/evaluation/separations.py": "evaluation",
     "bench/evaluation/protocol.py": "evaluation",
-    "bench/evaluation/runner.py": "evaluation submission/test_write.py",
+    "bench/evaluation/runner.py": "evaluation",
     "bench/training/objective.py": "training",
     "bench/training/segments.py": "training",
     "bench/training/validation.py": "training",
@@ -461,6 +461,10 @@ UNITS: Final = {
     "bench/system/remix.py": "system/test_remix.py",
     "bench/listening/render.py": "listening",
     "bench/runtime/files.py": "runtime/test_files.py",
-    "bench/leaderboard/statistics.py": "leaderboard/test_statistics.py leaderboard/test_two_way.py",
+    "bench/leaderboard/statistics.py": (
+        "leaderboard/test_statistics.py leaderboard/test_table.py leaderboard/test_rules.py "
+        "leaderboard/test_coverage.py leaderboard/test_two_way.py leaderboard/test_systems.py "
+        "leaderboard/test_notes.py"
+    ),
 }
 """The unit tests that are to notice, by the file."""

@@ -111,6 +111,12 @@ def test_a_chunk_that_ends_before_its_head_ends_the_file() -> None:
     assert of(head + b"junk".ljust(16, b"\xd0") + sizes + wave64()[40:]) == Extent()
 
 
+def test_a_chunk_of_unknown_length_is_the_last_one() -> None:
+    """What looks like a chunk in it is none."""
+    looks = b"abc" + bytes(8) + b"data" + struct.pack(">q", 1000)
+    assert of(b"caff\0\1\0\0" + b"info" + b"\xff" * 8 + looks) == Extent()
+
+
 def test_lengths_that_a_stream_could_not_know() -> None:
     content = caf()
     size = struct.pack(">q", 100)
@@ -233,6 +239,15 @@ def test_what_is_no_whole_frame() -> None:
         damaged = bytearray(whole)
         damaged[place] ^= 4
         assert containers._end_of_frame(bytes(damaged), 4096) is None
+
+
+def test_the_shortest_frame_has_ten_bytes() -> None:
+    """A constant of 8 bits in mono: its head of 6, a kind and a value, and a checksum of 2."""
+    head = bytes([0xFF, 0xF8, 0x99, 0x02, 7])
+    body = head + bytes([crc(head, 8, 0x07)]) + b"\0\x55"
+    whole = body + crc(body, 16, 0x8005).to_bytes(2, "big")
+    assert len(whole) == 10
+    assert containers._end_of_frame(whole, 512) == 7 * 512 + 512
 
 
 @pytest.mark.parametrize(

@@ -146,3 +146,14 @@ def test_the_evaluation_may_be_called_test(tmp_path: Path, split: str, folder: s
     assert dataset.splits == (split,)
     assert dataset.scenes(split)[0].mixture().shape == (2, 1000)
     assert dataset.scenes(split)[0].genre == "Rock"
+
+
+def test_of_two_evaluations_each_has_its_own_metadata(tmp_path: Path) -> None:
+    files: dict[str, object] = {}
+    for split in ("eval", "test"):
+        for name, content in metadata().items():
+            text = json.dumps(content).replace("scene_1", f"{split}_1")
+            files[name.replace("valid", split)] = json.loads(text)
+    dataset = opened(write_set(tmp_path, files))
+    for split in ("eval", "test"):
+        assert [scene.id for scene in dataset.scenes(split)][1] == f"{split}_1"

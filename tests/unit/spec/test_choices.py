@@ -10,7 +10,7 @@ import pytest
 import bench
 from bench.cli.options import run_options
 from bench.errors import BenchError
-from bench.spec.choices import Choices, resolve
+from bench.spec.choices import Choices, check_choices, resolve
 
 
 def test_it_takes_what_the_command_line_takes() -> None:
@@ -126,3 +126,11 @@ def test_the_numbers_of_commands_are_checked(
     assert not (tmp_path / "set").exists()
     with pytest.raises(BenchError, match="time_limit"):
         bench.run(time_limit=float("nan"))
+
+
+def test_choices_are_checked_before_anything_is_read() -> None:
+    with pytest.raises(BenchError, match="no table of options"):
+        check_choices({"options": ["separator.weights=x"]})
+    with pytest.raises(BenchError, match="is not an option"):
+        check_choices({"options": {"weights": "x"}})
+    assert check_choices({"options": None, "epochs": None}) == {"options": None, "epochs": None}

@@ -69,3 +69,8 @@ def test_a_suites_metric_by_its_old_name(caplog: pytest.LogCaptureFixture) -> No
 def test_a_predictor_by_its_old_name(caplog: pytest.LogCaptureFixture) -> None:
     assert type(load_predictor("light")) is type(load_predictor("haaqi-light"))
     assert "the front-end 'light' is now called 'haaqi-light'" in caplog.text
+
+
+def test_options_of_a_term_that_is_not_there_are_no_other_terms() -> None:
+    with pytest.raises(BenchError, match="this run has no loss 'sdr'"):
+        make(loss="haaqi-light", options={"loss": {"sdr.variant": "paper"}})
