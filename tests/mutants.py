@@ -4,8 +4,8 @@ Of each group of modules a seeded sample is tried; the small faults of ``tests/h
 are the group ``known``, those of a package ``known:PACKAGE``. Each fault is written to a copy of
 the repository. A process there has collected the tests; a fork of it, in which the functions
 concerned have the fault, runs those tests that pass through them, the quick ones first, up to the
-first that fails. Where none fails, or the fault is outside of functions, they are run once more in
-a process that imports all of bench anew. What no test noticed is printed as a difference.
+first that fails. Where the fault is outside of functions, they are run in a process that imports
+all of bench anew. What no test noticed is printed as a difference.
 
 Usage: ``python -m tests.mutants [NUMBER A GROUP] [GROUP ...]``; ``$MUTANTS_SEED`` seeds the sample.
 No fault is begun after ``$MUTANTS_SECONDS``.
@@ -86,6 +86,8 @@ SLOW: Final = 10.0
 WAITING: Final = 60.0
 """Seconds after which a process ends that has done nothing meanwhile."""
 UNTIL: Final = time.monotonic() + float(os.environ.get("MUTANTS_SECONDS", "inf"))
+ANEW: Final = 75
+"""The exit code of a fork that cannot have the fault."""
 _OUTPUT: Final = os.dup(1)
 
 
@@ -245,10 +247,10 @@ class Tests:
         spent = itertools.accumulate(self.seconds[name] for name in own)
         return [name for name, so_far in zip(own, spent, strict=True) if so_far < MOST_SECONDS]
 
-    def notice(self, fault: Fault, names: Sequence[str], functions: Functions) -> bool:
+    def notice(self, fault: Fault, names: Sequence[str], functions: Functions) -> bool | None:
         """Whether one fails, or does not end, in a fork in which functions have the fault.
 
-        False where nothing fails, or the fault must be imported to be there.
+        None where the fault must be imported to be there.
         """
         path = Path(fault.path).absolute()
         before = path.read_text(encoding="utf-8")
@@ -256,11 +258,12 @@ class Tests:
 
         def work() -> int:
             if imported and not patch(path, before, fault.text, functions):
-                return 0
+                return ANEW
             return _run_items(self._session, [self._items[name] for name in names])
 
         with put(fault):
-            return _forked(work, self._limit(names)) != 0
+            code = _forked(work, self._limit(names))
+        return None if code == ANEW else code != 0
 
     def _limit(self, names: Sequence[str]) -> int:
         return 20 + 3 * round(sum(self.seconds[name] for name in names))
@@ -364,7 +367,7 @@ def in_session(faults: Sequence[Fault], places: Sequence[str], to: Connection) -
             to.send(None)
             for fault in faults:
                 names = tests.of(fault)
-                to.send((names, bool(names) and tests.notice(fault, names, functions)))
+                to.send((names, tests.notice(fault, names, functions) if names else False))
                 to.recv()
             return True
 
@@ -554,7 +557,7 @@ def try_all(named: Sequence[tuple[str, Fault]], places: str) -> None:
                 break
             os.write(2, f"{group} {number + 1} of {len(named)}\n".encode())
             names, found = here.recv()
-            if names and not found:
+            if found is None:
                 anew += 1
                 found = is_noticed(fault, names)
             tried[group] += 1
