@@ -351,3 +351,9 @@ def test_a_hundredth_apart_is_alike() -> None:
     one, two = series(np.zeros((2, 4))), series(np.resize([0.01, 0.0101], (2, 4)))
     assert len(saturated([one, two])) == 4
     assert len(saturated([one, two], within=0.02)) == 8
+
+
+def test_equal_systems_share_their_ranks() -> None:
+    """Their difference has an interval from 0 to 0."""
+    one = series(board(np.random.default_rng(4), 5))
+    assert rank_ranges([one, one.copy(), one - 0.3]) == [(1, 2), (1, 2), (3, 3)]

@@ -129,7 +129,7 @@ def test_the_numbers_of_commands_are_checked(
 
 
 def test_choices_are_checked_before_anything_is_read() -> None:
-    with pytest.raises(BenchError, match="no table of options"):
+    with pytest.raises(BenchError, match="not a mapping of options"):
         check_choices({"options": ["separator.weights=x"]})
     with pytest.raises(BenchError, match="is not an option"):
         check_choices({"options": {"weights": "x"}})
