@@ -12,13 +12,14 @@ import pytest
 
 from bench.api import Scene
 from bench.board.store import Board
+from bench.evaluation import runner
 from bench.evaluation.runner import (
     _FirstScenes,
     chosen_pairs,
     evaluate_runs,
     pairs_to_score,
 )
-from bench.evaluation.worker import RunToScore
+from bench.evaluation.worker import RunToScore, SceneJob
 from bench.plugins import Plugins, installed
 from bench.spec.resolve import make_run_spec
 from bench.spec.suite import parse_suite
@@ -299,3 +300,19 @@ def test_what_is_left_is_that_of_the_runs_that_go_on() -> None:
     todo = {"s1": {"ra": ["L1"], "rb": ["L1"]}, "s2": {"ra": ["L2"]}}
     assert first.without_stopped(todo) == {"s1": {"rb": ["L1"]}}
     assert _FirstScenes().without_stopped(todo) == todo
+
+
+def test_a_job_names_the_scene_that_its_worker_will_likely_take_next(
+    runs: list[RunToScore], plugins: Plugins, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[SceneJob] = []
+
+    def run_jobs(work: object, given: list[SceneJob], workers: int, **more: object) -> Any:
+        assert workers == 2
+        jobs.extend(given)
+        return [(job, {}) for job in given]
+
+    monkeypatch.setattr(runner, "run_jobs", run_jobs)
+    todo = {scene: {"rfixed": ["L1"]} for scene in SCENES}
+    assert list(runner._results(runs, todo, plugins, 2, {})) == [(scene, {}) for scene in SCENES]
+    assert [list(job.upcoming) for job in jobs] == [["s2"], ["s3"], ["s4"], [], []]

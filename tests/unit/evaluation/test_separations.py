@@ -101,3 +101,15 @@ def test_a_limit_that_is_none_is_an_error(text: str, monkeypatch: pytest.MonkeyP
         limit_from_environment()
     monkeypatch.setenv("BENCH_CACHE_GB", "0.5")
     assert limit_from_environment() == 5 * 10**8
+
+
+def test_stems_that_are_too_many_by_themselves_take_no_others_place(
+    tmp_path: Path, stems: torch.Tensor
+) -> None:
+    small = stems[..., :10]
+    kept = Separations(tmp_path, SIZE - 1)
+    kept.put("small", small)
+    kept.put("large", stems)
+    assert [path.stem for path in tmp_path.iterdir()] == ["small"]
+    Separations(tmp_path, SIZE).put("large", stems)
+    assert [path.stem for path in tmp_path.iterdir()] == ["large"]
