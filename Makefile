@@ -151,6 +151,7 @@ output-stage-demo: install
 	$(BIN)/bench $(DEMO_RUNS) --gains cnn-residual --prescription nalr-tuned $(UNCLIPPED)
 	$(BIN)/bench leaderboard --suite $(DEMO_STAGES)/suite.toml --out $(DEMO_STAGES)/board --effects \
 	  --format markdown >$(DEMO_STAGES)/board.md
+	$(BIN)/python $(DEMO_STAGES)/bounds.py $(SONGS) >$(DEMO_STAGES)/bounds.md
 	rm -rf $(DEMO_STAGES)/board/checkpoints
 
 clean:
