@@ -154,7 +154,7 @@ def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:
     compared: list[Row] = [row for row in table.systems if row.difference is not None]
     if baseline and not table.baseline and table.rows:
         yield f"The baseline '{baseline}' is not on this board, so nothing is compared with it."
-    if not baseline and len(table.systems) > 1:
+    if not baseline and len(table.systems) > 1 and table.suite not in suite_names():
         yield (
             "No baseline is known, so there are no differences: give the suite's file (--suite "
             "FILE.toml), or bench leaderboard --baseline NAME."
