@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.api import LossInput
 from bench.builtin.losses import HaaqiNetLossOptions
-from bench.builtin.losses.predictor import haaqi_light, haaqi_net
+from bench.builtin.losses.predictor import PredictorLoss, haaqi_light, haaqi_net
 from bench.errors import BenchError
 from bench.hearing.haaqi_light.model import load_haaqi_light
 from tests.helpers.chords import RATE, SLOPING, chords, row
@@ -69,3 +69,35 @@ def test_haaqi_net_needs_no_weights_and_hears_the_estimate_alone(place: str) -> 
 def test_an_unknown_variant_is_an_error() -> None:
     with pytest.raises(BenchError, match="per-ear"):
         haaqi_light(options("per-eer"))
+
+
+class Asked:
+    """A predictor that keeps what it is given."""
+
+    def score(self, *given: Tensor | int) -> Tensor:
+        self.given = given
+        return torch.zeros(1)
+
+
+@pytest.mark.parametrize("variant", ["per-ear", "paper"])
+@pytest.mark.parametrize("place", ["stems", "output"])
+def test_each_signal_of_a_batch_has_its_audiogram_and_level(variant: str, place: str) -> None:
+    """Two items whose signals, ears and levels are all told apart."""
+    shape = (2, 4, 2, 5) if place == "stems" else (2, 2, 5)
+    estimate = torch.arange(float(torch.tensor(shape).prod())).reshape(shape)
+    audiograms, level1 = torch.arange(32.0).reshape(2, 2, 8), torch.arange(4.0).reshape(2, 2)
+    asked = Asked()
+    loss = PredictorLoss(asked, variant)
+    assert float(loss(LossInput(estimate, 2 * estimate, audiograms, level1, RATE, place))) == 1.0
+    wanted: list[list[Tensor]] = [[], [], []]
+    for item in range(2):
+        for signals in estimate[item] if place == "stems" else estimate[item, None]:
+            for ears in ([0], [1]) if variant == "per-ear" else ([0, 1],):
+                wanted[0].append(signals[ears].mean(0))
+                wanted[1].append(audiograms[item, ears].mean(0))
+                wanted[2].append(level1[item, ears].mean(0))
+    signals, heard, levels = map(torch.stack, wanted)
+    for found, expected in zip(
+        asked.given, (signals, heard, levels, RATE, 2 * signals), strict=True
+    ):
+        assert found == expected if expected is RATE else torch.equal(found, expected)
