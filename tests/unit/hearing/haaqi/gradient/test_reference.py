@@ -442,7 +442,7 @@ def test_what_is_not_finite_is_refused(bad: float) -> None:
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     reference = torch.tensor(music(0.1)).float()[None]
-    with pytest.raises(BenchError, match="do not fit"):
+    with pytest.raises(BenchError, match="do not match"):
         DifferentiableHaaqi(reference, [LEVELS["mild"][:5]], RATE, 80.0)
     with pytest.raises(BenchError, match="does not match reference"):
         DifferentiableHaaqi(reference, [LEVELS["mild"]], RATE, 80.0).score(reference[:, 1:])
