@@ -184,7 +184,7 @@ def test_files_that_are_no_demucs(tmp_path: Path, capsys: pytest.CaptureFixture[
             DemucsSeparator(DemucsOptions(weights=str(path)))
 
     path = tmp_path / "net.th"
-    fails(path, "no such file")
+    fails(path, "does not exist")
     torch.save(Code(), path)
     fails(path, "cannot be read")
     assert "must not run" not in capsys.readouterr().out
@@ -216,5 +216,5 @@ def test_private_and_unsaid_data_are_not_ranked(path: Path) -> None:
 
     assert "private" in reason()
     assert "private" in reason(weights="htdemucs_ft", trained_on="musdb18-train")
-    assert "not said" in reason(weights=str(path))
+    assert "not stated" in reason(weights=str(path))
     assert reason(weights=str(path), trained_on="musdb18-train") == ""

@@ -235,7 +235,7 @@ def test_files_that_are_no_separator(
     fails({k: v for k, v in state.items() if "drums.bn2.weight" not in k}, "bn2.weight")
     fails({k: v for k, v in state.items() if "fc1" not in k}, "fc1.weight")
     path.unlink()
-    with pytest.raises(BenchError, match="no such file"):
+    with pytest.raises(BenchError, match="does not exist"):
         OpenUnmixSeparator(OpenUnmixOptions(weights=str(path)))
 
 
@@ -252,6 +252,6 @@ def test_private_and_unsaid_data_are_not_ranked(path: Path) -> None:
 
     assert reason() == ""
     assert "private" in reason(weights="umxl")
-    assert "not said" in reason(weights=str(path))
+    assert "not stated" in reason(weights=str(path))
     assert reason(weights=str(path), trained_on="musdb18-train") == ""
     assert "musdb18-test" in reason(weights=str(path), trained_on="musdb18-train, musdb18-test")
