@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
 import logging
 import pickle
 import re
@@ -87,10 +88,7 @@ def with_local(
 def pickled(plugins: Sequence[Registered[Any]]) -> bytes | None:
     """Local plugins for other processes; None where they cannot be sent there, which is said."""
     try:
-        import cloudpickle
-
-        # By value: the other processes import neither a notebook nor a script.
-        text: bytes = cloudpickle.dumps(list(plugins))
+        text = _by_value(list(plugins))
     except Exception as error:
         names = ", ".join(plugin.spec.name for plugin in plugins)
         said = " ".join(str(error).split())[:200]
@@ -100,6 +98,27 @@ def pickled(plugins: Sequence[Registered[Any]]) -> bytes | None:
         )  # fmt: skip
         return None
     return text
+
+
+def _by_value(things: list[Any]) -> bytes:
+    """Pickle with the code itself: other processes import neither a notebook nor a script.
+
+    Code keeps the name of its file, which cloudpickle leaves out, for a failure names its line.
+    """
+    import cloudpickle
+
+    tables = cloudpickle.Pickler.dispatch_table
+
+    def of_code(code: types.CodeType) -> tuple[Any, tuple[Any, ...]]:
+        make, arguments = tables[types.CodeType](code)
+        return make, tuple(code.co_filename if a == "<dynamic-code>" else a for a in arguments)
+
+    class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+        dispatch_table = tables.new_child({types.CodeType: of_code})
+
+    buffer = io.BytesIO()
+    Pickler(buffer).dump(things)
+    return buffer.getvalue()
 
 
 def _found(thing: Any, method: str, kind: str) -> Any:
