@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -60,7 +60,7 @@ def find_board(folder: Path) -> Path:
     if len(below) == 1:
         return below[0]
     if below:
-        names = ", ".join(str(path) for path in below)
+        names = _some(str(path) for path in below)
         raise BenchError(
             f"{len(below)} boards are below it", where=str(folder), hint=f"Give one of {names}"
         )
@@ -72,7 +72,10 @@ def boards_below(folder: Path, depth: int) -> Iterator[Path]:
     """The boards in the folders below a folder, at most so many levels deep."""
     if depth == 0 or not folder.is_dir():
         return
-    folders = (path for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+    try:
+        folders = [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+    except OSError:  # somebody else's
+        return
     for child in sorted(folders):
         if is_board(child):
             yield child
@@ -80,12 +83,18 @@ def boards_below(folder: Path, depth: int) -> Iterator[Path]:
             yield from boards_below(child, depth - 1)
 
 
+def _some(names: Iterable[str]) -> str:
+    """The first five names, and how many more there are."""
+    known = list(names)
+    more = f" and {len(known) - 5} more" if len(known) > 5 else ""
+    return ", ".join(known[:5]) + more
+
+
 def _hint(folder: Path) -> str:
     near = list(boards_below(folder.parent, 1)) or list(boards_below(Path("leaderboards"), 1))
-    boards = ", ".join(str(path) for path in near[:5])
+    boards = _some(str(path) for path in near)
     there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    more = f" and {len(there) - 5} more" if len(there) > 5 else ""
-    holds = f"It holds {', '.join(there[:5])}{more}. " if there else ""
+    holds = f"It holds {_some(there)}. " if there else ""
     return holds + (f"Boards: {boards}" if boards else "Make one: bench run")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -165,3 +166,28 @@ def test_a_folder_without_runs_says_what_is_there(
     said = capsys.readouterr().err
     assert "2 files cannot be read" in said
     assert page.read_text() == "a good report"
+
+
+def test_of_many_boards_below_a_few_are_named(tmp_path: Path) -> None:
+    for number in range(8):
+        make(tmp_path / f"board-{number}")
+    with pytest.raises(BenchError, match="8 boards are below it") as caught:
+        find_board(tmp_path)
+    assert "board-4 and 3 more" in caught.value.hint
+    assert "board-5" not in caught.value.hint
+
+
+def test_folders_that_cannot_be_read_are_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "mine")
+    (tmp_path / "closed").mkdir()
+    entries = Path.iterdir
+
+    def iterdir(path: Path) -> Iterator[Path]:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return entries(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert find_board(tmp_path) == tmp_path / "mine"
