@@ -62,8 +62,6 @@ class ConsoleProgress:
         with nullcontext() if outer else bars:
             self._bars = bars
             task = bars.add_task(escape(title), total=total, note="")
-            if outer:
-                bars.refresh()  # drawn however short it is
 
             def step(note: str, done: int) -> None:
                 bars.update(task, advance=done, note=escape(note))
