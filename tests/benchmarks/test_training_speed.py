@@ -16,19 +16,12 @@ import soundfile
 import torch
 from torch import Tensor
 
-from bench.board.store import Board
 from bench.builtin.separators.weights import load_model
-from bench.data import CadenzaOptions
-from bench.data.cadenza import CadenzaDataset
 from bench.data.generate.demo import write_demo
-from bench.plugins import installed
 from bench.runtime.machine import one_thread
 from bench.separation.hdemucs import Config, build_model
 from bench.separation.masks import mask_mixture
-from bench.system.system import build_system
-from bench.training.loss import losses_of
-from bench.training.trainer import Trainer
-from tests.helpers.specs import make
+from tests.helpers.trainings import trainer_of
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(3600)]
 
@@ -58,20 +51,8 @@ def system_step(root: Path, folder: Path, loss: str, weights: str = "bundled") -
         "epochs": 1, "segments": BATCH * STEPS, "batch": BATCH, "segment_seconds": SECONDS,
         "validation_pairs": 0,
     }  # fmt: skip
-    options = {"training": {key: str(value) for key, value in settings.items()}}
-    options["separator"] = {"weights": weights}
-    spec = make(separator="hdemucs-ft", gains="fixed", loss=loss, options=options)
-    plugins = installed()
-    trainer = Trainer(
-        run_id="r",
-        spec=spec,
-        system=build_system(spec, plugins),
-        dataset=CadenzaDataset(CadenzaOptions(root=str(root))),
-        loss=losses_of(spec, plugins),
-        board=Board(folder),
-        folder=folder / "checkpoints",
-        plugins=plugins,
-    )
+    system = {"separator": "hdemucs-ft", "gains": "fixed", "weights": weights}
+    trainer = trainer_of(root, folder, settings, loss=loss, **system)
     with pytest.MonkeyPatch.context() as patch:
         # Measured apart from the steps: it takes as long as two of them in every fifth epoch.
         patch.setattr("bench.training.trainer.gradient_norms", lambda *given: {})

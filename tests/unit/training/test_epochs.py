@@ -17,12 +17,12 @@ from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
 from bench.plugins import installed
 from bench.runtime.progress import NO_PROGRESS, Progress, Step
-from bench.system.system import System, build_system
+from bench.system.system import System
 from bench.system.weights import load_weights
 from bench.training import trainer as module
-from bench.training.loss import losses_of
 from bench.training.trainer import Trainer, TrainingStopped
 from tests.helpers.specs import make
+from tests.helpers.trainings import trainer_of
 
 State = dict[str, Tensor]
 SETTINGS = {"epochs": 1, "segments": 1, "batch": 1, "segment_seconds": 0.5, "validation_songs": 1}
@@ -62,19 +62,8 @@ def train(small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> T
     ) -> tuple[Path, list[State]]:
         told = told or Told(scores)
         monkeypatch.setattr(module, "Validation", lambda *given: told)
-        training = {key: str(value) for key, value in {**SETTINGS, **settings}.items()}
-        spec = make(separator="oracle", gains="cnn", loss="mse", options={"training": training})
-        kept = Trainer(
-            run_id="r1",
-            spec=spec,
-            system=build_system(spec, installed()),
-            dataset=CadenzaDataset(CadenzaOptions(root=str(small_set))),
-            loss=losses_of(spec, installed()),
-            board=Board(tmp_path / folder),
-            folder=tmp_path / folder / "checkpoints",
-            plugins=installed(),
-            progress=progress,
-        ).train()
+        how, place = {**SETTINGS, **settings}, tmp_path / folder
+        kept = trainer_of(small_set, place, how, loss="mse", progress=progress).train()
         return kept, told.states
 
     return call
@@ -385,19 +374,9 @@ def test_it_validates_on_songs_held_out_or_on_a_split(
     monkeypatch.setattr(module, "Validation", validation)
     dataset = CadenzaDataset(CadenzaOptions(root=str(small_set)))
     songs = {name: {s.song for s in dataset.scenes(name)} for name in ("train", "valid")}
-    training = {k: str(v) for k, v in {**SETTINGS, "epochs": 0, "validation_split": split}.items()}
-    spec = make(separator="oracle", gains="cnn", loss="mse", options={"training": training})
     told.scores = iter([0.1])
-    Trainer(
-        run_id="r1",
-        spec=spec,
-        system=build_system(spec, installed()),
-        dataset=dataset,
-        loss=losses_of(spec, installed()),
-        board=Board(tmp_path / "second"),
-        folder=tmp_path / "second" / "checkpoints",
-        plugins=installed(),
-    ).train()
+    how = {**SETTINGS, "epochs": 0, "validation_split": split}
+    trainer_of(small_set, tmp_path / "second", how, loss="mse", dataset=dataset).train()
     [(held, listeners, *_)] = given
     if split:
         assert {scene.song for scene in held} == songs["valid"]

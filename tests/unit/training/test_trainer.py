@@ -14,11 +14,9 @@ from torch import Tensor
 from bench.board.store import Board
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
-from bench.plugins import installed
-from bench.system.system import System, build_system
-from bench.training.loss import losses_of
+from bench.system.system import System
 from bench.training.trainer import Trainer
-from tests.helpers.specs import make
+from tests.helpers.trainings import trainer_of
 
 SETTINGS = {
     "epochs": 2,
@@ -42,18 +40,8 @@ def trained(
     **settings: float | str,
 ) -> tuple[System, pd.DataFrame]:
     """A trained gain strategy, over clean stems by default, and the log."""
-    training = {key: str(value) for key, value in {**SETTINGS, **settings}.items()}
-    spec = make(separator=separator, gains=gains, loss=loss, options={"training": training})
-    trainer = Trainer(
-        run_id="r1",
-        spec=spec,
-        system=build_system(spec, installed()),
-        dataset=CadenzaDataset(CadenzaOptions(root=str(root))),
-        loss=losses_of(spec, installed()),
-        board=Board(folder),
-        folder=folder / "checkpoints",
-        plugins=installed(),
-    )
+    how = {**SETTINGS, **settings}
+    trainer = trainer_of(root, folder, how, loss=loss, separator=separator, gains=gains)
     trainer.train()
     return trainer.system, Board(folder).training("r1")
 
@@ -209,19 +197,8 @@ def test_progress_names_the_leading_terms(small_set: Path, tmp_path: Path) -> No
         def __exit__(self, *about: object) -> None:
             return None
 
-    spec_options = {"training": {k: str(v) for k, v in {**SETTINGS, "epochs": 1}.items()}}
-    spec = make(separator="oracle", gains="cnn", loss="mse + loudness", options=spec_options)
-    Trainer(
-        run_id="r1",
-        spec=spec,
-        system=build_system(spec, installed()),
-        dataset=CadenzaDataset(CadenzaOptions(root=str(small_set))),
-        loss=losses_of(spec, installed()),
-        board=Board(tmp_path),
-        folder=tmp_path / "checkpoints",
-        plugins=installed(),
-        progress=Heard(),  # type: ignore[arg-type]
-    ).train()
+    how = {**SETTINGS, "epochs": 1}
+    trainer_of(small_set, tmp_path, how, loss="mse + loudness", progress=Heard()).train()
     first = next(note for note in notes if note.startswith("epoch 1/1, loss "))
     assert " of epoch 0, gradient: gains " in first
     assert first.endswith("% loudness")
