@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class BenchError(Exception):
     """A mistake in the user's input; shown in one or two lines, exit code 2.
@@ -46,6 +48,17 @@ def printable(text: str) -> str:
         gain\nx\x1b[2J
     """
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def first_few(names: Sequence[str], most: int = 5, between: str = ", ") -> str:
+    """The first names of a list, and how many more there are.
+
+    Example:
+        >>> first_few(["a", "b", "c"], 2)
+        'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return between.join(names[:most]) + more
 
 
 def suggest(name: str, known: list[str] | tuple[str, ...]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench.errors import BenchError
+from bench.errors import BenchError, first_few
 
 if TYPE_CHECKING:
     from bench.board.store import Board
@@ -37,8 +37,7 @@ class View:
 
 def is_board(folder: Path) -> bool:
     """Whether a folder holds runs of a board."""
-    runs = folder / "runs"
-    return runs.is_dir() and any(runs.glob("run_id=*.parquet"))
+    return any(path.match("run_id=*.parquet") for path in _entries(folder / "runs"))
 
 
 def find_board(folder: Path) -> Path:
@@ -60,7 +59,7 @@ def find_board(folder: Path) -> Path:
     if len(below) == 1:
         return below[0]
     if below:
-        names = _some(str(path) for path in below)
+        names = first_few([str(path) for path in below])
         raise BenchError(
             f"{len(below)} boards are below it", where=str(folder), hint=f"Give one of {names}"
         )
@@ -70,31 +69,28 @@ def find_board(folder: Path) -> Path:
 
 def boards_below(folder: Path, depth: int) -> Iterator[Path]:
     """The boards in the folders below a folder, at most so many levels deep."""
-    if depth == 0 or not folder.is_dir():
+    if depth == 0:
         return
-    try:
-        folders = [path for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
-    except OSError:  # somebody else's
-        return
-    for child in sorted(folders):
+    for child in sorted(path for path in _entries(folder) if path.name[0] != "."):
         if is_board(child):
             yield child
         else:
             yield from boards_below(child, depth - 1)
 
 
-def _some(names: Iterable[str]) -> str:
-    """The first five names, and how many more there are."""
-    known = list(names)
-    more = f" and {len(known) - 5} more" if len(known) > 5 else ""
-    return ", ".join(known[:5]) + more
+def _entries(folder: Path) -> list[Path]:
+    """What a folder holds; nothing where it is no folder, or may not be read."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _hint(folder: Path) -> str:
     near = list(boards_below(folder.parent, 1)) or list(boards_below(Path("leaderboards"), 1))
-    boards = _some(str(path) for path in near)
-    there = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    holds = f"It holds {_some(there)}. " if there else ""
+    boards = first_few([str(path) for path in near])
+    there = sorted(path.name for path in _entries(folder))
+    holds = f"It holds {first_few(there)}. " if there else ""
     return holds + (f"Boards: {boards}" if boards else "Make one: bench run")
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from bench.board.layout import checkpoint_folder, run_file, training_folder, verified_folder
 from bench.board.schema import PROFILE_METRIC, TIME_METRIC
 from bench.board.store import Board
-from bench.errors import BenchError
+from bench.errors import BenchError, first_few
 from bench.runtime.files import replacing
 
 _PLACE: Final = ["scene", "listener", "metric", "part"]
@@ -52,10 +52,9 @@ def merge(into: Board, other: Board) -> Merged:
         path, why = next(iter(damaged.items()))
         raise BenchError(f"a file cannot be read: {why}", where=str(path), hint="Remove it first.")
     if conflicts:
-        named = "; ".join(conflicts[:_NAMED])
-        more = f" and {len(conflicts) - _NAMED} more" if len(conflicts) > _NAMED else ""
+        named = first_few(conflicts, _NAMED, "; ")
         hint = "Decide which to keep: bench board verify RUN; bench board remove RUN --out BOARD"
-        raise BenchError(f"the boards disagree: {named}{more}", where=str(other.path), hint=hint)
+        raise BenchError(f"the boards disagree: {named}", where=str(other.path), hint=hint)
     new = [run_id for run_id in theirs["run_id"] if run_id not in set(shared)]
     for run_id in new:
         _copy_run(into, other, run_id)

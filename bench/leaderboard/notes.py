@@ -11,6 +11,7 @@ from bench.api import GainsSpec
 from bench.board.failures import failure_words
 from bench.board.rules import late_rules
 from bench.data.song_names import current_words
+from bench.errors import first_few
 from bench.leaderboard.intervals import FEWEST_LISTENERS, FEWEST_SONGS
 from bench.leaderboard.published import published_value
 from bench.leaderboard.statistics import smallest_p
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 UNREADABLE: Final = "A file of the board cannot be read"
 """The beginning of the note about a damaged file."""
+_NAMED: Final = 6
+"""Most systems, listeners or prescriptions that a note names."""
 
 
 def board_notes(
@@ -64,8 +67,8 @@ def _about_rows(table: Leaderboard) -> Iterator[str]:
             yield f"{row.shown} is not ranked: {row.unranked_reason}{hint}."
     blind = [row for row in table.systems if _is_blind(str(row.run["gains"]))]
     if blind and table.protocol == "challenge":
-        labels = _list([row.shown for row in blind])
-        strategies = _list(list(dict.fromkeys(str(row.run["gains"]) for row in blind)))
+        labels = first_few([row.shown for row in blind], _NAMED)
+        strategies = first_few(list(dict.fromkeys(str(row.run["gains"]) for row in blind)), _NAMED)
         yield (
             f"{labels}: the gain strategy {strategies} sees the audiogram but not the gains that "
             "the scene requests, so under this protocol it is expected to lose to one that sees "
@@ -98,8 +101,8 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
     fewer = [f"{row.shown} ({row.n})" for row in scored if row.n < most]
     if fewer:
         yield (
-            f"n differs: up to {most} pairs, fewer for {_list(fewer)}. A mean is over the pairs of "
-            "its row, a difference over the pairs that both rows have."
+            f"n differs: up to {most} pairs, fewer for {first_few(fewer, _NAMED)}. A mean is over "
+            "the pairs of its row, a difference over the pairs that both rows have."
         )
     for row in table.rows:
         if row.n_failed and not _failed_as_a_whole(row):
@@ -112,9 +115,10 @@ def _about_counts(table: Leaderboard) -> Iterator[str]:
             yield f"{row.shown}: {missing} of {int(expected)} are not scored."
     if table.saturated:
         listeners = {listener for _, listener in table.saturated}
+        heard = first_few(sorted(listeners), _NAMED)
         yield (
             f"{_count(len(table.saturated), 'pair')} of {most} do not distinguish the systems: all "
-            f"rows are within 0.01 of each other there ({_list(sorted(listeners))}). This happens "
+            f"rows are within 0.01 of each other there ({heard}). This happens "
             "with profound hearing loss, for which HAAQI is low whatever the system."
         )
 
@@ -182,7 +186,7 @@ def _about_comparisons(table: Leaderboard, baseline: str) -> Iterator[str]:
     yield from _about_published(table)
     several = [row for row in table.summaries if len(row.seeds) < FEWEST_SONGS]
     if several:
-        labels = _list([row.shown for row in several])
+        labels = first_few([row.shown for row in several], _NAMED)
         yield f"{labels}: two seeds are too few for an interval over seeds."
 
 
@@ -258,7 +262,7 @@ def _about_provenance(table: Leaderboard, hidden: int) -> Iterator[str]:
     yield from _about_metrics(table)
     prescriptions = {str(row.run["prescription"]) for row in table.rows if row.n}
     if len(prescriptions) > 1:
-        yield f"The rows use different prescriptions: {_list(sorted(prescriptions))}."
+        yield f"The rows use different prescriptions: {first_few(sorted(prescriptions), _NAMED)}."
 
 
 def _about_metrics(table: Leaderboard) -> Iterator[str]:
@@ -287,8 +291,3 @@ def _metric_options(run: Mapping[str, Any]) -> dict[str, str]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _list(names: list[str], most: int = 6) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

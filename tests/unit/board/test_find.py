@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -180,14 +181,24 @@ def test_of_many_boards_below_a_few_are_named(tmp_path: Path) -> None:
 def test_folders_that_cannot_be_read_are_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """As those of other users are, below /tmp: neither listed nor looked into."""
     make(tmp_path / "mine")
-    (tmp_path / "closed").mkdir()
-    entries = Path.iterdir
-
-    def iterdir(path: Path) -> Iterator[Path]:
-        if path.name == "closed":
-            raise PermissionError(13, "Permission denied", str(path))
-        return entries(path)
-
-    monkeypatch.setattr(Path, "iterdir", iterdir)
+    closed = make(tmp_path / "closed").path
+    for name in ("iterdir", "stat"):
+        monkeypatch.setattr(
+            Path, name, refusing(getattr(Path, name), closed, inside=name == "stat")
+        )
     assert find_board(tmp_path) == tmp_path / "mine"
+    with pytest.raises(BenchError, match="there are no runs here yet"):
+        find_board(closed)
+
+
+def refusing(method: Callable[..., Any], closed: Path, *, inside: bool) -> Callable[..., Any]:
+    """A method of paths that may not be called for a folder, or for what is inside of it alone."""
+
+    def call(path: Path, **how: Any) -> Any:
+        if closed in path.parents or (path == closed and not inside):
+            raise PermissionError(13, "Permission denied", str(path))
+        return method(path, **how)
+
+    return call
