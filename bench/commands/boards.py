@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.commands.checks import checked
 from bench.errors import BenchError
@@ -106,17 +106,28 @@ def open_board(out: Path | str | None, suite: str | Path = "") -> Board:
     return Board(find_board(_place_of(out, _suite_of(suite) if suite and out is None else None)))
 
 
+def row_on_board(
+    run: str, suite: str | Path, out: Path | str | None
+) -> tuple[Board, dict[str, Any]]:
+    """The board that has a run, and the run's row, by its id, label or name on a leaderboard.
+
+    Raises:
+        BenchError: there is no such board or run.
+    """
+    from bench.leaderboard.selection import run_id_of
+    from bench.runs.restore import row_of
+
+    board = open_board(out, suite)
+    return board, row_of(board, run_id_of(board, run))
+
+
 def board_of_run(run: str, suite: str | Path, out: Path | str | None) -> tuple[Board, Suite, str]:
     """The board that has a run, the run's suite unless another is named, and the run's id.
 
     Raises:
         BenchError: there is no such board, run or suite.
     """
-    from bench.leaderboard.selection import run_id_of
-    from bench.runs.restore import row_of
-
-    board = open_board(out, suite)
-    row = row_of(board, run_id_of(board, run))
+    board, row = row_on_board(run, suite, out)
     return board, _suite_of(suite or str(row["suite"])), str(row["run_id"])
 
 

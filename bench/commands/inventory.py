@@ -88,12 +88,9 @@ def show_run(
     """
     from bench.board.failures import failures_of
     from bench.board.layout import BEST, checkpoint_folder
-    from bench.commands.boards import open_board
-    from bench.leaderboard.selection import run_id_of
-    from bench.runs.restore import row_of
+    from bench.commands.boards import row_on_board
 
-    board = open_board(out, suite)
-    row = row_of(board, run_id_of(board, run))
+    board, row = row_on_board(run, suite, out)
     run_id = str(row["run_id"])
     scores = board.scores(run_id)
     weights = checkpoint_folder(board.path, run_id) / BEST

@@ -113,12 +113,10 @@ def remove_run(run: str, out: Path | str | None = None, *, suite: str | Path = "
     Raises:
         BenchError: there is no such board or run.
     """
-    from bench.commands.boards import open_board
-    from bench.leaderboard.selection import run_id_of
-    from bench.runs.restore import row_of
+    from bench.commands.boards import row_on_board
 
-    board = open_board(out, suite)
-    run_id = str(row_of(board, run_id_of(board, run))["run_id"])
+    board, row = row_on_board(run, suite, out)
+    run_id = str(row["run_id"])
     board.forget(run_id)
     return run_id
 

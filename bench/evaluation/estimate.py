@@ -186,11 +186,10 @@ def training_key_of(spec: RunSpec) -> str:
 def training_seconds(spec: RunSpec, rate: TrainingRate, done: int) -> float:
     """Seconds left of a training, given the number of epochs that are done."""
     settings = spec.training
-    steps = -(-settings.segments // settings.batch)
     left = max(0, settings.epochs - done)
     # The system is scored once before the first epoch, too.
     validations = left + (1 if left and not done else 0)
-    return left * steps * rate.step + validations * rate.validation
+    return left * settings.batches * rate.step + validations * rate.validation
 
 
 def in_turn(seconds: Sequence[float], workers: int) -> float:

@@ -82,6 +82,11 @@ class TrainingSettings:
     """Stop once the proxy or the training loss got better while true HAAQI fell by more than chance
     (:mod:`bench.training.guard`); otherwise that is only said."""
 
+    @property
+    def batches(self) -> int:
+        """Batches per epoch; the last one may be smaller."""
+        return -(-self.segments // self.batch)
+
 
 TRAINING_RULES: Final[Mapping[str, Rule]] = {
     "epochs": Rule(least=0, most=1e6),

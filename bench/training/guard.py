@@ -97,8 +97,7 @@ class GoodhartGuard:
         return (
             f"{' and '.join(filter(None, better))} since epoch {best}, while true HAAQI fell from "
             f"{self._truth[best]:.4f} to {self._truth[now]:.4f} ({evidence}): the system "
-            "is learning to "
-            "please the proxy. The best epoch by true HAAQI is kept."
+            "is learning to please the proxy. The best epoch by true HAAQI is kept."
         )
 
     def _improvement(self, name: str, best: int, now: int) -> str:

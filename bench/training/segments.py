@@ -76,9 +76,8 @@ def hold_out(scenes: Sequence[Scene], songs: int, seed: int) -> tuple[list[Scene
         )
     elif count < songs:
         log.warning(
-            "%d of %d songs are held out, not %d, as at least two "
-            "thirds are for training: the true "
-            "scores of an epoch rest on few songs",
+            "%d of %d songs are held out, not %d, as at least two thirds are for training: "
+            "the true scores of an epoch rest on few songs",
             *(count, len(names), songs),
         )
     chosen = np.random.default_rng(derive(seed, "hold-out")).permutation(len(names))[:count]

@@ -95,7 +95,7 @@ class Trainer:
             BenchError: the data are wrong.
         """
         settings = self.spec.training
-        steps = settings.epochs * -(-settings.segments // settings.batch)
+        steps = settings.epochs * settings.batches
         with self.progress.stage(f"training {self.spec.label}", steps) as step:
             # A step's memory is kept for the next: clearing it anew takes half of the time.
             recycle(self.device.type == "cpu")
@@ -134,7 +134,7 @@ class Trainer:
             if state.epoch < settings.epochs:
                 best = f", best: {_best(state)}" if _best(state) else ""
                 self.progress.say(f"resuming after epoch {state.epoch}/{settings.epochs}{best}")
-            step("", state.epoch * -(-settings.segments // settings.batch))
+            step("", state.epoch * settings.batches)
         guard = GoodhartGuard(
             self.board.training(self.run_id), truth=validation.truth, proxy=validation.proxy
         )
@@ -262,9 +262,8 @@ class Trainer:
         self._check_finite(total, terms, where)
         measured = step == 1 and (epoch - 1) % NORMS_EVERY == 0
         # Batches whose gradients make up a step; the last ones of an epoch may be fewer.
-        batches = -(-settings.segments // settings.batch)
         first = (step - 1) // settings.accumulate * settings.accumulate
-        count = min(settings.accumulate, batches - first)
+        count = min(settings.accumulate, settings.batches - first)
         with guarded("backward pass"):
             norms = self._gradient_norms(weighted, where) if measured else {}
             with self._timed("backward"):
@@ -368,8 +367,7 @@ def rate_share(settings: TrainingSettings, epoch: int, batch: int) -> float:
     """The learning rate at a batch of an epoch, both from 1, as a part of that of the settings."""
     if settings.schedule == "constant":
         return 1.0
-    batches = -(-settings.segments // settings.batch)
-    done = ((epoch - 1) * batches + batch - 1) / (settings.epochs * batches)
+    done = ((epoch - 1) * settings.batches + batch - 1) / (settings.epochs * settings.batches)
     return 0.5 * (1.0 + math.cos(math.pi * done))
 
 
