@@ -99,8 +99,8 @@ class HDemucsOptions:
 
 
 _BUNDLED_CAUTION = (
-    "the bundled weights were trained on synthesised music only; on other music HAAQI is about the "
-    "same as without separation. Use others: -o separator.weights=musdb, or a path"
+    "the bundled weights were trained on synthesised music only; on other music HAAQI can be lower "
+    "than without separation. Use others: -o separator.weights=musdb, or a path"
 )
 _CITATION = (
     "A. Défossez, 'Hybrid spectrogram and waveform source separation', "
