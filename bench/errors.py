@@ -67,12 +67,15 @@ def suggest(name: str, known: list[str] | tuple[str, ...]) -> str:
     Example:
         >>> suggest("hdemuks", ["hdemucs", "oracle"])
         "Did you mean 'hdemucs'?"
+        >>> suggest("Oracle ", ["hdemucs", "oracle"])
+        "Did you mean 'oracle'?"
         >>> suggest("xyz", ["hdemucs", "oracle"])
         'Known: hdemucs, oracle'
     """
     import difflib
 
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    folded = {one.casefold(): one for one in reversed(known)}
+    close = difflib.get_close_matches(name.strip().casefold(), folded, n=1, cutoff=0.5)
     if close:
-        return f"Did you mean '{close[0]}'?"
+        return f"Did you mean '{folded[close[0]]}'?"
     return "Known: " + ", ".join(sorted(known)) if known else ""

@@ -32,7 +32,9 @@ def load_model(weights: str) -> tuple[HDemucs, Config]:
         path = BUNDLED
     if not path.is_file():
         raise BenchError(
-            "the file of weights does not exist",
+            "is a folder, not a file of weights"
+            if path.is_dir()
+            else "the file of weights does not exist",
             where=f"weights={weights}",
             hint=f"give a path, or one of bundled, {', '.join(BUNDLES)}",
         )

@@ -77,7 +77,9 @@ def _network(path: Path) -> Any:
     """
     if not path.is_file():
         raise BenchError(
-            "the file of weights does not exist",
+            "is a folder, not a file of weights"
+            if path.is_dir()
+            else "the file of weights does not exist",
             where=str(path),
             hint=f"Give weights={', weights='.join(_NAMES)}, or the path of a network",
         )

@@ -67,7 +67,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """
     if not path.is_file():
         raise BenchError(
-            "the file of weights does not exist",
+            "is a folder, not a file of weights"
+            if path.is_dir()
+            else "the file of weights does not exist",
             where=str(path),
             hint="Give weights=umxhq, weights=umxl, or the path of a Separator's state dict",
         )

@@ -105,6 +105,7 @@ def test_bad_config(tmp_path: Path, tiny: torch.nn.Module, text: str, complaint:
 def test_files_that_hold_no_state_dict(tmp_path: Path) -> None:
     missing = tmp_path / "missing.pt"
     assert "the file of weights does not exist" in _error(missing)
+    assert "is a folder, not a file of weights" in _error(tmp_path)
     assert "bundled" in _error("budled")
     damaged = tmp_path / "damaged.pt"
     damaged.write_bytes(b"not a checkpoint")
