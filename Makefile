@@ -8,8 +8,8 @@ PYTHONS := 3.11 3.12 3.13
 LOCK = $$(lock=locks/python$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt; \
   if test -f $$lock; then echo "-c $$lock"; else echo "no $$lock: the newest releases are taken" >&2; fi)
 PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# Two processes of one thread each.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# Two processes of one thread each. What is compiled is kept, whatever the environment says: it is started often.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # Packages of their own, each with its own dependencies and tests.
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))

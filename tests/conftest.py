@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -12,6 +13,7 @@ import pytest
 from tests.helpers.command_line import Bench, run_bench
 from tests.helpers.paths import SHARED
 from tests.helpers.suites import WriteSuite, suite_text
+from tests.helpers.warm import warm_workers
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,6 +34,13 @@ def real_data() -> Path:
 def bench() -> Bench:
     """``bench ARGUMENTS`` in this process; returns the exit code."""
     return run_bench
+
+
+@pytest.fixture(scope="module")
+def quick_workers() -> Iterator[None]:
+    """Worker processes begin at once, for tests of what they do: see :mod:`tests.helpers.warm`."""
+    with warm_workers():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -39,6 +39,8 @@ from bench.api import (
     SeparatorSpec,
     hookimpl,
 )
+from bench.plugins import guard
+from bench.runtime.executors import in_worker
 from tests.helpers.noises import Noises
 
 OBSERVES = "MISBEHAVING_OBSERVER"
@@ -349,7 +351,14 @@ class Stubborn(Metric):
 
 
 class Blocks(Metric):
-    """Holds the interpreter in native code, where no signal is noticed."""
+    """Holds the interpreter in native code, where no signal is noticed.
+
+    The worker that it is made in is ended soon, and not after ten seconds.
+    """
+
+    def __init__(self) -> None:
+        if in_worker():
+            guard.GRACE = 0.5  # type: ignore[misc]
 
     def misbehave(self, rendering: Rendering) -> None:
         sum(iter(int, 1))

@@ -22,6 +22,8 @@ from bench.plugins.front_ends import load_predictor
 from bench.system import system as system_module
 from tests.helpers.suites import WriteSuite
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 PACKAGE = '''
 """Every built-in plugin as ``copy-NAME``."""
 

@@ -22,6 +22,8 @@ from tests.helpers import misbehaving, noises
 from tests.helpers.command_line import Bench
 from tests.helpers.suites import WriteSuite
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 Scores = dict[tuple[str, str, str, str], float | str]
 
 
@@ -242,10 +244,8 @@ def suite(tmp_path: Path) -> Callable[..., Path]:
     [("kills", "its worker process died (SIGKILL"), ("blocks", "its worker process died")],
 )
 def test_one_that_ends_or_blocks_its_process_fails_its_scene_with_the_reason(
-    suite: Callable[..., Path], tmp_path: Path, metric: str, told: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    monkeypatch.setattr("bench.plugins.guard.GRACE", 0.5)
+    suite: Callable[..., Path], tmp_path: Path, metric: str, told: str
+) -> None:
     done = library.run(
         suite=suite(metric), separator="mixture", out=tmp_path / "board", workers=1, limit=1,
         time_limit=1.0, baselines=False,

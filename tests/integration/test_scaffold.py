@@ -17,6 +17,8 @@ from bench.testing.subject import KINDS
 from tests.helpers.command_line import Bench
 from tests.helpers.suites import SHORT_TRAINING, WriteSuite
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 
 def pip_install(site: Path, *folders: Path) -> None:
     """As ``pip install`` does offline, with what is built by the backend that is installed."""

@@ -17,6 +17,8 @@ from tests.helpers import failing
 from tests.helpers.boards import pair_rows
 from tests.helpers.command_line import Bench
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 PLACE = "tests/helpers/failing.py:"
 
 

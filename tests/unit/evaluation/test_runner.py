@@ -114,14 +114,17 @@ def runs(plugins: Plugins) -> list[RunToScore]:
 Pairs = dict[str, dict[str, list[str]]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def evaluated(
-    plugins: Plugins, runs: list[RunToScore], tmp_path: Path
+    plugins: Plugins,
+    runs: list[RunToScore],
+    quick_workers: None,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., pd.DataFrame]:
     """All scores, or those of `todo`, as rows sorted by run, scene and listener."""
 
     def call(workers: int, todo: Pairs | None = None, **more: Any) -> pd.DataFrame:
-        board = Board(tmp_path / f"board-{workers}-{len(list(tmp_path.iterdir()))}")
+        board = Board(tmp_path_factory.mktemp("board"))
         if todo is None:
             todo = pairs_to_score(Noises().scenes("valid"), runs, board)
         evaluate_runs(runs, todo, board, plugins, workers=workers, **more)
@@ -131,7 +134,7 @@ def evaluated(
     return call
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def whole(evaluated: Callable[..., pd.DataFrame]) -> pd.DataFrame:
     return evaluated(1)
 

@@ -1,0 +1,17 @@
+"""What the server of :mod:`tests.helpers.warm` imports, so that its forks need not."""
+
+import clarity.utils.audiogram  # noqa: F401
+import pandas  # noqa: F401
+import scipy.signal  # noqa: F401
+import torch  # noqa: F401
+from numba.core.registry import cpu_target
+
+import bench.cli
+import bench.evaluation.worker
+import bench.report.page
+import bench.runs.trainings
+import bench.training.trainer  # noqa: F401
+
+# The first kernel that is loaded or compiled would do this, for half a second.
+cpu_target.typing_context.refresh()
+cpu_target.target_context.refresh()
