@@ -10,6 +10,8 @@ import pytest
 
 from tests.helpers.paths import ROOT
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 PAGES = [p for p in sorted((ROOT / "docs").rglob("*.md")) if ">>> " in p.read_text("utf-8")]
 MODULES = [
     ".".join(path.relative_to(ROOT).with_suffix("").parts)

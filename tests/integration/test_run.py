@@ -23,6 +23,8 @@ from bench.training.validation import Validation
 from tests.helpers.command_line import Bench
 from tests.helpers.suites import SHORT_TRAINING, WriteSuite
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 TRAINING = {**SHORT_TRAINING, "epochs": 2, "learning_rate": 0.001, "gains_learning_rate": 0.01}
 
 

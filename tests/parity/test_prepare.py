@@ -29,6 +29,8 @@ from bench.data.generate.metadata import Sources
 from bench.data.generate.prepare import locked, plan_preparation, prepare
 from bench.errors import BenchError
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 RATE = 44_100
 PARTS = ("mixture", *STEMS)
 SILENT = "Bär - Ohne Gesang"

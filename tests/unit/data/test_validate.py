@@ -17,6 +17,8 @@ from bench.errors import BenchError
 from tests.helpers.cadenza_set import metadata, write_set
 from tests.helpers.command_line import Bench
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 RATE = 44_100
 PARTS = ("mixture", "vocals", "drums", "bass", "other")
 

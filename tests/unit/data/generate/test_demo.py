@@ -23,6 +23,8 @@ from bench.data.generate.demo import ensure_demo, write_demo
 from bench.errors import BenchError
 from bench.runtime.progress import Step
 
+pytestmark = pytest.mark.usefixtures("quick_workers")
+
 PARTS = ("mixture", *STEMS)
 SMALL = {"songs_train": 2, "songs_valid": 1, "seconds": 2.5}
 
