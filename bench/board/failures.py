@@ -71,27 +71,29 @@ def failures_of(scores: pd.DataFrame) -> list[Failure]:
     bad = scores[scores["status"] == "failed"]
     if bad.empty:
         return []
-    bad = bad.assign(reason=bad["reason"].fillna("").replace("", NO_REASON))
-    pair = ["scene", "listener"]
     has_scores = scores[(scores["status"] == "ok") & ~scores["metric"].isin(_TIMES)]
-    scored = set(has_scores[pair].itertuples(index=False, name=None))
-    kinds = bad["reason"].map({text: kind_of(text) for text in bad["reason"].unique()})
+    scored = set(zip(has_scores["scene"], has_scores["listener"], strict=True))
+    reasons = [text or NO_REASON for text in bad["reason"].fillna("")]
+    kinds = {text: kind_of(text) for text in set(reasons)}
+    kept = bad["traceback"].fillna("") if "traceback" in bad else [""] * len(bad)
+    by_kind: dict[str, list[tuple[str, ...]]] = {}
+    columns = (bad["scene"], bad["listener"], bad["metric"], reasons, kept)
+    for row in zip(*columns, strict=True):
+        by_kind.setdefault(kinds[row[3]], []).append(row)
     found = []
-    for _, own in bad.groupby(kinds, sort=False):
-        pairs = own[pair].drop_duplicates()
-        first = own.iloc[0]
-        kept = own["traceback"] if "traceback" in own else pd.Series(dtype=object)
-        kept = kept[kept.fillna("") != ""]
+    for rows in by_kind.values():
+        scene, listener, _, reason, _ = rows[0]
+        pairs = {row[:2] for row in rows}
         found.append(
             Failure(
-                reason=str(first["reason"]),
+                reason=reason,
                 pairs=len(pairs),
-                texts=own["reason"].nunique(),
-                metrics=tuple(own["metric"].unique()),
-                scene=str(first["scene"]),
-                listener=str(first["listener"]),
-                traceback=str(kept.iloc[0]) if len(kept) else "",
-                whole=not scored & set(pairs.itertuples(index=False, name=None)),
+                texts=len({row[3] for row in rows}),
+                metrics=tuple(dict.fromkeys(row[2] for row in rows)),
+                scene=scene,
+                listener=listener,
+                traceback=next((row[4] for row in rows if row[4]), ""),
+                whole=not scored & pairs,
             )
         )
     return sorted(found, key=lambda one: -one.pairs)

@@ -23,6 +23,8 @@ from bench.runtime.files import replacing
 _MAGIC: Final = b"bench seal"
 _DIGEST: Final = 16
 _SEAL: Final = len(_MAGIC) + _DIGEST
+_MANY_ROWS: Final = 50_000
+"""Rows from which on a file is read by several threads: below, to share the work costs more."""
 _TAIL: Final = 8
 """Bytes behind a footer: its length, and Parquet's own name."""
 
@@ -99,16 +101,11 @@ def read_table(path: Path, table: str, schema: pa.Schema) -> tuple[pa.Table, int
 
 def _parsed(data: bytes, table: str, schema: pa.Schema) -> tuple[pa.Table, int]:
     footer = pq.read_metadata(pa.BufferReader(data))
-    there = footer.schema.to_arrow_schema()
-    # Of an older bench, or another program, it may lack some.
-    encoded = [
-        field.name
-        for field in schema
-        if pa.types.is_dictionary(field.type) and field.name in there.names
-    ]
+    names = set(footer.schema.names)  # of an older bench, or another program, it may lack some
+    encoded = [f.name for f in schema if pa.types.is_dictionary(f.type) and f.name in names]
     source = pa.BufferReader(data)
     with pq.ParquetFile(source, metadata=footer, read_dictionary=encoded) as file:
-        version = (there.metadata or {}).get(VERSION_KEY)
+        version = (file.schema_arrow.metadata or {}).get(VERSION_KEY)
         if version is None:
             raise UnusableError("not a file of a bench board")
         if int(version) > SCHEMA_VERSION:
@@ -119,17 +116,21 @@ def _parsed(data: bytes, table: str, schema: pa.Schema) -> tuple[pa.Table, int]:
         missing = [
             field.name
             for field in arrow_schema(table)
-            if not field.nullable and field.name not in there.names
+            if not field.nullable and field.name not in names
         ]
         if missing:
             raise UnusableError(f"columns are missing: {', '.join(missing)}")
-        content = file.read([name for name in schema.names if name in there.names])
-    columns = [
-        content.column(field.name).cast(field.type)
-        if field.name in content.column_names
-        else pa.nulls(content.num_rows, field.type)
-        for field in schema
-    ]
+        several = file.metadata.num_rows > _MANY_ROWS
+        content = file.read([name for name in schema.names if name in names], use_threads=several)
+    own = content.schema
+    columns = []
+    for field in schema:
+        if field.name not in names:
+            columns.append(pa.nulls(content.num_rows, field.type))
+            continue
+        column = content.column(field.name)
+        same = own.field(field.name).type == field.type
+        columns.append(column if same else column.cast(field.type))
     return pa.Table.from_arrays(columns, schema=schema), int(version)
 
 

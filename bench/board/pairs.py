@@ -50,12 +50,12 @@ class _Run:
 
     table: pa.Table
 
-    @property
+    @cached_property
     def keys(self) -> list[str]:
         return [name for name in self.table.column_names if name not in _ABOUT]
 
     def column(self, name: str) -> Array:
-        values: Array = self.table.column(name).combine_chunks().to_numpy(zero_copy_only=False)
+        values: Array = self.table.column(name).to_numpy()
         return values
 
 
@@ -74,8 +74,9 @@ class PairScores:
     ) -> None:
         kept = KeptFiles(cache_folder() / "boards", min(_LIMIT, limit_from_environment()))
         self._runs = {name: _read(board, name, kept) for name in dict.fromkeys(run_ids)}
-        self.pairs, self._places = _united([run.table for run in self._runs.values()])
+        self.pairs, places = _united([run.table for run in self._runs.values()])
         """All pairs of the runs, with the levels PAIR."""
+        self._places = dict(zip(self._runs, places, strict=True))
         self._limit = hearing_loss_below
 
     @property
@@ -120,7 +121,7 @@ class PairScores:
         if not part:
             own = [name for name in run.keys if name.partition("/")[0] == metric]
             key = f"{metric}/mean" if f"{metric}/mean" in own or not own else own[0]
-        places = self._places[list(self._runs).index(run_id)]
+        places = self._places[run_id]
         if key not in run.keys:
             return np.full(len(self.pairs), np.nan)
         values = run.column(key)
@@ -142,7 +143,7 @@ class PairScores:
 
     def n_excluded(self, run_id: str) -> int:
         """Pairs of a run that are left out for their listener's hearing loss."""
-        places = self._places[list(self._runs).index(run_id)]
+        places = self._places[run_id]
         own = self.excluded if places is None else self.excluded[places]
         return int(np.count_nonzero(own))
 
@@ -189,8 +190,9 @@ class PairScores:
     def hearing(self) -> Array:
         """Each pair's mean thresholds at 0.5, 1, 2 and 4 kHz, left and right, dB HL, ``(n, 2)``."""
         found = np.full((len(self.pairs), len(_HEARING)), np.nan)
-        for run, places in zip(reversed(self._runs.values()), reversed(self._places), strict=True):
-            own = np.column_stack([run.column(name) for name in _HEARING])
+        for name, run in reversed(self._runs.items()):
+            places = self._places[name]
+            own = np.column_stack([run.column(ear) for ear in _HEARING])
             found[slice(None) if places is None else places] = own
         return found
 
@@ -198,7 +200,8 @@ class PairScores:
     def genres(self) -> NDArray[np.object_]:
         """Each pair's genre, ``(n,)``; empty where it is not known."""
         found = np.full(len(self.pairs), "", object)
-        for run, places in zip(reversed(self._runs.values()), reversed(self._places), strict=True):
+        for name, run in reversed(self._runs.items()):
+            places = self._places[name]
             own = run.table.column("genre").to_pandas().astype(object).fillna("").to_numpy()
             found[slice(None) if places is None else places] = own
         return found
@@ -206,7 +209,8 @@ class PairScores:
 
 def _read(board: Board, run_id: str, kept: KeptFiles) -> _Run:
     """The scores of a run: kept ones, where its files are what they were."""
-    path = kept.folder / f"{_content_of(board.score_files(run_id))}.arrow"
+    files = board.score_files(run_id)
+    path = kept.folder / f"{_content_of(files)}.arrow"
     table = _kept_table(path) if kept.limit else None
     if table is not None:
         kept.used(path)
@@ -289,12 +293,12 @@ def _by_pair(long: pa.Table) -> pa.Table:
         wide[column[ok], row[ok]] = value[ok]
     failed = np.zeros(len(first), bool)
     failed[row[(np.array(statuses, object) == "failed")[status]]] = True
-    about = long.take(pa.array(first))
+    about = long.select([*_TEXTS, *_HEARING]).take(pa.array(first))
     texts = {name: about[name].combine_chunks() for name in _TEXTS}
     # A scene whose song is not known is a song of its own.
-    song = texts["song"].cast(pa.string()).to_pandas().astype(object)
-    names = texts["scene"].cast(pa.string()).to_pandas().astype(object)
-    texts["song"] = pa.array(song.where(song.fillna("") != "", names)).dictionary_encode()
+    song, names = (texts[name].cast(pa.string()) for name in ("song", "scene"))
+    known = pc.fill_null(pc.not_equal(song, ""), False)
+    texts["song"] = pc.if_else(known, song, names).dictionary_encode()
     hearing = {name: about[name].combine_chunks() for name in _HEARING}
     scores = {
         f"{metrics[metric[head]]}/{parts[part[head]]}": pa.array(wide[number])

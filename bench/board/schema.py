@@ -25,6 +25,7 @@ This module imports nothing heavy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -186,6 +187,7 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
 }
 
 
+@cache
 def arrow_schema(table: str) -> pa.Schema:
     """The Arrow schema of one of TABLES, its version in its metadata."""
     import pyarrow as pa

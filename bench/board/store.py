@@ -200,10 +200,11 @@ class Board:
         """Training logs in long form: ``run_id``, ``epoch``, ``name``, ``value``."""
         frames = []
         for name in self._run_ids("training", run_id):
-            folder = training_folder(self.path, name)
-            frame = self._read("training", self._own(folder, _EPOCH_FILE), name)
-            frame.insert(0, "run_id", name)
-            frames.append(frame)
+            files = self._own(training_folder(self.path, name), _EPOCH_FILE)
+            if files:
+                frame = self._read("training", files, name)
+                frame.insert(0, "run_id", name)
+                frames.append(frame)
         return pd.concat(frames, ignore_index=True) if frames else _empty("training")
 
     # --- verifications -------------------------------------------------------------------------

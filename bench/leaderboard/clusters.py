@@ -86,6 +86,45 @@ class Cells(Totals):
         return float(np.count_nonzero(self.count) / self.count.shape[1])
 
 
+def alike(values: Array) -> list[tuple[NDArray[np.bool_], list[int]]]:
+    """Columns that have the same values and lack the same, with where these are.
+
+    Args:
+        values: ``(n, B)``; NaN where there is none.
+    """
+    known = ~np.isnan(values)
+    found: dict[bytes, list[int]] = {}
+    for column in range(values.shape[1]):
+        found.setdefault(known[:, column].tobytes(), []).append(column)
+    return [(known[:, columns[0]], columns) for columns in found.values()]
+
+
+def sums_of_each(values: Array, codes: Codes) -> tuple[Array, Array]:
+    """Sums of each cluster's values, ``(B, G)``, of ``(n, B)``, and their numbers, ``(G,)``.
+
+    Of clusters that have values, in the order of their codes.
+    """
+    order = np.argsort(codes, kind="stable")
+    count = np.bincount(codes)
+    count = count[count > 0]
+    starts = np.cumsum(count) - count
+    return np.add.reduceat(values[order], starts, axis=0).T, count.astype(np.float64)
+
+
+def cells_of_each(values: Array, crossing: Crossing) -> tuple[Array, Array]:
+    """The same of each (song, listener): ``(B, G, H)`` and ``(G, H)``, 0 where there is none.
+
+    Raises:
+        ValueError: the listeners are unknown.
+    """
+    where, shape = _cells(crossing)
+    some, _ = sums_of_each(values, where)
+    count = np.bincount(where, minlength=shape[0] * shape[1])
+    total = np.zeros((values.shape[1], len(count)))
+    total[:, count > 0] = some
+    return total.reshape(-1, *shape), count.astype(np.float64).reshape(shape)
+
+
 def by_song(values: Array, crossing: Crossing) -> Sums:
     """Sums of each song that has values."""
     return _sums(values, crossing.song)
@@ -108,11 +147,7 @@ def by_cell(values: Array, crossing: Crossing) -> Cells:
     Raises:
         ValueError: the listeners are unknown.
     """
-    if crossing.listener is None:
-        raise ValueError("the listeners are not known")
-    songs, listeners = _used(crossing.song), _used(crossing.listener)
-    shape = (int(songs[-1]) + 1, int(listeners[-1]) + 1)
-    where = songs[crossing.song] * shape[1] + listeners[crossing.listener]
+    where, shape = _cells(crossing)
     size = shape[0] * shape[1]
     total: Array = np.bincount(where, values, size).astype(np.float64).reshape(shape)
     return Cells(total, np.bincount(where, minlength=size).astype(np.float64).reshape(shape))
@@ -132,6 +167,15 @@ def _sums(values: Array, codes: Codes) -> Sums:
     there = count > 0
     mean = total.sum() / max(count.sum(), 1.0)
     return Sums(total[there], count[there], float(np.square(values - mean).sum()))
+
+
+def _cells(crossing: Crossing) -> tuple[Codes, tuple[int, int]]:
+    """Each value's (song, listener) as one number, and how many of both there are."""
+    if crossing.listener is None:
+        raise ValueError("the listeners are not known")
+    songs, listeners = _used(crossing.song), _used(crossing.listener)
+    shape = (int(songs[-1]) + 1, int(listeners[-1]) + 1)
+    return songs[crossing.song] * shape[1] + listeners[crossing.listener], shape
 
 
 def _used(codes: Codes) -> Codes:

@@ -13,7 +13,16 @@ from typing import Final
 
 import numpy as np
 
-from bench.leaderboard.clusters import Array, Codes, Crossing, by_cell, by_song
+from bench.leaderboard.clusters import (
+    Array,
+    Codes,
+    Crossing,
+    Sums,
+    alike,
+    by_cell,
+    cells_of_each,
+    sums_of_each,
+)
 from bench.leaderboard.intervals import (
     FEWEST_LISTENERS,
     FEWEST_SONGS,
@@ -54,17 +63,12 @@ def differences_of_all(values: Array, crossing: Crossing, *, level: float) -> It
         The numbers of two systems and both ends of the interval of the first's scores minus the
         second's; two that have fewer than FEWEST_SONGS songs in common are left out.
     """
-    known = ~np.isnan(values)
-    alike: dict[bytes, list[int]] = {}
-    for system in range(values.shape[1]):
-        alike.setdefault(known[:, system].tobytes(), []).append(system)
-    groups = list(alike.values())
-    for group in groups:
-        chosen = known[:, group[0]]
+    groups = alike(values)
+    for chosen, group in groups:
         pairs = list(combinations(group, 2))
         yield from _of_group(values[chosen], crossing.where(chosen), pairs, level)
-    for ours, theirs in combinations(groups, 2):
-        chosen = known[:, ours[0]] & known[:, theirs[0]]
+    for (there, ours), (where, theirs) in combinations(groups, 2):
+        chosen = there & where
         pairs = [(one, two) for one in ours for two in theirs]
         yield from _of_group(values[chosen], crossing.where(chosen), pairs, level)
 
@@ -75,7 +79,7 @@ def _of_group(
     """The intervals of pairs of systems that all have all values."""
     if not len(values) or not pairs:
         return
-    if len(by_song(values[:, pairs[0][0]], crossing).count) < FEWEST_SONGS:
+    if len(np.unique(crossing.song)) < FEWEST_SONGS:
         return
     ends = _over_both if recurrence(crossing)[2] else _over_songs
     step = max(1, _AT_ONCE // len(values))
@@ -89,23 +93,23 @@ def _of_group(
 def _over_both(
     values: Array, crossing: Crossing, pairs: Codes, level: float
 ) -> tuple[Array, Array]:
-    cells = {system: by_cell(values[:, system], crossing) for system in np.unique(pairs).tolist()}
-    total = np.stack([cells[one].total - cells[two].total for one, two in pairs.tolist()])
-    return means_over_both(cells[int(pairs[0, 0])].count, total).t_intervals(level)
+    systems, where = np.unique(pairs, return_inverse=True)
+    one, two = where.reshape(pairs.shape).T
+    total, count = cells_of_each(values[:, systems], crossing)
+    return means_over_both(count, total[one] - total[two]).t_intervals(level)
 
 
 def _over_songs(
     values: Array, crossing: Crossing, pairs: Codes, level: float
 ) -> tuple[Array, Array]:
     differences = values[:, pairs[:, 0]] - values[:, pairs[:, 1]]
-    sums = [by_song(column, crossing) for column in differences.T]
-    total = np.stack([one.total for one in sums])
-    squares = np.array([one.squares for one in sums])
-    low, high = means_over_songs(sums[0].count, total, squares).t_intervals(level)
-    if len(sums[0].count) < MANY_SONGS:
+    total, count = sums_of_each(differences, crossing.song)
+    squares = np.square(differences - differences.mean(axis=0)).sum(axis=0)
+    low, high = means_over_songs(count, total, squares).t_intervals(level)
+    if len(count) < MANY_SONGS:
         return low, high
     # Stretching never takes 0 out of an interval: only those that leave it out are of interest.
     for place in np.flatnonzero((low > 0) | (high < 0)):
-        one = sums[place]
+        one = Sums(total[place], count, float(squares[place]))
         low[place], high[place] = stretched(one, over_songs(one), level)
     return low, high

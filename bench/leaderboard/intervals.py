@@ -215,6 +215,17 @@ def stretched(sums: Sums, estimate: Estimate, level: float) -> tuple[float, floa
     return min(low, estimate.mean - above * error), max(high, estimate.mean - below * error)
 
 
+def over_songs_alone(
+    total: Array, count: Array, squares: Array, level: float
+) -> list[tuple[float, float]]:
+    """The intervals of many means over songs, each stretched; see :func:`means_over_songs`."""
+    lows, highs = means_over_songs(count, total, squares).t_intervals(level)
+    if len(count) < MANY_SONGS:
+        return list(zip(lows.tolist(), highs.tolist(), strict=True))
+    each = [Sums(own, count, float(one)) for own, one in zip(total, squares, strict=True)]
+    return [stretched(sums, over_songs(sums), level) for sums in each]
+
+
 def _expected_squares(count: Array) -> Array:
     """What each sum of squares is expected to be for a variance of 1 of each component, (3, 3).
 

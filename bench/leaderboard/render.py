@@ -12,7 +12,7 @@ from typing import Final
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -78,6 +78,7 @@ def _print_rows(table: Leaderboard, console: Console, rows: Sequence[Row]) -> No
             cells.pop(name, None)
     grid = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, leading=1)
     room = console.width - (_width(cells) - _NARROWEST_LABEL)
+    fits = room >= _NARROWEST_LABEL
     natural = _widest(_SYSTEM, cells[_SYSTEM])
     for title, texts in cells.items():
         if title == _SYSTEM:
@@ -87,7 +88,11 @@ def _print_rows(table: Leaderboard, console: Console, rows: Sequence[Row]) -> No
         else:
             left = title == "Rank"
             width = _widest(title, texts)
-            grid.add_column(Text(title), justify="left" if left else "right", min_width=width)
+            justify: JustifyMethod = "left" if left else "right"
+            # A width that is known need not be measured; where there is no room, it must give way.
+            grid.add_column(
+                Text(title), justify=justify, min_width=width, width=width if fits else None
+            )
     for line in zip(*cells.values(), strict=True):
         grid.add_row(*line)
     console.print(grid)

@@ -23,16 +23,26 @@ import numpy as np
 import pandas as pd
 
 from bench.board.pairs import PAIR as PAIR
-from bench.leaderboard.clusters import Array, Crossing, by_cell, by_listener, by_song
+from bench.leaderboard.clusters import (
+    Array,
+    Crossing,
+    alike,
+    by_cell,
+    by_listener,
+    by_song,
+    cells_of_each,
+    sums_of_each,
+)
 from bench.leaderboard.differences import SONGS_A_LISTENER, differences_of_all, recurrence
 from bench.leaderboard.flips import flip_p
 from bench.leaderboard.flips import smallest_p as smallest_p
 from bench.leaderboard.intervals import (
     FEWEST_SONGS,
     bounded,
+    means_over_both,
     over_songs,
+    over_songs_alone,
     over_songs_and_listeners,
-    stretched,
 )
 
 LEVEL: Final = 0.95
@@ -96,6 +106,9 @@ class Comparison:
     spread: Spread | None = None
 
 
+_NOTHING: Final = Interval(math.nan, math.nan, math.nan, 0, 0)
+
+
 def clustered_mean(scores: pd.Series, *, level: float = LEVEL, bounds: Bounds = None) -> Interval:
     """The mean over all pairs, with a confidence interval clustered by song, and by listener.
 
@@ -112,19 +125,44 @@ def interval_of(
     values: Array, crossing: Crossing, *, level: float = LEVEL, bounds: Bounds = None
 ) -> Interval:
     """The same for values without nulls, ``(n,)``, and whose they are."""
-    if not len(values):
-        return Interval(math.nan, math.nan, math.nan, 0, 0)
-    sums = by_song(values, crossing)
-    songs = len(sums.count)
+    return _intervals(values[:, None], crossing, level, bounds)[0]
+
+
+def intervals_of_each(
+    values: Array, crossing: Crossing, *, level: float = LEVEL, bounds: Bounds = None
+) -> list[Interval]:
+    """The same for each column of ``(n, B)``, NaN where there is no value."""
+    found: list[Interval] = [_NOTHING] * values.shape[1]
+    for there, columns in alike(values):
+        own = _intervals(values[there][:, columns], crossing.where(there), level, bounds)
+        for column, interval in zip(columns, own, strict=True):
+            found[column] = interval
+    return found
+
+
+def _intervals(values: Array, crossing: Crossing, level: float, bounds: Bounds) -> list[Interval]:
+    """The intervals of the columns of ``(n, B)``, none of which lacks a value."""
+    n, columns = values.shape
+    if not n:
+        return [_NOTHING] * columns
+    total, count = sums_of_each(values, crossing.song)
+    means = total.sum(axis=1) / n
+    songs = len(count)
     listeners, recur, enough = recurrence(crossing)
+    two_way = enough and songs >= FEWEST_SONGS
     if songs < FEWEST_SONGS:
-        return Interval(sums.mean, math.nan, math.nan, len(values), songs, listeners, recur)
-    if enough:
-        ends = over_songs_and_listeners(by_cell(values, crossing)).t_interval(level)
+        ends = [(math.nan, math.nan)] * columns
+    elif two_way:
+        cells, numbers = cells_of_each(values, crossing)
+        lows, highs = means_over_both(numbers, cells).t_intervals(level)
+        ends = list(zip(lows.tolist(), highs.tolist(), strict=True))
     else:
-        ends = stretched(sums, over_songs(sums), level)
-    low, high = bounded(*ends, bounds)
-    return Interval(sums.mean, low, high, len(values), songs, listeners, recur, enough)
+        squares = np.square(values - means).sum(axis=0)
+        ends = over_songs_alone(total, count, squares, level)
+    return [
+        Interval(mean, *bounded(*end, bounds), n, songs, listeners, recur, two_way)
+        for mean, end in zip(means.tolist(), ends, strict=True)
+    ]
 
 
 def paired(ours: pd.Series, theirs: pd.Series) -> pd.DataFrame:
@@ -152,9 +190,16 @@ def compared_with_none(
 ) -> Comparison:
     """The mean of paired differences, their p-value and their spread; `bounds` as in `compare`."""
     values, crossing = _known(differences)
-    reach = None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
-    interval = interval_of(values, crossing, level=level, bounds=reach)
+    interval = interval_of(values, crossing, level=level, bounds=_reach(bounds))
     return Comparison(interval, p_of(values, crossing), spread_of(values, crossing))
+
+
+def difference_of(
+    ours: pd.Series, theirs: pd.Series, *, level: float = LEVEL, bounds: Bounds = None
+) -> Interval:
+    """The mean difference alone; `bounds` as in `compare`."""
+    values, crossing = _known(paired_differences(ours, theirs))
+    return interval_of(values, crossing, level=level, bounds=_reach(bounds))
 
 
 def sign_flip_p(differences: pd.Series) -> float:
@@ -250,11 +295,20 @@ def saturated(systems: Sequence[pd.Series], *, within: float = 0.01) -> pd.Index
 
 def song_median(scores: pd.Series) -> float:
     """The median over songs of each song's mean; NaN without values."""
-    values, crossing = _known(scores)
-    if not len(values):
-        return math.nan
-    sums = by_song(values, crossing)
-    return float(np.median(sums.total / sums.count))
+    values = scores.to_numpy(np.float64)[:, None]
+    return song_medians(values, Crossing.of(scores.index))[0]
+
+
+def song_medians(values: Array, crossing: Crossing) -> list[float]:
+    """The same for each column of ``(n, B)``, NaN where there is no value."""
+    found = [math.nan] * values.shape[1]
+    for there, columns in alike(values):
+        if there.any():
+            total, count = sums_of_each(values[there][:, columns], crossing.song[there])
+            medians = np.median(total / count, axis=1).tolist()
+            for column, median in zip(columns, medians, strict=True):
+                found[column] = median
+    return found
 
 
 def over_units(values: Sequence[float], *, level: float = LEVEL, bounds: Bounds = None) -> Interval:
@@ -264,6 +318,11 @@ def over_units(values: Sequence[float], *, level: float = LEVEL, bounds: Bounds 
     """
     single = Crossing(np.arange(len(values)), None)
     return interval_of(np.asarray(values, np.float64), single, level=level, bounds=bounds)
+
+
+def _reach(bounds: Bounds) -> Bounds:
+    """Least and greatest difference of two scores within bounds."""
+    return None if bounds is None else (bounds[0] - bounds[1], bounds[1] - bounds[0])
 
 
 def _known(scores: pd.Series) -> tuple[Array, Crossing]:

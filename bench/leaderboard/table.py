@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.board.pairs import PairScores
 from bench.board.rules import Rules
 from bench.board.schema import NO_SCORES
 from bench.board.store import Board
-from bench.leaderboard.clusters import mean_over
+from bench.leaderboard.clusters import Crossing, mean_over
 from bench.leaderboard.headline import column_of, ear_columns, ordered_metrics, validation_of
 from bench.leaderboard.headroom import headroom_shares
 from bench.leaderboard.model import OTHER_DATA, Column, Leaderboard, Row
@@ -26,10 +27,13 @@ from bench.leaderboard.notes import board_notes
 from bench.leaderboard.references import OWN_GAINS, applied_gains, are_none, references_of
 from bench.leaderboard.selection import fingerprint, has_ended, select_runs
 from bench.leaderboard.statistics import (
+    Interval,
     clustered_mean,
+    intervals_of_each,
     over_units,
     saturated,
     song_median,
+    song_medians,
 )
 from bench.leaderboard.systems import (
     Entry,
@@ -83,7 +87,7 @@ def leaderboard(
         split=split,
         protocol=protocol,
         columns=columns,
-        rows=tuple(_row(entry, columns, board.verifications(entry.run_id)) for entry in entries),
+        rows=_rows(entries, columns, board, Crossing.of(scores.pairs)),
         baseline="",
         notes=(),
         rules=Rules(tuple(contrasts), hearing_loss_below),
@@ -237,15 +241,31 @@ def _compared(
     )
 
 
-def _row(
-    entry: Entry, columns: Sequence[Column], verifications: Sequence[Mapping[str, Any]]
-) -> Row:
+def _rows(
+    entries: Sequence[Entry], columns: Sequence[Column], board: Board, crossing: Crossing
+) -> tuple[Row, ...]:
+    """A row of each entry, whose scores are all of the same pairs."""
+    values: list[dict[str, Interval]] = [{} for _ in entries]
+    medians: list[dict[str, float]] = [{} for _ in entries]
+    for column in columns if entries else ():
+        scores = np.column_stack([entry.scores[column.key].to_numpy() for entry in entries])
+        intervals = intervals_of_each(scores, crossing, bounds=column.bounds)
+        for place, median in enumerate(song_medians(scores, crossing)):
+            if intervals[place].n:
+                values[place][column.key] = intervals[place]
+                medians[place][column.key] = median
     first = columns[0].key if columns else ""
-    values = {
-        column.key: clustered_mean(entry.scores[column.key], bounds=column.bounds)
-        for column in columns
-        if entry.scores[column.key].count()
-    }
+    verified = [board.verifications(entry.run_id) for entry in entries]
+    return tuple(_row(*one, first) for one in zip(entries, values, medians, verified, strict=True))
+
+
+def _row(
+    entry: Entry,
+    values: Mapping[str, Interval],
+    medians: Mapping[str, float],
+    verifications: Sequence[Mapping[str, Any]],
+    first: str,
+) -> Row:
     return Row(
         run=entry.run,
         label=entry.label,
@@ -256,7 +276,7 @@ def _row(
         n_excluded=entry.n_excluded,
         failures=entry.failures,
         values=values,
-        medians={c.key: song_median(entry.scores[c.key]) for c in columns if c.key in values},
+        medians=medians,
         reference=entry.reference,
         verification=verifications[-1] if verifications else None,
     )

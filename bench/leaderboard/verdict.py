@@ -17,7 +17,12 @@ from bench.hearing.audiograms import GROUPS
 from bench.leaderboard.groups import grades_of, scores_of
 from bench.leaderboard.model import Column, Leaderboard, Row
 from bench.leaderboard.render import bracket, clean, number
-from bench.leaderboard.statistics import Interval, clustered_mean, compare, paired_differences
+from bench.leaderboard.statistics import (
+    Interval,
+    clustered_mean,
+    difference_of,
+    paired_differences,
+)
 
 _NAMED: Final = 4
 """Systems that a sentence names."""
@@ -160,7 +165,7 @@ def _of_the_way(best: Row, base: Row) -> str:
 def _alike(one: Row, two: Row, table: Leaderboard, scores: PairScores) -> bool:
     """Whether two rows cannot be distinguished by the rule."""
     ours, theirs = (scores_of(row, table, scores) for row in (one, two))
-    found = compare(ours, theirs, bounds=table.columns[0].bounds).difference
+    found = difference_of(ours, theirs, bounds=table.columns[0].bounds)
     return math.isnan(found.low) or found.low <= 0 <= found.high
 
 

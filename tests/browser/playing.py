@@ -22,3 +22,11 @@ def wait_for(page: Any, name: str) -> None:
         "name => Object.entries(player.gains).every(([n, g]) => g === (n === name ? 1 : 0))",
         arg=name,
     )
+
+
+def says(page: Any, selector: str, text: str) -> None:
+    """Wait until an element's text has `text` in it: texts follow the player a frame later."""
+    page.wait_for_function(
+        "([selector, text]) => document.querySelector(selector).textContent.includes(text)",
+        arg=[selector, text],
+    )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench.listening.page import write_pages
-from tests.browser.playing import READY, advanced, wait_for
+from tests.browser.playing import READY, advanced, says, wait_for
 from tests.helpers.heard import SECONDS, board_of, heard, stored_runs
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def test_playing_and_switching(listening: Path, visit: Callable[..., Any]) -> No
     page.click("#play")
     page.wait_for_function("() => player.playing")
     advanced(page)
-    assert page.text_content("#play") == "Pause"
+    says(page, "#play", "Pause")
     assert sounding(page) == ["mixture"]
     sources = page.evaluate("window.sources = [...player.tracks.values()].map(t => t.source)")
     assert len(sources) == 4
@@ -53,7 +53,7 @@ def test_playing_and_switching(listening: Path, visit: Callable[..., Any]) -> No
     assert page.get_attribute("#picture", "alt") == "Spectrogram of system two"
     page.click("#play")
     assert not page.evaluate("player.playing")
-    assert page.text_content("#play") == "Play"
+    says(page, "#play", "Play")
 
 
 def test_signals_are_locked_to_each_other(listening: Path, visit: Callable[..., Any]) -> None:
@@ -121,7 +121,7 @@ def test_without_loop_it_ends(listening: Path, visit: Callable[..., Any]) -> Non
     page.click("#play")
     page.wait_for_function("() => player.playing")
     page.wait_for_function("() => !player.playing && player.position === 0")
-    assert page.text_content("#play") == "Play"
+    says(page, "#play", "Play")
 
 
 def test_a_click_into_the_spectrogram_goes_there(
@@ -178,7 +178,7 @@ def test_a_part_is_looped(longer: Path, visit: Callable[..., Any]) -> None:
     for _ in range(8):  # 1.6 s: more than once around
         page.wait_for_timeout(200)
         assert 0.98 <= page.evaluate("player.position") <= 2.02
-    assert "part 0:01" in page.text_content("#time")
+    says(page, "#time", "part 0:01")
     page.keyboard.press("u")
     assert region(page) == [0.0, 3.0]
     assert page.is_disabled("#loop-whole")

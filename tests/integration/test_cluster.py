@@ -254,6 +254,8 @@ def test_workers_that_come_are_used_and_counted_and_those_with_a_gpu_train(
                         "worker", "--nthreads", "1", "--name", "fast", "--no-dashboard",
                         "--resources", "GPU=1", BENCH_TEST_WORKER="fast",
                     )  # fmt: skip
+                    # No further job is handed out meanwhile, however long a worker takes to come.
+                    wait_until(lambda: cluster.workers() == 2)
             assert notes[0] == "job, 1 worker"
             assert notes[-1] == "job, 2 workers"
             assert set(seen) == {"plain", "fast"}

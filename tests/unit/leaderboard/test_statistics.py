@@ -11,16 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from bench.leaderboard.clusters import Crossing
 from bench.leaderboard.statistics import (
     PAIR,
     clustered_mean,
     compare,
     holm,
+    intervals_of_each,
     paired_differences,
     rank_ranges,
     saturated,
     sign_flip_p,
     smallest_p,
+    song_median,
+    song_medians,
 )
 
 
@@ -357,3 +361,28 @@ def test_equal_systems_share_their_ranks() -> None:
     """Their difference has an interval from 0 to 0."""
     one = series(board(np.random.default_rng(4), 5))
     assert rank_ranges([one, one.copy(), one - 0.3]) == [(1, 2), (1, 2), (3, 3)]
+
+
+@pytest.mark.parametrize(("songs", "people"), [(2, 2), (6, 2), (16, 2), (6, 8)])
+def test_systems_together_have_the_intervals_that_they_have_alone(songs: int, people: int) -> None:
+    """Some lack pairs, one has none; with eight listeners the intervals are over both."""
+    rng = np.random.default_rng(songs)
+    scores = series(rng.uniform(size=(songs, 2 * people)), per_scene=people)
+    values = scores.to_numpy()[:, None] + 0.1 * rng.standard_normal((len(scores), 5))
+    values[[0, 3], 1] = values[:people, 2] = values[:, 4] = np.nan
+    crossing = Crossing.of(scores.index)
+    together = intervals_of_each(values, crossing, bounds=(0.0, 1.0))
+    medians = song_medians(values, crossing)
+    for column, (interval, median) in enumerate(zip(together, medians, strict=True)):
+        own = pd.Series(values[:, column], scores.index)
+        alone = clustered_mean(own, bounds=(0.0, 1.0))
+        assert (interval.mean, interval.low, interval.high) == pytest.approx(
+            (alone.mean, alone.low, alone.high), rel=1e-12, nan_ok=True
+        )
+        by_song = own.dropna().groupby("song").mean()
+        assert (interval.n, interval.songs) == (own.count(), len(by_song))
+        assert interval.two_way == alone.two_way == (people == 8 and interval.n > 0)
+        if interval.n:
+            assert interval.mean == pytest.approx(own.mean(), rel=1e-12)
+        assert median == pytest.approx(by_song.median(), rel=1e-12, nan_ok=True)
+        assert median == pytest.approx(song_median(own), rel=1e-12, nan_ok=True)
