@@ -19,6 +19,7 @@ from bench.api import API_VERSION
 from bench.errors import BenchError, suggest
 from bench.plugins import KINDS, OBSERVER, Plugins
 from bench.plugins.kinds import OBSERVER_USE
+from bench.runtime.files import write_text
 from bench.version import __version__
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
@@ -59,9 +60,7 @@ def write_package(name: str, kind: str, out: Path, plugins: Plugins) -> Path:
         draft = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=out))
         try:
             for path, text in _files(name, kind):
-                target = draft / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_text(text, encoding="utf-8")
+                write_text(draft / path, text)
             draft.chmod(0o755)
             draft.rename(folder)
         finally:

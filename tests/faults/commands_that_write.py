@@ -63,7 +63,7 @@ class Sources:
                 *("--hrtf", music / "hrtf", "--metadata", self.data / "metadata"),
                 *("--split", "valid", "--workers", 1),
             ],
-            "new": ["plugins", "new", "my-separator", "--kind", "separator", "--out", out],
+            "new": ["plugins", "new", "my-separator", "--kind", "separator", "--to", out],
         }[command]
 
     def begin(self, command: str, out: Path) -> None:

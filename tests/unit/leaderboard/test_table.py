@@ -182,6 +182,17 @@ def test_runs_of_one_label_are_told_apart(board: Board) -> None:
     assert {"mixture + fixed [rtwin]", "mixture + fixed [rmixture]"} <= set(labels)
 
 
+@pytest.mark.parametrize("agree", [[True], [False, True], [True, True, False]])
+def test_of_several_verifications_the_last_one_is_told(board: Board, agree: list[bool]) -> None:
+    for day, agrees in enumerate(agree, 1):
+        row = {"by": f"lab {day}", "when": datetime(2025, 3, day, tzinfo=UTC), "agrees": agrees}
+        counts = {"pairs": 2, "share": 0.1, "difference": 0.0, "within": 1e-6}
+        board.write_verification("rmixture", row | counts)
+    said = note(build(board), "scored again")
+    assert f"by lab {len(agree)} on" in said
+    assert ("DISAGREE" in said) != agree[-1]
+
+
 def test_a_metric_of_a_stranger_has_a_column(board: Board) -> None:
     for row in board.runs().itertuples():
         rows = pair_rows(0, "L1", {("sparkle", "overall"): 0.5, ("sparkle", "detail"): 0.1})

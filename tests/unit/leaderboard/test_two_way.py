@@ -184,6 +184,8 @@ def test_an_interval_ends_where_the_metric_does() -> None:
     difference = compare(apart, pd.Series(0.0, index), bounds=(0.0, 1.0)).difference
     assert difference.high == 1.0
     assert difference.low > -1.0
+    reverse = compare(pd.Series(0.0, index), apart, bounds=(0.0, 1.0)).difference
+    assert (reverse.low, reverse.high) == (-1.0, -difference.low)
 
 
 def test_two_songs_and_two_seeds_have_a_mean_and_no_interval() -> None:
