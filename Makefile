@@ -14,8 +14,8 @@ PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 # Packages of their own, each with its own dependencies and tests.
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
-.PHONY: demo output-stage output-stage-aside output-stage-witnesses output-stage-demo test test-all test-plugins
-.PHONY: test-pythons plugins benchmark gpu docs pictures lock licences mutants install clean
+.PHONY: demo output-stage output-stage-aside output-stage-trained output-stage-witnesses output-stage-demo
+.PHONY: test test-all test-plugins test-pythons plugins benchmark gpu docs pictures lock licences mutants install clean
 
 $(VENV)/.installed: pyproject.toml $(wildcard locks/*.txt)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bench needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -121,6 +121,18 @@ output-stage-aside: install
 	$(BIN)/bench ablate $(STAGE_SET) --out $(STAGES)/aside --split train --no-baselines --separator mixture,oracle \
 	  --prescription nalr,nalr-headroom,nalr-limiter,nalr-fit,nalr-tuned
 
+# Trained separators and gains on the same songs: 8 steps each, on the songs of the split "train".
+TRAINED := $(STAGE_RUNS) --separator hdemucs-ft --seeds 3 --no-baselines -o training.epochs=2 -o training.segments=16 \
+  -o training.batch=4 -o training.segment_seconds=2 -o training.learning_rate=3e-4 -o training.gains_learning_rate=3e-3 \
+  -o training.prescription_learning_rate=0.1 -o training.validation_songs=1 -o training.validation_pairs=4 \
+  -o training.validation_seconds=5
+output-stage-trained: install
+	$(BIN)/bench $(TRAINED) --gains cnn-residual --prescription nalr-limiter-ft --loss haaqi,joint,haaqi-light
+	$(BIN)/bench $(TRAINED) --gains cnn-residual --prescription nalr-limiter --loss "mse + 0.3*sdr"
+	$(BIN)/bench $(TRAINED) --gains cnn-embedding --prescription nalr-limiter-ft --loss haaqi
+	$(BIN)/bench leaderboard --suite $(STAGES)/suite.toml --out $(STAGES)/board --format markdown >$(STAGES)/board.md
+	rm -rf $(STAGES)/board/checkpoints
+
 # HASPI and HASQI beside HAAQI, on four pairs; they are slow.
 output-stage-witnesses: plugins
 	$(BIN)/bench ablate --suite $(STAGES)/witnesses.toml -o dataset.root=$(CADENZA) --separator mixture --limit 4 \
@@ -138,17 +150,29 @@ LONGER := -o training.epochs=3 -o training.segments=48 -o training.learning_rate
 UNCLIPPED := --loss "haaqi@remix + 0.01*sdr" -o training.epochs=3 -o training.segments=48 -o training.schedule=cosine \
   -o training.validation_songs=0
 
+# More songs to train on, for longer: 40 minutes of a core for the separator alone, 20 for both. The 12 songs that are scored are
+# the same.
+MORE_SONGS ?= output-stage-more-songs
+LONG := --loss sdr -o training.epochs=10 -o training.segments=400 -o training.segment_seconds=3 -o training.schedule=cosine \
+  -o training.validation_songs=0
+
 output-stage-demo: install
 	test -d $(SONGS) || \
 	  $(BIN)/bench data demo $(SONGS) --songs 24 --valid-songs 12 --seconds 10 --scenes 2 --listeners 1
 	$(BIN)/bench ablate $(DEMO_SET) --separator mixture,hdemucs,oracle --prescription nalr,nalr-limiter,nalr-fit
 	$(BIN)/bench ablate $(DEMO_SET) --separator hdemucs --no-baselines --prescription nalr-tuned
-	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-residual --prescription nalr-limiter-ft,nalr-fit-ft \
-	  --loss haaqi,joint,haaqi-light
+	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-residual --prescription nalr-limiter-ft --loss haaqi,joint,haaqi-light
+	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-residual --prescription nalr-fit-ft --loss haaqi,joint,haaqi-light \
+	  -o training.prescription_learning_rate=1e-3
 	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-residual --prescription nalr-limiter --loss "mse + 0.3*sdr"
 	$(BIN)/bench $(DEMO_RUNS) --seeds 3 --gains cnn-embedding --prescription nalr-limiter-ft --loss haaqi
 	$(BIN)/bench $(DEMO_RUNS) --gains cnn-residual --prescription nalr-fit-ft --loss haaqi $(LONGER)
 	$(BIN)/bench $(DEMO_RUNS) --gains cnn-residual --prescription nalr-tuned $(UNCLIPPED)
+	test -d $(MORE_SONGS) || \
+	  $(BIN)/bench data demo $(MORE_SONGS) --songs 96 --valid-songs 12 --seconds 10 --scenes 2 --listeners 1
+	$(BIN)/bench $(DEMO_RUNS) -o dataset.root=$(MORE_SONGS) --gains fixed --prescription nalr-tuned $(LONG)
+	$(BIN)/bench $(DEMO_RUNS) -o dataset.root=$(MORE_SONGS) --gains cnn-residual --prescription nalr-tuned $(UNCLIPPED) \
+	  -o training.epochs=6 -o training.segments=160
 	$(BIN)/bench leaderboard --suite $(DEMO_STAGES)/suite.toml --out $(DEMO_STAGES)/board --effects \
 	  --format markdown >$(DEMO_STAGES)/board.md
 	$(BIN)/python $(DEMO_STAGES)/bounds.py $(SONGS) >$(DEMO_STAGES)/bounds.md
