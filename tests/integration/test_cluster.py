@@ -294,7 +294,7 @@ def test_doctor_names_the_workers_that_differ_and_a_run_refuses_them(
     assert "1 threads" in by_name["good"].value
     assert "GiB" in by_name["good"].value
     assert "a different bench: source" in by_name["older"].value
-    assert "another noises: 1.0, here none" in by_name["more"].value
+    assert "a different noises: 1.0, here none" in by_name["more"].value
     assert "no folder" in by_name["lost"].value
     assert {name for name, one in by_name.items() if one.status == "problem"} == {
         "older", "more", "lost",
