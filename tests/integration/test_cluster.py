@@ -302,7 +302,7 @@ def test_doctor_names_the_workers_that_differ_and_a_run_refuses_them(
     # One that names no root of its own must see the one that is asked for.
     found = bench.doctor(scheduler=str(programs.file), root=tmp_path / "unseen")
     assert "no data root" in str(found.sections["cluster"])
-    with pytest.raises(BenchError, match=r"worker (more|older) .* has another (noises|bench)"):
+    with pytest.raises(BenchError, match=r"worker (more|older) .* has a different (noises|bench)"):
         bench.run(
             suite=str(suite), separator="mixture", baselines=False, out=tmp_path / "board",
             executor=str(programs.file),
