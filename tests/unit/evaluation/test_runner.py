@@ -21,6 +21,7 @@ from bench.evaluation.runner import (
 )
 from bench.evaluation.worker import RunToScore, SceneJob
 from bench.plugins import Plugins, installed
+from bench.runtime.executors import WorkerDiedError
 from bench.spec.resolve import make_run_spec
 from bench.spec.suite import parse_suite
 from tests.helpers.noises import ENDS, FAILS, LISTENERS, SCENES, Noises, entry_point
@@ -319,3 +320,84 @@ def test_a_job_names_the_scene_that_its_worker_will_likely_take_next(
     todo = {scene: {"rfixed": ["L1"]} for scene in SCENES}
     assert list(runner._results(runs, todo, plugins, 2, {})) == [(scene, {}) for scene in SCENES]
     assert [list(job.upcoming) for job in jobs] == [["s2"], ["s3"], ["s4"], [], []]
+
+
+def test_progress_counts_the_pairs_that_are_left_of_a_run_that_is_stopped(
+    plugins: Plugins, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def results(runs: object, todo: Mapping[str, Pairs], *more: object) -> Iterator[Any]:
+        for scene, by_run in todo.items():
+            found = {"ra": score(scene, value=None), "rb": score(scene)}
+            yield scene, {run: [{**found[run], "reason": "A: a"}] for run in by_run}
+
+    monkeypatch.setattr(runner, "_results", results)
+    runs = [RunToScore(name, spec=UNKNOWN) for name in ("ra", "rb")]
+    both = {"ra": ["L1", "L2"], "rb": ["L1", "L2"]}
+    told = Told()
+    todo = {f"s{number}": both for number in range(5)}
+    stopped = evaluate_runs(runs, todo, Board(tmp_path), plugins, workers=1, progress=told)
+    assert list(stopped) == ["ra"]
+    assert told.stages == [("scoring", 20)]
+    steps = [("s0", 4), ("s1", 4), ("s2", 4), ("s2", 4), ("s3", 2), ("s4", 2)]
+    assert told.steps == steps  # after the third scene, ra's pairs of the last two are done with
+
+
+def test_the_allocator_is_set_back_after_the_scenes_of_this_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[object] = []
+
+    class Scores:
+        def __init__(self, *given: object, **more: object) -> None:
+            pass
+
+        def evaluate(self, scene: str, pairs: object) -> dict[str, Any]:
+            calls.append(scene)
+            if scene == "bad":
+                raise ValueError(scene)
+            return {}
+
+    monkeypatch.setattr(runner, "Evaluator", Scores)
+    monkeypatch.setattr(runner, "recycle", calls.append)
+    alone = Plugins([])
+    assert list(runner._results([], {"s0": {}, "s1": {}}, alone, 1, {})) == [("s0", {}), ("s1", {})]
+    with pytest.raises(ValueError, match="bad"):
+        list(runner._results([], {"bad": {}}, alone, 1, {}))
+    assert calls == ["s0", "s1", False, "bad", False]
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_data_are_compared_where_workers_are_on_other_machines(
+    runs: list[RunToScore], plugins: Plugins, monkeypatch: pytest.MonkeyPatch, is_local: bool
+) -> None:
+    monkeypatch.setattr(runner, "is_local", lambda: is_local)
+    found = runner._expected(runs, plugins)
+    assert {name: one.is_elsewhere for name, one in found.items()} == dict.fromkeys(
+        ("rnone", "rfixed"), not is_local
+    )
+
+
+def test_of_a_scene_that_ended_its_worker_each_run_is_tried_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Fails:
+        def __init__(self, *given: object) -> None:
+            pass
+
+        def all_failed(self, scene: str, pairs: Pairs, cause: object) -> dict[str, Any]:
+            return dict.fromkeys(pairs, "failed")
+
+    def run_jobs(work: object, jobs: list[SceneJob], *given: object, **more: object) -> Any:
+        for job in jobs:
+            (run,) = job.pairs
+            yield job, (WorkerDiedError("again") if run == "ra" else {run: "scored"})
+
+    monkeypatch.setattr(runner, "Evaluator", Fails)
+    monkeypatch.setattr(runner, "run_jobs", run_jobs)
+    death = WorkerDiedError("died")
+    both = SceneJob("s0", {"ra": ["L1"], "rb": ["L2"]})
+    found: Any = runner._one_by_one(both, [], UNKNOWN, UNKNOWN, death)
+    assert found == {"ra": "failed", "rb": "scored"}
+    # A single one is not tried again.
+    found = runner._one_by_one(SceneJob("s0", {"rb": ["L2"]}), [], UNKNOWN, UNKNOWN, death)
+    assert found == {"rb": "failed"}

@@ -15,7 +15,7 @@ from clarity.utils.audiogram import Audiogram, Listener
 from bench.api import MetricSpec, Rendering, Scene
 from bench.board.store import Board
 from bench.errors import BenchError, NoValueError
-from bench.evaluation.scoring import Scorer, Stopwatch, seconds_rows
+from bench.evaluation.scoring import Scorer, Stopwatch, score_output, seconds_rows
 from bench.plugins import Plugins, Registered
 from bench.runtime.causes import cause_of
 from bench.spec.run import Choice
@@ -140,3 +140,11 @@ def test_stages_are_told_only_where_a_profile_is_asked_for() -> None:
     rows = seconds_rows(SCENE, LISTENER, watch, profile=True)
     stages = {row["part"]: row["value"] for row in rows if row["metric"] == "seconds"}
     assert stages == {"read": 1.0, "haaqi": 2.0}
+
+
+def test_the_gains_behind_a_submitted_output_are_told_to_nobody() -> None:
+    made = scorer(a={"mean": 0.5}, b=ValueError("no"))
+    reference, output = rendering(torch.full((4,), 3.0)), torch.ones(2, 10, dtype=torch.float64)
+    assert "gains" in {row["metric"] for row in made.score(reference, Stopwatch())}
+    rows = score_output(made, reference, output, 32_000, Stopwatch())
+    assert [(row["metric"], row["value"]) for row in rows] == [("a", 0.5), ("b", None)]

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from bench.errors import BenchError
+from bench.evaluation import separations
 from bench.evaluation.separations import Separations, limit_from_environment
 
 FRAMES = 500
@@ -71,6 +72,18 @@ def test_a_damaged_file_is_never_trusted(
     assert not path.exists()
     kept.put(key, stems)
     assert kept.get(key, FRAMES) is not None
+
+
+def test_a_file_that_is_too_short_is_not_made_whole_by_what_memory_held(
+    tmp_path: Path, stems: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Separations(tmp_path, 10**9)
+    kept.put("a", stems)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:-4])
+    monkeypatch.setattr(separations, "empty", lambda shape, dtype: stems.clone())
+    assert kept.get("a", FRAMES) is None
+    assert not path.exists()
 
 
 def test_the_least_recently_used_give_way(tmp_path: Path, stems: torch.Tensor) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -94,6 +95,20 @@ def test_the_log_says_where_the_time_went(small_set: Path, tmp_path: Path) -> No
     assert 0.5 * whole < 2 * parts.sum() <= whole  # two batches
 
 
+def test_the_log_has_the_seconds_before_training(
+    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((1000.0, 1007.0))
+    monkeypatch.setattr(
+        "bench.training.trainer.time", SimpleNamespace(perf_counter=lambda: next(clock))
+    )
+    monkeypatch.setattr(Trainer, "_epoch", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        trained(small_set, tmp_path, "mse", validation_pairs=0)
+    log = Board(tmp_path).training("r1")
+    assert log[log.name == "seconds"].value.tolist() == [7.0]
+
+
 def test_memory_is_kept_from_step_to_step_and_given_back_at_the_end(
     small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +150,23 @@ def test_the_last_step_of_an_epoch_may_be_of_fewer_batches(small_set: Path, tmp_
     odd, _ = trained(small_set, tmp_path / "a", "mse", segments=3, epochs=1, batch=1, accumulate=2)
     many, _ = trained(small_set, tmp_path / "b", "mse", segments=3, epochs=1, batch=1, accumulate=9)
     assert not torch.equal(gains_of(odd, small_set), gains_of(many, small_set))
+
+
+def test_a_last_step_of_fewer_batches_is_taken(
+    small_set: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four batches, three a step, the fourth is a step."""
+    steps: list[int] = []
+    step = torch.optim.Adam.step
+
+    def counted(self: torch.optim.Adam, *given: Any) -> Any:
+        steps.append(1)
+        return step(self, *given)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", counted)
+    how = {"segments": 4, "epochs": 1, "batch": 1, "accumulate": 3, "validation_pairs": 0}
+    trained(small_set, tmp_path, "mse", **how)
+    assert len(steps) == 2
 
 
 def test_layers_computed_again_change_no_training(small_set: Path, tmp_path: Path) -> None:
