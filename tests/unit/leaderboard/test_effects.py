@@ -212,7 +212,7 @@ def test_a_spec_that_cannot_be_read_has_no_levels() -> None:
 @pytest.mark.parametrize("songs", [5, 12])
 def test_intervals_of_effects_cover_the_truth(songs: int) -> None:
     """600 boards of four runs (two factors): songs, and what a factor brings to a song, vary."""
-    from bench.leaderboard.effects import _effect
+    from bench.leaderboard.effects import _Data, _effect
     from bench.leaderboard.statistics import PAIR
 
     rng = np.random.default_rng(songs)
@@ -227,6 +227,7 @@ def test_intervals_of_effects_cover_the_truth(songs: int) -> None:
             index=index,
         )
         matches = [("10", "00"), ("11", "01")]
-        difference = _effect("a", "1", "0", matches, levels, wide).comparison.difference
+        data = _Data(levels, wide, dict.fromkeys(levels, 1), None)
+        difference = _effect("a", "1", "0", matches, data).comparison.difference
         covered += difference.low <= 0.02 <= difference.high
     assert covered / 600 == pytest.approx(0.95, abs=0.02 + 2 * np.sqrt(0.95 * 0.05 / 600))
