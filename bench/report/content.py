@@ -30,7 +30,7 @@ MOST_COLOURS: Final = 7
 """Most systems that can be distinguished by their colours."""
 MOST_CHOSEN: Final = 6
 """Systems that are coloured when the page opens, where there are more than MOST_COLOURS."""
-_SHOWN_ALONE: Final = ("spec_json", "plugin_versions_json", "dataset_fingerprint")
+_SHOWN_ALONE: Final = ("spec_json", "rules_json", "plugin_versions_json", "dataset_fingerprint")
 _TOLD_OF_EACH: Final = ("created", "finished", "seconds")
 """Facts of each run's own, even where they happen to be the same to a second."""
 
