@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from bench.board.layout import (
 from bench.board.schema import SCHEMA_VERSION, arrow_schema
 from bench.board.versions import upgraded, was_light
 from bench.errors import BenchError
+from bench.runtime.files import remove
 
 # A letter first: a reader that infers types from the folders' names must not take one for a number.
 _RUN_ID = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
@@ -85,11 +85,16 @@ class Board:
         return rows[0] if rows else None
 
     def forget(self, run_id: str) -> None:
-        """Remove everything that the board has of a run."""
+        """Remove everything that the board has of a run; its row last, so that it can be repeated.
+
+        Raises:
+            OSError: a file of it cannot be removed.
+        """
         _checked_id(run_id)
-        for folder in (scores_folder, training_folder, checkpoint_folder, verified_folder):
-            shutil.rmtree(folder(self.path, run_id), ignore_errors=True)
-        run_file(self.path, run_id).unlink(missing_ok=True)
+        for place in (
+            scores_folder, training_folder, checkpoint_folder, verified_folder, run_file,
+        ):  # fmt: skip
+            remove(place(self.path, run_id))
 
     # --- scores --------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from torch import Tensor
 
@@ -14,8 +14,12 @@ from bench.errors import BenchError
 from bench.evaluation.estimate import Rate, key_of
 from bench.evaluation.scoring import Row
 from bench.evaluation.worker import Evaluator, RunToScore, is_long
+from bench.hearing.audiograms import pure_tone_average
 from bench.plugins import Plugins
 from bench.runtime.memory import recycle
+
+if TYPE_CHECKING:
+    from clarity.utils.audiogram import Listener
 
 LENGTH: Final = 22.0
 """Seconds that are measured, at most: two chunks of HDemucs."""
@@ -54,8 +58,7 @@ def calibrate(runs: Sequence[RunToScore], dataset: Dataset, plugins: Plugins) ->
     scene = scenes[len(scenes) // 2]
     evaluator = Evaluator(runs, plugins, profile=True)
     evaluator.keep_nothing()
-    listeners = [scene.listeners[0]]
-    pairs = {run.run_id: listeners for run in runs}
+    pairs = {run.run_id: [_hardest(scene, dataset.listeners(runs[0].spec.split))] for run in runs}
     for seconds in (WARM_UP, LENGTH):
         frames = min(scene.frames, round(seconds * scene.sample_rate))
         cut: Scene = replace(scene, audio=_Beginning(scene.audio, frames))
@@ -67,6 +70,19 @@ def calibrate(runs: Sequence[RunToScore], dataset: Dataset, plugins: Plugins) ->
         key_of(run.spec): _rate(rows[run.run_id], audio, evaluator.keeps_stems(run.run_id))
         for run in runs
     }
+
+
+def _hardest(scene: Scene, listeners: Mapping[str, Listener]) -> str:
+    """The listener of a scene with the greatest loss, on whom the stages after the gains do most.
+
+    For one who hears normally nothing clips, so that what is done against it would cost nothing.
+    """
+
+    def loss(name: str) -> float:
+        ears = listeners[name].audiogram_left, listeners[name].audiogram_right
+        return sum(map(pure_tone_average, ears))
+
+    return max(scene.listeners, key=loss)
 
 
 def _rate(rows: Sequence[Row], audio: float, keeps_stems: bool) -> Rate:

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import unicodedata
 import zipfile
 from collections.abc import Iterator
@@ -162,6 +163,24 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write as the challenge's files are written, in one step."""
     write_text(path, json.dumps(content, indent=4))
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that it holds; another process may do the same.
+
+    Raises:
+        OSError: it cannot be removed; of a folder some files may be gone.
+    """
+    while os.path.lexists(path):
+        with contextlib.suppress(FileNotFoundError):
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _move(draft: Path, target: Path) -> None:

@@ -16,6 +16,7 @@ import signal
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from bench.runtime import executors, files
 STAGES: Final = ("start-up", "training", "scoring", "writing")
 """What a run does; only a single worker's own start-up counts as start-up later on."""
 TRAINING, SCORING, WRITING = 1, 2, 3
+LATE: Final = (SCORING, WRITING)
 WORKERS: Final = 24
 """Workers of a run that are noted, at most."""
 
@@ -179,22 +181,26 @@ class Aim:
         worker: whether a worker gets it, not the main process.
         write: the write after whose beginning it comes; 0 for any moment.
         after: seconds, from the write or from the beginning of the run.
+        late: whether it waits from then on for scoring or writing.
     """
 
     number: signal.Signals
     worker: bool
     write: int
     after: float
+    late: bool
 
     @classmethod
-    def draw(cls, rng: random.Random, seconds: float, writes: int, workers: bool) -> Aim:
+    def draw(
+        cls, rng: random.Random, seconds: float, writes: int, *, workers: bool, late: bool
+    ) -> Aim:
         """A random aim at a run that takes some seconds and writes."""
         number = rng.choice((signal.SIGKILL, signal.SIGTERM))
         if workers and rng.random() < 0.5:
-            return cls(number, True, 0, rng.uniform(0.0, seconds))
+            return cls(number, True, 0, rng.uniform(0.0, seconds), late)
         if rng.random() < 0.5:
-            return cls(number, False, rng.randint(1, writes), rng.expovariate(1 / 0.004))
-        return cls(number, False, 0, rng.uniform(0.0, seconds))
+            return cls(number, False, rng.randint(1, writes), rng.expovariate(1 / 0.004), late)
+        return cls(number, False, 0, rng.uniform(0.0, seconds), late)
 
 
 def shoot(process: int, aim: Aim, marks: Marks, rng: random.Random) -> tuple[int, Kill | None]:
@@ -226,11 +232,18 @@ def _hit(process: int, aim: Aim, marks: Marks, rng: random.Random) -> Kill | Non
         if not alive:
             return None
         victim, stage = rng.choice(alive)
+    if aim.late and stage not in LATE:
+        return None
     try:
         os.kill(victim, aim.number)
     except ProcessLookupError:
         return None
     return Kill(aim.number.name, "worker" if aim.worker else "main process", STAGES[stage])
+
+
+def late_kills(done: Counter[Kill]) -> int:
+    """How many of some kills fell into scoring or writing."""
+    return sum(n for kill, n in done.items() if kill.stage in [STAGES[late] for late in LATE])
 
 
 def session_of(process: int) -> int | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from bench.board import files, schema
 from bench.board.store import Board
 from bench.errors import BenchError
+from bench.runtime import files as runtime_files
 
 
 def run_row(run_id: str = "rabc", **changes: Any) -> dict[str, Any]:
@@ -102,6 +105,31 @@ def test_a_forgotten_run_leaves_nothing_and_others_stay(tmp_path: Path) -> None:
     assert board.run("rabc") is None
     assert set(board.scores().run_id) == set(board.training().run_id) == {"rdef"}
     assert board.runs().run_id.tolist() == ["rdef"]
+
+
+def test_a_run_that_cannot_be_removed_whole_is_told_and_stays_to_be_removed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = Board(tmp_path)
+    board.write_run(run_row())
+    board.append_scores("rabc", "s1", [score_row()])
+    remove = runtime_files._remove
+
+    def fail(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(runtime_files, "_remove", fail)
+    with pytest.raises(OSError, match="Read-only"):
+        board.forget("rabc")
+    assert board.run("rabc") is not None
+
+    def remove_as_another_does(path: Path) -> None:
+        remove(path)
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+
+    monkeypatch.setattr(runtime_files, "_remove", remove_as_another_does)
+    board.forget("rabc")
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_runs_are_oldest_first(tmp_path: Path) -> None:

@@ -22,9 +22,11 @@ ROOT = Path(__file__).parents[3]
 
 # A command that goes on for two minutes, in two processes.
 WAITING = """
-import sys, click
+import signal, sys, click
 from bench import cli
 from tests.helpers.work import waiting_pool
+
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests were started by, as nohup
 
 @click.command()
 @click.argument("folder")
@@ -60,7 +62,10 @@ def started(tmp_path: Path) -> tuple[subprocess.Popen[str], list[int]]:
 def test_a_signal_ends_the_workers_too(tmp_path: Path, number: int, code: int) -> None:
     process, workers = started(tmp_path)
     process.send_signal(number)
-    _, err = process.communicate(timeout=20)
+    try:
+        _, err = process.communicate(timeout=20)
+    finally:
+        process.kill()
     assert process.returncode == code
     assert "Traceback" not in err
     if code > 0:
