@@ -26,6 +26,10 @@ KNOWN: Final = ("FLAC", "WAV", "WAVEX", "RF64", "AIFF", "W64", "CAF", "AU", "OGG
 """Kinds of files, as libsndfile calls them, of which is known how long they should be."""
 BLOCK: Final = 1 << 17
 """Samples that are read at a time."""
+SAMPLE_RATES: Final = (1_000, 768_000)
+"""Hz; a header with another rate is wrong, or not of music."""
+LOUDEST: Final = 1_000.0
+"""Magnitude of a sample, +60 dBFS: no mixture is as loud, but integers written as floats are."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ class AudioFile:
         path: the file.
 
     Raises:
-        BenchError: it is missing, not audio, shorter than it declares, or its scale is invalid.
+        BenchError: it is missing, not audio, shorter than it declares, or its sample rate or scale
+            is invalid.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,6 +86,10 @@ class AudioFile:
                 hint = f"Convert it to one of {', '.join(KNOWN)}."
                 what = f"a file of the kind {self._file.format} does not show whether it is whole"
                 raise BenchError(what, where=str(path), hint=hint)
+            low, high = SAMPLE_RATES
+            if not low <= self._file.samplerate <= high:
+                what = f"its sample rate is {self._file.samplerate} Hz, not {low} to {high}"
+                raise BenchError(what, where=str(path), hint="Write it again with its own rate.")
             is_float = self._file.subtype in ("FLOAT", "DOUBLE")
             self.header: Final = Header(
                 self._file.samplerate,
@@ -108,13 +117,13 @@ class AudioFile:
         """The samples from the first to the last, ``(n, channels)`` at a time.
 
         Raises:
-            BenchError: it cannot be read, holds NaN or infinite samples, or ends early.
+            BenchError: it cannot be read, holds impossible samples, or ends early.
         """
         with _reading(self.path):
             self._file.seek(0)
         position, whole = 0, self.header.frames
         while len(block := self._block(min(frames, whole - position), dtype)):
-            check_finite(block, self.path, position)
+            check_samples(block, self.path, position)
             yield block
             position += len(block)
         # Of an MP3 file without a Xing tag, frames are an estimate.
@@ -127,7 +136,7 @@ class AudioFile:
         """Read `count` samples from `start` on, ``(count, channels)``; to the end where it is None.
 
         Raises:
-            BenchError: it cannot be read, holds NaN or infinite samples, or ends early.
+            BenchError: it cannot be read, holds impossible samples, or ends early.
         """
         count = self.header.frames - start if count is None else count
         with _reading(self.path):
@@ -135,7 +144,7 @@ class AudioFile:
         samples = self._block(count, dtype)
         if len(samples) < count and self._file.format != "MP3":
             raise truncated(self.path, f"only {len(samples)} of {count} samples could be read")
-        check_finite(samples, self.path, start)
+        check_samples(samples, self.path, start)
         return samples
 
     def _block(self, count: int, dtype: str) -> NDArray[Any]:
@@ -193,7 +202,8 @@ def read_header(path: Path) -> Header:
     """Read the header of an audio file.
 
     Raises:
-        BenchError: it is missing, not audio, shorter than it declares, or its scale is invalid.
+        BenchError: it is missing, not audio, shorter than it declares, or its sample rate or scale
+        is invalid.
     """
     with AudioFile(path) as file:
         return file.header
@@ -203,7 +213,7 @@ def read_samples(path: Path) -> tuple[NDArray[Any], int]:
     """All samples of an audio file, float64 ``(n, channels)``, and its sample rate in Hz.
 
     Raises:
-        BenchError: it cannot be read, ends early, or holds NaN or infinite samples.
+        BenchError: it cannot be read, ends early, or holds impossible samples.
     """
     with AudioFile(path) as file:
         return file.read(), file.header.sample_rate
@@ -215,15 +225,22 @@ def scale_note(path: Path, header: Header) -> str:
     return f"the samples of {path.name} are multiplied by {header.scale:g}, as {beside} says"
 
 
-def check_finite(samples: NDArray[Any], path: Path, start: int = 0) -> None:
-    """Refuse samples ``(n, channels)`` of a file, from `start` on, that are NaN or infinite."""
+def check_samples(samples: NDArray[Any], path: Path, start: int = 0) -> None:
+    """Refuse samples ``(n, channels)`` of a file, from `start` on: NaN, infinite, over +60 dBFS."""
     import numpy as np
 
-    finite = np.isfinite(samples)
-    if not finite.all():
-        first = start + int(np.argmin(finite.all(axis=1)))
-        hint = "Write the file again; silence is 0."
-        raise BenchError(f"sample {first} is NaN or infinite", where=str(path), hint=hint)
+    if samples.dtype.kind != "f":
+        return
+    good = np.abs(samples) <= LOUDEST  # false for NaN
+    if good.all():
+        return
+    first = int(np.argmin(good.all(axis=1)))
+    if np.isfinite(samples[first]).all():
+        what = f"is {np.abs(samples[first]).max():.5g} times full scale"
+        hint = "Integers are no floats: divide 16-bit ones by 32768, and write the file again."
+    else:
+        what, hint = "is NaN or infinite", "Write the file again; silence is 0."
+    raise BenchError(f"sample {start + first} {what}", where=str(path), hint=hint)
 
 
 def truncated(path: Path, detail: str) -> BenchError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.api import STEMS, Scene
+from bench.api import MOST_GAIN, STEMS, Scene
 from bench.data import CadenzaOptions
 from bench.data.listeners import Audiograms, make_listener, read_audiograms
 from bench.data.metadata import MetadataFile
@@ -228,7 +228,7 @@ class _SplitReader:
             gains=gains[gain],
             listeners=heard_by,
             audio=SceneFiles(folder),
-            genre=genres.get(music, ""),
+            genre=genres.get(composed(music), ""),
         )
 
     @staticmethod
@@ -249,16 +249,26 @@ class _SplitReader:
             for other in _EVALUATION:
                 named = folder_at(self.audio, PurePosixPath(other, *relative.parts[1:]))
                 folder = named if named.exists() else folder
-        song = entry.get(RECORD)
-        if (isinstance(song, str) and song) or music not in self._recorded:
-            self._recorded[music] = song if isinstance(song, str) else ""
+        song = self.at_mic.optional_text(entry, RECORD, name)
+        known = self._recorded.get(music, "")
+        if song and known and composed(song) != composed(known):
+            what = f"'{RECORD}' is '{song}', and that of another sample of this music '{known}'"
+            self.at_mic.fail(what, at=name)
+        self._recorded[music] = song or known
         return folder
 
     def _read_gains(self) -> Iterator[tuple[str, tuple[float, float, float, float]]]:
         for name, value in self.gains.table().items():
             entry = self.gains.entry(value, name)
-            vocals, drums, bass, other = (self.gains.number(entry, s, name) for s in STEMS)
+            vocals, drums, bass, other = (self._gain(entry, stem, name) for stem in STEMS)
             yield name, (vocals, drums, bass, other)
+
+    def _gain(self, entry: Mapping[str, Any], stem: str, at: str) -> float:
+        value = self.gains.number(entry, stem, at)
+        if abs(value) > MOST_GAIN:
+            what = f"the gain of {stem} is {value:g} dB, at most {MOST_GAIN:g} dB up or down"
+            self.gains.fail(what, at=at)
+        return value
 
     def _tracks(self) -> list[str]:
         """The names of songs in the split's track lists, MUSDB18's or another's."""
@@ -284,7 +294,8 @@ class _SplitReader:
         for number, value in enumerate(file.content, start=1):
             at = f"track {number}"
             entry = file.entry(value, at)
-            yield file.text(entry, "Track Name", at), str(entry.get("Genre") or "")
+            track = composed(file.text(entry, "Track Name", at))
+            yield track, file.optional_text(entry, "Genre", at)
 
 
 def head_file(metadata: Path) -> str:

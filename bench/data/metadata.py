@@ -67,6 +67,10 @@ class MetadataFile:
             self.fail(f"'{key}' must be a string, got {_kind(value)}", at=at)
         return value
 
+    def optional_text(self, entry: Mapping[str, Any], key: str, at: str) -> str:
+        """``entry[key]``, which must be a string where it is there; empty if not, or null."""
+        return "" if entry.get(key) in (None, "") else self.text(entry, key, at)
+
     def number(self, entry: Mapping[str, Any], key: str, at: str) -> float:
         """``entry[key]``, which must be a finite number."""
         return self._number(self._value(entry, key, at), f"'{key}'", at)

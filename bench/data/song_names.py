@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.api import Dataset
+from bench.data.names import composed
 from bench.errors import BenchError
 
 RECORD: Final = "Original Track Name"
@@ -60,6 +61,8 @@ class Songs:
 def find_songs(recorded: Mapping[str, str], tracks: Iterable[str] = (), pattern: str = "") -> Songs:
     """Find the song of each name: by its record, the track list, or its own form.
 
+    Songs are in Unicode's composed form (NFC): spelt in two ways, a song is one.
+
     Args:
         recorded: names of music, as scenes give them, with the song that their record names;
             empty where it names none.
@@ -79,17 +82,18 @@ def find_songs(recorded: Mapping[str, str], tracks: Iterable[str] = (), pattern:
         {'x7_a': 'x7', 'x7_b': 'x7'}
     """
     if pattern:
-        return Songs({name: _matched(pattern, name) for name in recorded}, (PATTERN,))
-    found = {name: (song, FIELD) for name, song in recorded.items() if song}
-    known = sorted(set(tracks), key=len, reverse=True)
+        return Songs({name: _matched(pattern, composed(name)) for name in recorded}, (PATTERN,))
+    named = {name: composed(song).strip() for name, song in recorded.items()}
+    found = {name: (song, FIELD) for name, song in named.items() if song}
+    known = sorted(set(map(composed, tracks)), key=len, reverse=True)
     for name in recorded:
-        song = next((track for track in known if _begins(name, track)), "")
+        song = next((track for track in known if _begins(composed(name), track)), "")
         if song and name not in found:
             found[name] = song, TRACKS
     left = [name for name in recorded if name not in found]
     merged = _without_numbers(left)
     for name in left:
-        found[name] = (merged[name], NUMBERS) if name in merged else (name, NAMES)
+        found[name] = (merged[name], NUMBERS) if name in merged else (composed(name), NAMES)
     ways = [way for way in (FIELD, TRACKS, NUMBERS, NAMES) if way in {w for _, w in found.values()}]
     if NUMBERS in ways and NAMES in ways:  # single excerpts, which keep their numbers
         ways.remove(NAMES)
@@ -140,7 +144,7 @@ def _without_numbers(names: list[str]) -> dict[str, str]:
 
     Where all become one, or nothing is left that could name a song, the number is the song's.
     """
-    stems = {name: _NUMBER.sub("", name) for name in names}
+    stems = {name: _NUMBER.sub("", composed(name)) for name in names}
     several = {stem for stem, count in Counter(stems.values()).items() if count > 1}
     if len(set(stems.values())) == 1:
         return {}

@@ -274,6 +274,37 @@ def test_samples_that_are_no_numbers_are_counted_from_the_first(
         np.testing.assert_array_equal(file.read(0, 321), samples[:321])
 
 
+def test_integers_written_as_floats_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.wav"
+    for loudest, fault in ((1000.0, ""), (1001.0, "sample 321 is 1001 times full scale"),
+                           (-32768.0, "sample 321 is 32768 times full scale")):  # fmt: skip
+        samples = signal(500)
+        samples[321, 1] = loudest
+        soundfile.write(path, samples, RATE, subtype="FLOAT")
+        with AudioFile(path) as file:
+            if not fault:
+                np.testing.assert_array_equal(file.read(), samples)
+                continue
+            with pytest.raises(BenchError, match=fault):
+                file.read()
+            with pytest.raises(BenchError, match=fault):
+                list(file.blocks(64))
+
+
+@pytest.mark.parametrize(
+    ("rate", "right"),
+    [(1, False), (999, False), (1000, True), (8000, True), (768_000, True), (768_001, False)],
+)
+def test_a_sample_rate_that_is_no_rate_of_music(tmp_path: Path, rate: int, right: bool) -> None:
+    path = tmp_path / "x.wav"
+    soundfile.write(path, signal(500), rate, subtype="FLOAT")
+    if right:
+        assert read_header(path).sample_rate == rate
+    else:
+        with pytest.raises(BenchError, match=f"its sample rate is {rate} Hz, not 1000 to 768000"):
+            read_header(path)
+
+
 def test_parts_of_a_file(tmp_path: Path) -> None:
     with AudioFile(written(tmp_path, "wav")) as file:
         for start, count in ((0, 0), (0, 7), (RATE - 1, 1), (RATE - 5, None), (RATE, None)):

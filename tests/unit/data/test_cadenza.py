@@ -111,6 +111,21 @@ def test_excerpts_of_a_song_share_its_name(tmp_path: Path) -> None:
     assert {scene.song for scene in scenes} == {"One long song"}
 
 
+def test_samples_of_one_music_are_of_one_song(tmp_path: Path) -> None:
+    files = metadata()
+    files["head_loudspeaker_positions.json"]["hlp_2"] = {}
+    files["scenes.valid.json"]["scene_1"]["head_loudspeaker_positions"] = "hlp_2"
+    sample = files["at_mic_music.valid.json"]["Song A-hlp_1"] | {"Original Track Name": None}
+    files["at_mic_music.valid.json"]["Song A-hlp_2"] = sample
+    assert {s.song for s in open_set(write_set(tmp_path / "a", files)).scenes("valid")} == {
+        "Song A",
+        "Song B",
+    }
+    sample["Original Track Name"] = "Song C"
+    with pytest.raises(BenchError, match=r"'Song C', and that of another sample .* 'Song A'"):
+        open_set(write_set(tmp_path / "b", files)).scenes("valid")
+
+
 def test_a_silent_stem_is_no_error(root: Path) -> None:
     sf.write(sample_file(root, "bass"), np.zeros((1000, 2)), 44_100, subtype="PCM_16")
     assert open_set(root).scenes("valid")[0].stems()[2].abs().max() == 0.0
@@ -233,6 +248,11 @@ WRONG = {
         "'drums' must be finite",
         "gain_1",
     ),
+    "gain too large": (
+        change(["gains.json", "gain_2", "drums"], -41),
+        "the gain of drums is -41 dB, at most 40 dB up or down",
+        "gain_2",
+    ),
     "gain without a stem": (
         change(["gains.json", "gain_2", "bass"], "DELETE"),
         "'bass' is missing",
@@ -285,6 +305,16 @@ WRONG = {
         change(["musdb18.valid.json"], {}),
         "expected a list of tracks",
         "musdb18.valid.json",
+    ),
+    "song no text": (
+        change([*SAMPLE, "Original Track Name"], 7),
+        "'Original Track Name' must be a string, got the number 7",
+        "Song A-hlp_1",
+    ),
+    "genre no text": (
+        change(["musdb18.valid.json", 0, "Genre"], ["Rock"]),
+        "'Genre' must be a string, got a list",
+        "track 1",
     ),
     "track without name": (
         change(["musdb18.valid.json", 0, "Track Name"], "DELETE"),

@@ -49,6 +49,15 @@ def test_the_record_counts_first() -> None:
     assert str(found) == f"3 excerpts of 2 songs, identified by {field}"
 
 
+def test_a_song_is_one_however_its_letters_are_coded() -> None:
+    one, two = "Caf\u00e9", "Cafe\u0301"
+    assert set(find_songs({"a": one, "b": two, "c": f" {one} "}).by_name.values()) == {one}
+    numbered = unrecorded([f"{one}_1", f"{two}_2", "Air_1", "Air_2"])
+    assert set(find_songs(numbered).by_name.values()) == {one, "Air"}
+    assert set(find_songs(unrecorded([f"{one} 1", f"{two} 2"]), [two]).by_name.values()) == {one}
+    assert find_songs({"a": " ", "b": " "}).by_name == {"a": "a", "b": "b"}
+
+
 def test_then_the_longest_track_that_a_name_begins_with() -> None:
     tracks = ["A - Song", "A - Song Two", "A"]
     names = ["A - Song Two_3", "A - Song-7", "A - Songs", "A - Song"]
