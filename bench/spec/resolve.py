@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
@@ -51,6 +52,7 @@ def make_run_spec(
         BenchError: an unknown plugin, option, setting, protocol, or a bad loss expression.
     """
     options = options or {}
+    _check_labels(suite, plugins)
     sep = plugins.get(SeparatorSpec, separator)
     gain = plugins.get(GainsSpec, gains)
     pres = plugins.get(PrescriptionSpec, prescription or suite.prescription)
@@ -101,6 +103,21 @@ def make_run_spec(
         limit=limit,
         name=_checked_name(name),
     )
+
+
+def _check_labels(suite: Suite, plugins: Plugins) -> None:
+    """Refuse labels of the suite's statistics whose separator or gains do not exist.
+
+    A label without a plus is a run's own name.
+    """
+    for label in (suite.baseline, *(one for pair in suite.contrasts for one in pair)):
+        separator, plus, gains = label.partition(" + ")
+        for kind, part in ((SeparatorSpec, separator), (GainsSpec, gains)) if plus else ():
+            name = re.split(r"[\s(\[]", part, maxsplit=1)[0]
+            if plugins.spec_of(kind, name) is None:
+                what = f"its statistics name '{label}', but there is no {kind.kind} '{name}'"
+                hint = suggest(name, plugins.names(kind))
+                raise BenchError(what, where=f"suite {suite.name}", hint=hint)
 
 
 def _predictors(loss: LossExpression, plugins: Plugins) -> list[str]:

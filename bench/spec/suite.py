@@ -236,6 +236,9 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
     defaults.knows("prescription", "loss")
     ranking.knows("baseline", "excluded", "corpora", "hearing_loss_below")
     corpora, baselines = ranking.table("corpora"), top.tables("baselines")
+    _check_agreement(baselines, "protocol", "separator", "gains")
+    for key in ("options", "published"):
+        _check_agreement([one for one in baselines if key in one.values], key, "separator")
     dataset = dict(top.table("dataset").values)
     suite = Suite(
         name=_file_name(top.text("name"), where),
@@ -244,7 +247,7 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
         dataset_options={key: value for key, value in dataset.items() if key != "name"},
         split=evaluation.text("split"),
         protocol=evaluation.text("protocol", "challenge"),
-        metrics=evaluation.texts("metrics"),
+        metrics=_metrics(evaluation),
         prescription=defaults.text("prescription", DEFAULT_PRESCRIPTION),
         reference_prescription=evaluation.text("reference_prescription", DEFAULT_PRESCRIPTION),
         loss=defaults.text("loss", DEFAULT_LOSS),
@@ -332,6 +335,29 @@ class _Table:
     def _wrong(self, key: str, wanted: str, value: Any) -> BenchError:
         place = f"{self.name}.{key}".lstrip(".")
         return BenchError(f"'{place}' must be {wanted}, got {value!r}", where=self.where)
+
+
+def _metrics(evaluation: _Table) -> tuple[str, ...]:
+    """The names of the metrics; none only of a suite that a board alone knows."""
+    names = evaluation.texts("metrics")
+    said = f"{evaluation.name}.metrics"
+    if not names and evaluation.values["split"]:
+        hint = 'Write metrics = ["haaqi", "sdr"].'
+        raise BenchError(f"'{said}' names no metric", where=evaluation.where, hint=hint)
+    for name in names:
+        if names.count(name) > 1:
+            raise BenchError(f"'{said}' names '{name}' twice", where=evaluation.where)
+    return names
+
+
+def _check_agreement(baselines: Sequence[_Table], key: str, *of: str) -> None:
+    """Refuse baselines that are the same in `of` and differ in `key`: only one would count."""
+    said: dict[str, Any] = {}
+    for one in baselines:
+        name, value = " + ".join(map(one.text, of)), one.values.get(key)
+        if said.setdefault(name, value) != value:
+            what = f"two [[baselines]] of '{name}' differ in '{key}'"
+            raise BenchError(what, where=one.where, hint="Remove one, or make them agree.")
 
 
 def _file_name(name: str, where: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field, make_dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -189,3 +190,24 @@ def test_weights_that_do_not_say_what_they_were_trained_on(
         name="x", target="a:B", summary="A separator.", needs=needs, trained_on=trained_on
     )
     assert _trained_on(spec, None) == expected
+
+
+@pytest.mark.parametrize(
+    ("suite", "message"),
+    [
+        ({"baseline": "hdemcs + fixed"}, "no separator 'hdemcs'"),
+        ({"baseline": "hdemucs[weights=musdb] + fixd (nalr-fit)"}, "no gains 'fixd'"),
+        ({"contrasts": (("my best", "oracle + fixed"), ("a", "orcale + fixed"))}, "'orcale'"),
+    ],
+)
+def test_the_labels_of_a_suites_statistics_exist(suite: dict[str, Any], message: str) -> None:
+    wrong = replace(load_suite("demo"), **suite)
+    with pytest.raises(BenchError, match=message) as caught:
+        make_run_spec(installed(), wrong, separator="mixture", gains="fixed")
+    assert "Did you mean" in caught.value.hint
+
+
+def test_a_label_of_a_suites_statistics_may_have_options_or_be_a_name() -> None:
+    for label in ("bench-hearing/hdemucs[weights=musdb] + cnn (nalr-fit)", "my best", ""):
+        suite = replace(load_suite("demo"), baseline=label, contrasts=((label, "oracle + fixed"),))
+        make_run_spec(installed(), suite, separator="mixture", gains="fixed")

@@ -77,6 +77,10 @@ metrics = ["haaqi"]
 """
 
 
+def baseline(separator: str, more: str) -> str:
+    return f'[[baselines]]\nseparator = "{separator}"\ngains = "fixed"\n{more}\n'
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -92,6 +96,18 @@ metrics = ["haaqi"]
         ('[[baselines]]\nsep = "a"\ngains = "fixed"', "unknown key 'sep'"),
         ('[contrasts]\npairs = "a"', "must be a list"),
         ("[training]\nclip_norm = nan", "clip_norm"),
+        (
+            baseline("hdemucs", 'options.weights = "musdb"') + baseline("hdemucs", "options = {}"),
+            r"two \[\[baselines\]\] of 'hdemucs' differ in 'options'",
+        ),
+        (
+            baseline("hdemucs", 'published = "A"') + baseline("hdemucs", 'published = "B"'),
+            "of 'hdemucs' differ in 'published'",
+        ),
+        (
+            baseline("mixture", 'protocol = "challenge"') + baseline("mixture", ""),
+            r"of 'mixture \+ fixed' differ in 'protocol'",
+        ),
         ("[training]\nlearning_rate = inf", "learning_rate"),
         ("[training]\nepochs = true", "epochs"),
         ("[trainings]\nepochs = 1", "Did you mean 'training'"),
@@ -111,6 +127,8 @@ def test_a_wrong_suite_is_one_line_with_the_place(tmp_path: Path, text: str, mes
     [
         (('name = "x"', 'name = "x"\nbaselines = ["mixture"]'), "'baselines' must be tables"),
         (('metrics = ["haaqi"]', 'metrics = "haaqi"'), "'evaluation.metrics' must be a list"),
+        (('metrics = ["haaqi"]', "metrics = []"), "'evaluation.metrics' names no metric"),
+        (('metrics = ["haaqi"]', 'metrics = ["sdr", "sdr"]'), "names 'sdr' twice"),
         (('name = "x"', 'name = "../x"'), "cannot be the name of a folder"),
         (('name = "x"', "name = 3"), "'name' must be a string"),
         (('name = "x"', 'name = ""'), "it is empty"),
