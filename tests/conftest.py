@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +21,18 @@ from tests.helpers.warm import warm_workers
 def _width_of_tables() -> None:
     """Tables in tests have the width of a file, whatever the terminal of those who run them."""
     os.environ.pop("COLUMNS", None)
+
+
+@pytest.fixture(autouse=True)
+def _no_lazy_modules() -> Iterator[None]:
+    """SpeechBrain, which a plugin imports, leaves modules that raise errors when looked at.
+
+    Hypothesis looks at all modules.
+    """
+    yield
+    if "speechbrain" in sys.modules:
+        for name in [name for name in sys.modules if name.split(".")[0] == "speechbrain"]:
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,7 @@ def read_listener(path: Path | str, id: str = "") -> Listener:
     return next(iter(listeners.values()))
 
 
+@checked
 def describe_listener(listener: Listener) -> dict[str, Any]:
     """Describe a listener in plain values, by ear: ``bench listener show``.
 
@@ -104,6 +105,7 @@ def describe_listener(listener: Listener) -> dict[str, Any]:
     }
 
 
+@checked
 def draw_listener(listener: Listener, path: Path | str) -> Path:
     """Draw the audiogram and the gain of NAL-R into a .png, .svg or .pdf file.
 

@@ -82,6 +82,10 @@ class AudioFile:
         try:
             if found.missing and (found.certain or not self._decodes()):
                 raise truncated(path, found.missing)
+            if found.chained:
+                what = "another stream follows the first, which alone would be read"
+                hint = "Decode it to a FLAC file, which has both, or cut the second."
+                raise BenchError(what, where=str(path), hint=hint)
             if self._file.format not in KNOWN:
                 hint = f"Convert it to one of {', '.join(KNOWN)}."
                 what = f"a file of the kind {self._file.format} does not show whether it is whole"

@@ -18,6 +18,8 @@ _UNKNOWN_32: Final = (range(0x7FFF_EF00, 0x8000_0100), range(0xFFFF_EF00, 2**32)
 """Sizes that stand for "not known": SoX 0x7ffff000, arecord 0x80000000, ffmpeg 0xffffffff."""
 _LARGEST_FLAC_FRAME: Final = 1 << 21
 _LARGEST_OGG_PAGE: Final = 65_307
+_MP3_TAGS: Final = 1 << 14
+"""Bytes that may follow the last frame without being another stream."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,13 @@ class Extent:
         certain: whether `missing` holds; else the samples have to be decoded to know.
         patch: bytes that the header should have, by their place in the file: what the writer of a
             stream could not know.
+        chained: whether another stream follows, which libsndfile does not read.
     """
 
     missing: str = ""
     certain: bool = True
     patch: dict[int, bytes] = field(default_factory=dict)
+    chained: bool = False
 
 
 def extent(file: BinaryIO) -> Extent:
@@ -251,7 +255,9 @@ def _crc(data: bytes, bits: int, polynomial: int) -> int:
 
 
 def _ogg(file: BinaryIO, end: int) -> Extent:
-    """Whether the last page is whole and says that it is the last."""
+    """Whether the last page is whole, says that it is the last, and is of the first stream."""
+    file.seek(14)
+    first = file.read(4)
     size = min(end, _LARGEST_OGG_PAGE)
     file.seek(end - size)
     tail = file.read(size)
@@ -260,7 +266,7 @@ def _ogg(file: BinaryIO, end: int) -> Extent:
         lengths = tail[at + 27 : at + 27 + tail[at + 26]]
         whole = len(tail) >= at + 27 + tail[at + 26] + sum(lengths)
         if whole and tail[at + 5] & 4:
-            return Extent()
+            return Extent(chained=tail[at + 14 : at + 18] != first)
     return Extent("the end of the stream is missing")
 
 
@@ -284,7 +290,13 @@ def _mp3(file: BinaryIO, end: int) -> Extent:
     place = tags[0] + 8 + (4 if flags & 1 else 0)
     declared = int.from_bytes(first[place : place + 4], "big")
     missing = start + declared - end
-    return Extent(f"{missing} bytes of samples are missing" if missing > 0 else "")
+    if missing > 0:
+        return Extent(f"{missing} bytes of samples are missing")
+    file.seek(start + declared)
+    behind = file.read(3)
+    # Some writers do not count the tag's own frame; behind the last one may be other tags.
+    frame = behind[:1] == b"\xff" and behind[1:2] >= b"\xe0"
+    return Extent(chained=-missing > _MP3_TAGS and (frame or behind == b"ID3"))
 
 
 _FORMATS: Final[dict[bytes, Callable[[BinaryIO, int], Extent]]] = {

@@ -50,18 +50,17 @@ def make_listener(file: MetadataFile, name: str, given: Audiograms) -> Listener:
     """pyclarity's Listener.
 
     Raises:
-        BenchError: a level is outside the range of an audiometer.
+        BenchError: a level or frequency is outside the range of an audiometer.
     """
     from clarity.utils.audiogram import Audiogram, Listener
 
-    from bench.hearing.audiograms import LEVEL_RANGE
+    from bench.hearing.audiograms import check_listener
 
-    low, high = LEVEL_RANGE
-    if not all(low <= level <= high for level in (*given.left, *given.right)):
-        file.fail(f"a level is outside {low:g} to {high:g} dB HL", at=f"listener {name}")
     left = Audiogram(levels=given.left, frequencies=given.frequencies)
     right = Audiogram(levels=given.right, frequencies=given.frequencies)
-    return Listener(left, right, name)
+    listener = Listener(left, right, name)
+    check_listener(listener, where=f"{file.path}, listener {name}")
+    return listener
 
 
 def _audiograms(file: MetadataFile, name: str, value: Any) -> Audiograms:

@@ -16,6 +16,8 @@ from bench.errors import BenchError, suggest
 if TYPE_CHECKING:
     from torch import Tensor
 
+FREQUENCY_RANGE: Final = (20.0, 24_000.0)
+"""Hz; what is written in kHz is below, and is no audiogram."""
 LEVEL_RANGE: Final = (-20.0, 130.0)
 """dB HL; what an audiometer can measure, with some room."""
 
@@ -138,14 +140,52 @@ def _parse_point(point: str, text: str) -> tuple[float, float]:
             hint="Write it as 250:20,500:25,1000:40,2000:55,4000:60,8000:70.",
         ) from None
     low, high = LEVEL_RANGE
+    lowest, highest = FREQUENCY_RANGE
     # The comparisons are false for NaN.
-    if not (0 < frequency < float("inf") and low <= level <= high):
+    if not (lowest <= frequency <= highest and low <= level <= high):
         raise BenchError(
             f"'{point.strip()}' is out of range",
             where=f"audiogram '{text}'",
-            hint=f"Frequencies are positive Hz, levels {low:g} to {high:g} dB HL.",
+            hint=(
+                f"Frequencies are {lowest:g} to {highest:g} Hz, levels {low:g} to {high:g} dB HL."
+            ),
         )
     return frequency, level
+
+
+def check_audiogram(audiogram: Audiogram, *, where: str = "audiogram") -> None:
+    """Refuse what is no audiogram of an ear, however it was made.
+
+    Raises:
+        BenchError: it is not pyclarity's Audiogram, has fewer than two frequencies, or one or a
+            level that is not a number or out of range.
+    """
+    if not isinstance(audiogram, Audiogram):
+        hint = "Make one by bench.parse_audiogram('N3'), or a listener by bench.make_listener."
+        raise BenchError(f"{audiogram!r:.60} is no audiogram", where=where, hint=hint)
+    lowest, highest = FREQUENCY_RANGE
+    low, high = LEVEL_RANGE
+    frequencies, levels = np.asarray(audiogram.frequencies), np.asarray(audiogram.levels)
+    if len(frequencies) < 2:
+        raise BenchError("an audiogram needs at least two frequencies", where=where)
+    # The comparisons are false for NaN.
+    if not ((lowest <= frequencies) & (frequencies <= highest)).all():
+        raise BenchError(f"a frequency is outside {lowest:g} to {highest:g} Hz", where=where)
+    if not ((low <= levels) & (levels <= high)).all():
+        raise BenchError(f"a level is outside {low:g} to {high:g} dB HL", where=where)
+
+
+def check_listener(listener: Listener, *, where: str = "listener") -> None:
+    """Refuse what is no listener: see :func:`check_audiogram`.
+
+    Raises:
+        BenchError: it is not pyclarity's Listener, or an audiogram is none.
+    """
+    if not isinstance(listener, Listener):
+        hint = "Make one by bench.make_listener('N3')."
+        raise BenchError(f"{listener!r:.60} is no listener", where=where, hint=hint)
+    check_audiogram(listener.audiogram_left, where=f"{where}, left ear")
+    check_audiogram(listener.audiogram_right, where=f"{where}, right ear")
 
 
 def pure_tone_average(audiogram: Audiogram) -> float:

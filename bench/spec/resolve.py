@@ -21,7 +21,7 @@ from bench.api import (
 )
 from bench.errors import BenchError, suggest
 from bench.plugins import KINDS, Plugins, Registered
-from bench.plugins.guard import Guarded
+from bench.plugins.datasets import GuardedDataset
 from bench.spec.defaults import DATA_ROOT
 from bench.spec.former_names import default_loss, parse_loss, present_metrics
 from bench.spec.loss import LossExpression
@@ -255,7 +255,7 @@ def open_dataset(spec: RunSpec, plugins: Plugins) -> Dataset:
 
 def _made(registered: Registered[DatasetSpec], options: Any) -> Dataset:
     made = registered.build(options)
-    return cast(Dataset, made if registered.is_own else Guarded(made, registered.title))
+    return cast(Dataset, made if registered.is_own else GuardedDataset(made, registered.title))
 
 
 class UnreachedPrescriptionError(BenchError):

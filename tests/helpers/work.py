@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 STARTED: list[str] = []
+USUAL_SIGNALS = ("env", "--default-signal=INT,HUP,TERM")
+"""Starts a program that takes signals, though those who started the tests ignore them, as nohup."""
 
 
 def square(number: int) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from tests.helpers import misbehaving, noises, work
 from tests.helpers.cluster_programs import Programs, environment
 from tests.helpers.paths import ROOT
 from tests.helpers.suites import WriteSuite
+from tests.helpers.work import USUAL_SIGNALS
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [
@@ -214,14 +215,17 @@ def test_a_signal_leaves_no_task_running(
     arguments += ["--time-limit", "0", "--out", str(tmp_path / "board")]
     arguments += ["--executor", "dask", "--scheduler", str(programs.file)]
     run = subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", *arguments],
+        [*USUAL_SIGNALS, sys.executable, "-m", "bench", "run", *arguments],
         cwd=ROOT, env=environment(), stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     with distributed.Client(scheduler_file=str(programs.file)) as client:
         wait_until(lambda: sum(map(len, client.processing().values())) >= 2)
         wait_until(lambda: len(programs.children()) == 2)
         run.send_signal(number)
-        _, said = run.communicate(timeout=60)
+        try:
+            _, said = run.communicate(timeout=60)
+        finally:
+            run.kill()
         assert run.returncode == code, said
         assert "Traceback" not in said
         wait_until(lambda: not programs.children(), 20)

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from bench.hearing.audiograms import LEVEL_RANGE
 from bench.hearing.haaqi import HaaqiReference, haaqi
 
 Floats = NDArray[np.float64]
@@ -35,7 +36,7 @@ def audiograms(draw: st.DrawFn) -> Audiogram:
     ragged = draw(st.sampled_from([0, 0, 5, 30]))
     levels += draw(st.randoms(use_true_random=False)).uniform(-1, 1) * ragged
     levels[draw(st.integers(0, 7))] += ragged
-    return Audiogram(levels=np.round(levels))
+    return Audiogram(levels=np.round(np.clip(levels, *LEVEL_RANGE)))
 
 
 def music(seed: int, samples: int, rate: int) -> Floats:

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import torch
 
-from bench.api import STEMS, Dataset, RunInfo, Scene
+from bench.api import MOST_GAIN, STEMS, Dataset, RunInfo, Scene
 from bench.board.schema import RUNS
 from bench.errors import BenchError
+from bench.hearing.audiograms import check_listener
 from bench.plugins import OBSERVER, Observer
 from bench.spec.resolve import make_run_spec
 from bench.testing.check import check
@@ -22,8 +23,6 @@ from bench.testing.subject import Subject
 
 _PEEK: Final = 3
 """Scenes of a split whose audio is looked at: the first ones."""
-_GAIN_LIMIT: Final = 60.0
-"""dB; a requested gain beyond it is no gain in dB."""
 
 
 def _scenes(subject: Subject) -> Iterator[tuple[Dataset, str, Sequence[Scene]]]:
@@ -71,13 +70,18 @@ def _whole_scenes(subject: Subject) -> str | None:
                 return f"scene {scene.id} of '{split}' with listeners {lost or 'none at all'}"
             gains = scene.gains
             right = len(gains) == len(STEMS) and all(
-                math.isfinite(gain) and abs(gain) <= _GAIN_LIMIT for gain in gains
+                math.isfinite(gain) and abs(gain) <= MOST_GAIN for gain in gains
             )
             if not right or not scene.song:
                 return f"scene {scene.id} of song '{scene.song}' with gains {gains}"
         wrong = [name for name, who in known.items() if who.id != name]
         if wrong:
             return f"listener '{wrong[0]}', whose id is '{known[wrong[0]].id}'"
+        for name, listener in known.items():
+            try:
+                check_listener(listener, where=f"listener '{name}'")
+            except BenchError as error:
+                return str(error)
     return None
 
 

@@ -16,17 +16,15 @@ import soundfile
 import bench.cli as cli
 from tests.helpers.command_line import Bench
 from tests.helpers.swells import RATE, noise
-from tests.helpers.work import is_there
+from tests.helpers.work import USUAL_SIGNALS, is_there
 
 ROOT = Path(__file__).parents[3]
 
 # A command that goes on for two minutes, in two processes.
 WAITING = """
-import signal, sys, click
+import sys, click
 from bench import cli
 from tests.helpers.work import waiting_pool
-
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests were started by, as nohup
 
 @click.command()
 @click.argument("folder")
@@ -43,7 +41,7 @@ def started(tmp_path: Path) -> tuple[subprocess.Popen[str], list[int]]:
     folder = tmp_path / "work"
     folder.mkdir()
     process = subprocess.Popen(
-        [sys.executable, "-c", WAITING, str(folder)],
+        [*USUAL_SIGNALS, sys.executable, "-c", WAITING, str(folder)],
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,

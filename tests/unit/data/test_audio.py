@@ -177,6 +177,24 @@ def test_an_mp3_file_behind_a_tag_and_before_one(tmp_path: Path) -> None:
         read_samples(path)
 
 
+@pytest.mark.parametrize("kind", ["ogg", "opus", "mp3"])
+def test_two_streams_in_one_file_are_refused(tmp_path: Path, kind: str) -> None:
+    """libsndfile reads the first alone, players both."""
+    content = written(tmp_path, kind, signal(2 * RATE)).read_bytes()
+    path = written(tmp_path, kind, signal(2 * RATE)[::-1])
+    second = path.read_bytes()
+    assert len(second) > 1 << 14
+    path.write_bytes(content + second)
+    with pytest.raises(BenchError, match="another stream follows the first"):
+        read_samples(path)
+    if kind == "mp3":
+        path.write_bytes(content + b"ID3\4\0\0\0\0\1\0" + bytes(128) + second)
+        with pytest.raises(BenchError, match="another stream follows the first"):
+            read_samples(path)
+        path.write_bytes(content + b"APETAGEX" + bytes(1 << 15))
+        assert len(read_samples(path)[0]) == 2 * RATE
+
+
 # --- a scale beside a FLAC file ----------------------------------------------------------------
 
 

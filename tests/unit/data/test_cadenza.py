@@ -385,6 +385,11 @@ def test_a_level_no_audiometer_measures(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="outside -20 to 130 dB HL") as caught:
         open_set(write_set(tmp_path, files)).listeners("valid")
     assert "listener L2" in caught.value.where
+    files["listeners.valid.json"]["L2"] = listener("L2", [10] * 8)
+    files["listeners.valid.json"]["L2"]["audiogram_cfs"] = [0.25, 0.5, 1, 2, 3, 4, 6, 8]
+    with pytest.raises(BenchError, match="a frequency is outside 20 to 24000 Hz") as caught:
+        open_set(write_set(tmp_path / "kHz", files)).listeners("valid")
+    assert "listener L2" in caught.value.where
 
 
 def test_a_near_match_is_offered(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from bench.errors import BenchError
 from bench.hearing.audiograms import (
     GROUPS,
     audiogram_tensor,
+    check_audiogram,
+    check_listener,
     hearing_loss_group,
     parse_audiogram,
     pure_tone_average,
@@ -88,6 +91,8 @@ def test_text_in_any_order_is_read() -> None:
         ("250:20,500:nan", "out of range"),
         ("250:20,500:200", "out of range"),
         ("0:20,500:20", "out of range"),
+        ("0.25:20,0.5:20,1:30", "out of range"),
+        ("500:20,25000:20", "out of range"),
         ("-250:20,500:20", "out of range"),
     ],
 )
@@ -119,6 +124,38 @@ def test_who_grades(level: float, group: str) -> None:
 def test_a_normal_ear_beside_a_mild_one_is_normal() -> None:
     assert hearing_loss_group(flat(34.9, 10)) == "normal"
     assert hearing_loss_group(flat(10, 35)) == "unilateral"
+
+
+def ear(levels: list[float], frequencies: list[float]) -> Audiogram:
+    return Audiogram(levels=np.array(levels), frequencies=np.array(frequencies))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (ear([20, 30], [250, 25_000]), "a frequency is outside 20 to 24000 Hz"),
+        (ear([20, 30], [0.25, 0.5]), "a frequency is outside"),
+        (ear([20, 500], [250, 500]), "a level is outside -20 to 130 dB HL"),
+        (ear([20, np.nan], [250, 500]), "a level is outside"),
+        (ear([20], [250]), "at least two frequencies"),
+        ("N3", "'N3' is no audiogram"),
+        (None, "None is no audiogram"),
+    ],
+)
+def test_what_is_no_audiogram_is_refused(wrong: Any, message: str) -> None:
+    with pytest.raises(BenchError, match=message):
+        check_audiogram(wrong)
+    right = ear([-20, 130], [20, 24_000])
+    check_audiogram(right)
+    check_listener(Listener(right, right, "L"))
+    for ears, side in (((wrong, right), "left ear"), ((right, wrong), "right ear")):
+        listener = Listener(right, right, "L")
+        listener.audiogram_left, listener.audiogram_right = ears
+        with pytest.raises(BenchError, match=message) as caught:
+            check_listener(listener)
+        assert side in caught.value.where
+    with pytest.raises(BenchError, match="is no listener"):
+        check_listener(wrong)
 
 
 def test_importing_brings_no_torch() -> None:

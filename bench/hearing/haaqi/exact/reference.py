@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, Final
 
 import numpy as np
 from clarity.utils.audiogram import Audiogram
 
 from bench.errors import BenchError
+from bench.hearing.audiograms import check_audiogram
 from bench.hearing.haaqi import parameters
 from bench.hearing.haaqi.exact.resampling import to_model_rate
 from bench.hearing.haaqi.exact.scorer import HaaqiResult, Scorer
 from bench.hearing.haaqi.parameters import Floats
+
+_LOWEST_RATE: Final = 1_000
+"""Hz; the model rounds rates to whole kHz."""
 
 
 class HaaqiReference:
@@ -26,8 +31,8 @@ class HaaqiReference:
             has.
 
     Raises:
-        BenchError: the reference is empty, has more than one dimension or NaN, or `equalisation`
-            is neither 1 nor 2.
+        BenchError: the reference is empty, has more than one dimension or NaN, the audiogram, the
+            rate or the level is none, or `equalisation` is neither 1 nor 2.
     """
 
     def __init__(
@@ -44,7 +49,10 @@ class HaaqiReference:
                 f"equalisation {equalisation} is unknown",
                 hint="1: the reference needs NAL-R; 2: it has it already.",
             )
-        self._samples = to_model_rate(_checked(reference, "reference"), sample_rate)
+        check_audiogram(audiogram)
+        if not math.isfinite(level1):
+            raise BenchError(f"a level of {level1} dB SPL is none", where="level1")
+        self._samples = to_model_rate(_checked(reference, "reference"), _checked_rate(sample_rate))
         frequencies = np.array(parameters.AUDIOGRAM_FREQUENCIES)
         self._levels = np.asarray(audiogram.resample(frequencies).levels, dtype=np.float64)
         self._sample_rate = sample_rate
@@ -86,7 +94,8 @@ class HaaqiReference:
     def _common(self, processed: Floats, sample_rate: float | None) -> Floats:
         """Resample `processed` to 24 kHz and cut it to the reference."""
         rate = self._sample_rate if sample_rate is None else sample_rate
-        return to_model_rate(_checked(processed, "processed"), rate)[: self._samples.size]
+        samples = _checked(processed, "processed")
+        return to_model_rate(samples, _checked_rate(rate))[: self._samples.size]
 
     def _scorer(self, length: int, keep: bool) -> Scorer:
         reference = self._samples[:length]
@@ -110,6 +119,13 @@ def _checked(samples: Floats, name: str) -> Floats:
     if not np.isfinite(samples).all():
         raise BenchError("has NaN or infinite samples", where=name)
     return samples
+
+
+def _checked_rate(sample_rate: float) -> float:
+    if not _LOWEST_RATE <= sample_rate < math.inf:
+        hint = f"Give a rate in Hz, at least {_LOWEST_RATE}."
+        raise BenchError(f"a sample rate of {sample_rate} Hz is none", where="haaqi", hint=hint)
+    return sample_rate
 
 
 def haaqi(
@@ -144,7 +160,8 @@ def haaqi(
 
     Raises:
         BenchError: a signal is empty, has more than one dimension or NaN, the reference is
-            silent or has less than 16 ms of sound, or `equalisation` is neither 1 nor 2.
+            silent or has less than 16 ms of sound, the audiogram, a rate or the level is none, or
+            `equalisation` is neither 1 nor 2.
 
     Source:
         Kates and Arehart (2016), The Hearing-Aid Audio Quality Index (HAAQI), IEEE/ACM TASLP 24(2),
