@@ -88,7 +88,7 @@ def test_python_refuses_what_the_command_line_refuses(
     arguments = {
         "submit": (tmp_path / "files",),
         "score_folder": (tmp_path / "files",),
-        "enhance": (tmp_path / "a.wav", tmp_path / "b.wav", None),
+        "enhance": (tmp_path / "a.wav", tmp_path / "b.wav", bench.make_listener("N3")),
     }
     with pytest.raises(BenchError, match=message) as caught:
         getattr(bench, command)(*arguments.get(command, ()), **choices)
@@ -102,7 +102,11 @@ def test_a_gain_that_is_asked_for_is_a_number_of_dB(value: Any, tmp_path: Path) 
     output.write_bytes(b"what was there")
     with pytest.raises(BenchError, match="dB"):
         bench.enhance(
-            tmp_path / "song.wav", output, None, requested={"vocals": value}, overwrite=True
+            tmp_path / "song.wav",
+            output,
+            bench.make_listener("N3"),
+            requested={"vocals": value},
+            overwrite=True,
         )
     assert output.read_bytes() == b"what was there"
 

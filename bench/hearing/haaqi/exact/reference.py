@@ -50,9 +50,10 @@ class HaaqiReference:
                 hint="1: the reference needs NAL-R; 2: it has it already.",
             )
         check_audiogram(audiogram)
-        if not math.isfinite(level1):
-            raise BenchError(f"a level of {level1} dB SPL is none", where="level1")
         self._samples = to_model_rate(_checked(reference, "reference"), _checked_rate(sample_rate))
+        # Of a silent reference, which is refused when it is scored, an RMS of 1.0 has no level.
+        if not math.isfinite(level1) and self._samples.any():
+            raise BenchError(f"a level of {level1} dB SPL is none", where="level1")
         frequencies = np.array(parameters.AUDIOGRAM_FREQUENCIES)
         self._levels = np.asarray(audiogram.resample(frequencies).levels, dtype=np.float64)
         self._sample_rate = sample_rate
