@@ -36,14 +36,14 @@ _TYPES: Final = {"int": int, "float": float, "int | None": int, "float | None": 
 def checked(command: Callable[P, R]) -> Callable[P, R]:
     """A command whose numbers and choices are checked before it begins.
 
-    Numbers are finite, within RULES and of their type, or the text of such a number, listeners
-    have audiograms that an audiometer can measure. What is in
-    ``**choices`` is checked by :func:`bench.spec.choices.check_choices`. What shows its progress is
-    told of deeper work, too.
+    Numbers are finite, within RULES and of their type, or the text of such a number. Listeners have
+    audiograms that an audiometer can measure. What is in ``**choices`` is checked by
+    :func:`bench.spec.choices.check_choices`. What shows its progress is told of deeper work, too.
     """
     signature = inspect.signature(command)
     types = {name: str(one.annotation) for name, one in signature.parameters.items()}
     numbers = {name: _TYPES[kind] for name, kind in types.items() if kind in _TYPES}
+    listeners = [name for name, kind in types.items() if kind == "Listener"]
 
     @wraps(command)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -53,12 +53,11 @@ def checked(command: Callable[P, R]) -> Callable[P, R]:
             if value is not None:
                 number = convert(value, kind, where=name)
                 bound.arguments[name] = RULES[name].checked(number, where=name)
-        if "Listener" in types.values():
+        if listeners:
             from bench.hearing.audiograms import check_listener
 
-            for name, said in types.items():
-                if said == "Listener":
-                    check_listener(bound.arguments[name], where=name)
+            for name in listeners:
+                check_listener(bound.arguments[name], where=name)
         choices: Mapping[str, Any] | None = bound.arguments.get("choices")
         if choices is not None:
             bound.arguments["choices"] = dict(check_choices(choices))

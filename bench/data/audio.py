@@ -207,7 +207,7 @@ def read_header(path: Path) -> Header:
 
     Raises:
         BenchError: it is missing, not audio, shorter than it declares, or its sample rate or scale
-        is invalid.
+            is invalid.
     """
     with AudioFile(path) as file:
         return file.header
