@@ -14,7 +14,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextvars import ContextVar
@@ -192,15 +192,15 @@ def _pool(
     """
     # Spawned, not forked: torch and numba keep threads that a fork would break.
     context = multiprocessing.get_context("spawn")
-    processes: list[BaseProcess] = []
+    processes: Mapping[int, BaseProcess] = {}
     try:
         with ProcessPoolExecutor(
             workers, mp_context=context, initializer=_begin, initargs=(os.getpid(), work.start)
         ) as pool:
-            with _without_main():
-                futures = {pool.submit(work.function, job): number for number, job in jobs.items()}
-            processes += (pool._processes or {}).values()
+            processes = pool._processes  # the pool adds those that it starts
             try:
+                with _without_main():
+                    futures = {pool.submit(work.function, job): n for n, job in jobs.items()}
                 for future in as_completed(futures):
                     error = future.exception()
                     if isinstance(error, BrokenProcessPool):
@@ -209,7 +209,6 @@ def _pool(
                         raise error
                     yield futures[future], future.result() if error is None else error
             except BaseException as error:
-                pool.shutdown(wait=False, cancel_futures=True)
                 if not isinstance(error, Exception):  # called off: no job goes on
                     _kill(processes)
                 raise
@@ -219,16 +218,18 @@ def _pool(
                 timer = threading.Timer(PATIENCE, _kill, [processes])
                 timer.daemon = True
                 timer.start()
-                pool.shutdown()
+                # Waits for the pool's own thread, which else would write to what is closed when
+                # the program ends.
+                pool.shutdown(cancel_futures=True)
                 timer.cancel()
     except BrokenProcessPool:
         # The pool itself ends the others by SIGTERM.
-        codes = [process.exitcode for process in processes]
+        codes = [process.exitcode for process in processes.values()]
         raise _PoolBrokeError(next((c for c in codes if c not in (0, None, -15)), None)) from None
 
 
-def _kill(processes: Sequence[BaseProcess]) -> None:
-    for process in processes:
+def _kill(processes: Mapping[int, BaseProcess]) -> None:
+    for process in list(processes.values()):
         process.kill()
 
 

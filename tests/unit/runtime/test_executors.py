@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -112,6 +114,18 @@ def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     wait_for(lambda: [worker for worker in workers if not alive(worker)], 2)
+
+
+@pytest.mark.timeout(60)
+def test_nothing_is_left_of_what_is_broken_off() -> None:
+    before = set(threading.enumerate())
+    results = run_jobs(work.who_waits, [0.0, 600.0, 600.0, 600.0], 2)
+    assert next(results) == (0.0, "")
+    del results
+    left = set(threading.enumerate()) - before
+    # A pool's thread that goes on writes to closed files when the program ends.
+    assert not [thread for thread in left if not isinstance(thread, threading.Timer)]
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.timeout(60)
