@@ -34,7 +34,8 @@ class GuardedDataset(Guarded):
         known = self._ask("listeners", split)
         seen: set[str] = set()
         for scene in found:
-            if fault := self._fault(scene, seen, known):
+            twice = f"two scenes have the id '{scene.id}'" if scene.id in seen else ""
+            if fault := twice or fault_of_scene(scene, known):
                 raise BenchError(fault, where=f"{self._who}, split {split}")
             seen.add(scene.id)
         return found
@@ -58,18 +59,16 @@ class GuardedDataset(Guarded):
     def _ask(self, method: str, split: str) -> Any:
         return self.__getattr__(method)(split)
 
-    @staticmethod
-    def _fault(scene: Scene, seen: set[str], listeners: Mapping[str, Listener]) -> str:
-        """What is wrong with a scene, in words; empty where nothing is."""
-        if fault := fault_of(scene.id):
-            return f"{ascii(scene.id)[:80]} is not a valid id: {fault}"
-        if scene.id in seen:
-            return f"two scenes have the id '{scene.id}'"
-        gains = scene.gains
-        if len(gains) != len(STEMS) or not all(
-            math.isfinite(gain) and abs(gain) <= MOST_GAIN for gain in gains
-        ):
-            wanted = f"four numbers in dB, at most {MOST_GAIN:g} up or down"
-            return f"the gains of scene '{scene.id}' are {gains}, not {wanted}"
-        lost = [name for name in scene.listeners if name not in listeners]
-        return f"scene '{scene.id}' has the unknown listener '{lost[0]}'" if lost else ""
+
+def fault_of_scene(scene: Scene, listeners: Mapping[str, Listener]) -> str:
+    """What is wrong with a scene of a split with these listeners; empty where nothing is."""
+    if fault := fault_of(scene.id):
+        return f"{ascii(scene.id)[:80]} is not a valid id: {fault}"
+    gains = scene.gains
+    if len(gains) != len(STEMS) or not all(
+        math.isfinite(gain) and abs(gain) <= MOST_GAIN for gain in gains
+    ):
+        wanted = f"four numbers in dB, at most {MOST_GAIN:g} up or down"
+        return f"the gains of scene '{scene.id}' are {gains}, not {wanted}"
+    lost = [name for name in scene.listeners if name not in listeners]
+    return f"scene '{scene.id}' has the unknown listener '{lost[0]}'" if lost else ""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 import torch
 
-from bench.api import MOST_GAIN, STEMS, Dataset, RunInfo, Scene
+from bench.api import STEMS, Dataset, RunInfo, Scene
 from bench.board.schema import RUNS
 from bench.errors import BenchError
 from bench.hearing.audiograms import check_listener
 from bench.plugins import OBSERVER, Observer
+from bench.plugins.datasets import fault_of_scene
 from bench.spec.resolve import make_run_spec
 from bench.testing.check import check
 from bench.testing.checks.calls import OWN_GENERATOR, UNCHANGED, changed, global_state
@@ -65,15 +65,11 @@ def _whole_scenes(subject: Subject) -> str | None:
         if len(set(ids)) < len(ids):
             return f"two scenes of split '{split}' with one id"
         for scene in scenes:
-            lost = [name for name in scene.listeners if name not in known]
-            if lost or not scene.listeners:
-                return f"scene {scene.id} of '{split}' with listeners {lost or 'none at all'}"
-            gains = scene.gains
-            right = len(gains) == len(STEMS) and all(
-                math.isfinite(gain) and abs(gain) <= MOST_GAIN for gain in gains
-            )
-            if not right or not scene.song:
-                return f"scene {scene.id} of song '{scene.song}' with gains {gains}"
+            if fault := fault_of_scene(scene, known):
+                return f"split '{split}': {fault}"
+            if not scene.listeners or not scene.song:
+                what = "song" if scene.listeners else "listener"
+                return f"scene '{scene.id}' of '{split}' has no {what}"
         wrong = [name for name, who in known.items() if who.id != name]
         if wrong:
             return f"listener '{wrong[0]}', whose id is '{known[wrong[0]].id}'"

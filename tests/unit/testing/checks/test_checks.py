@@ -480,7 +480,7 @@ BROKEN: list[tuple[str, Subject, str]] = [
     ("ordered", subject("metric", WrongWay), "for a good output"),
     ("splits", subject("dataset", NoSplits), "no split"),
     ("splits", subject("dataset", AnySplit), "no BenchError"),
-    ("scenes", subject("dataset", Unheard), "listeners ['sloping'"),
+    ("scenes", subject("dataset", Unheard), "unknown listener 'sloping'"),
     ("scenes", subject("dataset", Factors), "1000000.0"),
     ("audio", subject("dataset", InMono), "(1, 10000)"),
     ("excerpts", subject("dataset", FramesIsStop), "other samples"),
