@@ -3,11 +3,12 @@
 import clarity.utils.audiogram  # noqa: F401
 import pandas  # noqa: F401
 import scipy.signal  # noqa: F401
-import torch  # noqa: F401
+import torch._dynamo  # noqa: F401  # as the first optimizer does, for two seconds
 from numba.core.registry import cpu_target
 
 import bench.cli
-import bench.evaluation.worker
+import bench.evaluation.runner
+import bench.leaderboard.export
 import bench.report.page
 import bench.runs.trainings
 import bench.training.trainer  # noqa: F401
