@@ -11,6 +11,10 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 # Two processes of one thread each. What is compiled is kept, whatever the environment says: it is started often.
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
+# The default tests' files lie in memory where there is room: much of their time would be a disk's.
+IN_MEMORY := $(if $(TMPDIR),,$(shell grep -s ' /dev/shm ' /proc/mounts | grep -qv noexec && test -w /dev/shm && \
+  df -Pm /dev/shm | awk 'NR == 2 && $$4 >= 1024 {print "TMPDIR=/dev/shm"}'))
+
 # Packages of their own, each with its own dependencies and tests.
 PLUGINS := $(patsubst %/pyproject.toml,%,$(wildcard plugins/*/pyproject.toml))
 
@@ -33,7 +37,7 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(PYTEST) -n 2 -p no:benchmark
+	$(IN_MEMORY) $(PYTEST) -n 2 -p no:benchmark
 
 $(VENV)/.plugins: $(VENV)/.installed $(PLUGINS:%=%/pyproject.toml)
 	$(PIP) $(LOCK) --no-build-isolation -e . $(PLUGINS:%=-e %)
