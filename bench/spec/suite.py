@@ -18,6 +18,7 @@ from bench.options import Rule, convert
 from bench.runtime.documents import parse_toml, read_toml
 from bench.runtime.files import fault_of
 from bench.spec.defaults import DEFAULT_LOSS, DEFAULT_PRESCRIPTION
+from bench.spec.training_data import bars, check_words
 
 _SHIPPED: Final = resources.files("bench.spec") / "suites"
 
@@ -181,7 +182,7 @@ class Suite:
     def barred(self, trained_on: Sequence[str], split: str) -> list[str]:
         """The training data that bar a row of a split from the ranking."""
         out = (*self.excluded, *self.corpora.get(split, ()))
-        return [name for name in trained_on if name in out]
+        return [name for name in trained_on if any(bars(one, name) for one in out)]
 
 
 def suite_names() -> list[str]:
@@ -268,7 +269,7 @@ def parse_suite(data: Mapping[str, Any], *, where: str) -> Suite:
             for one in baselines
             if "published" in one.values
         },
-        excluded=ranking.texts("excluded", ()),
+        excluded=_excluded(ranking),
         corpora={split: corpora.texts(split) for split in corpora.values},
         contrasts=_contrasts(top.table("contrasts").values, where),
         hearing_loss_below=_hearing_loss(ranking.values, where),
@@ -358,6 +359,12 @@ def _check_agreement(baselines: Sequence[_Table], key: str, *of: str) -> None:
         if said.setdefault(name, value) != value:
             what = f"two [[baselines]] of '{name}' differ in '{key}'"
             raise BenchError(what, where=one.where, hint="Remove one, or make them agree.")
+
+
+def _excluded(ranking: _Table) -> tuple[str, ...]:
+    names = ranking.texts("excluded", ())
+    check_words(names, f"{ranking.where}, '{ranking.name}.excluded'")
+    return names
 
 
 def _file_name(name: str, where: str) -> str:

@@ -26,6 +26,7 @@ from bench.spec.resolve import make_run_spec
 from bench.spec.suite import load_suite
 from bench.system.output import OUTPUT_RATE
 from bench.system.system import System, build_system
+from tests.helpers.flac import read_by_pyclarity
 
 RATE = 44_100
 
@@ -68,7 +69,6 @@ def official(
     from clarity.enhancer.compressor import Compressor
     from clarity.enhancer.nalr import NALR
     from clarity.evaluator.haaqi import compute_haaqi
-    from clarity.utils.flac_encoder import read_flac_signal
     from clarity.utils.signal_processing import compute_rms, resample
     from recipes.cad_icassp_2024.baseline import enhance, evaluate
 
@@ -81,7 +81,7 @@ def official(
     )
     path = folder / "remix.flac"
     enhance.save_flac_signal(amplified, path, RATE, OUTPUT_RATE, do_clip_signal=True)
-    handed_in, _ = read_flac_signal(path)
+    handed_in = read_by_pyclarity(path)
 
     clean = dict(zip(STEMS, (s.double().numpy().T for s in scene.stems()), strict=True))
     reference = evaluate.remix_stems(evaluate.apply_gains(clean, RATE, gains), mixture, RATE)

@@ -11,6 +11,7 @@ import soundfile
 
 from bench.data.audio import AudioFile, read_header, read_samples, scale_note
 from bench.errors import BenchError
+from tests.helpers.flac import read_by_pyclarity
 
 RATE = 44_100
 KINDS = {
@@ -209,11 +210,11 @@ def test_a_scale_beside_a_flac_file_counts(tmp_path: Path) -> None:
 
 
 def test_a_scale_is_pyclaritys(tmp_path: Path) -> None:
-    from clarity.utils.flac_encoder import read_flac_signal, save_flac_signal
+    from clarity.utils.flac_encoder import save_flac_signal
 
     path = tmp_path / "x.flac"
     save_flac_signal(3.0 * signal(), path, RATE, RATE, do_scale_signal=True)
-    theirs, _ = read_flac_signal(path)
+    theirs = read_by_pyclarity(path)
     ours, _ = read_samples(path)
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-6)
     np.testing.assert_allclose(ours, 3.0 * signal(), rtol=0, atol=1e-4)

@@ -87,6 +87,7 @@ def baseline(separator: str, more: str) -> str:
         ('[ranking]\nexcluded = "unknown"', "'ranking.excluded' must be a list of strings"),
         ('[ranking]\nexclude = ["unknown"]', r"\[ranking\] has the unknown key 'exclude'"),
         ("[ranking]\nexcluded = [1]", "'ranking.excluded' must be a list of strings"),
+        ('[ranking]\nexcluded = ["private", "unkown"]', "'unkown' bars nothing\nWrite 'unknown'"),
         ('[ranking.corpora]\ntrain = "musdb18-train"', "'ranking.corpora.train' must be a list"),
         ('[ranking]\ncorpora = ["a"]', "'ranking.corpora' must be a table"),
         ('[defaults]\nperscription = "nalr"', r"\[defaults\] has the unknown key 'perscription'"),

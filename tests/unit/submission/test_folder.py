@@ -15,6 +15,7 @@ from bench.board.store import Board
 from bench.data import CadenzaOptions
 from bench.data.cadenza import CadenzaDataset
 from tests.helpers.command_line import Bench
+from tests.helpers.flac import read_by_pyclarity
 
 RATE = 44_100
 Score = Callable[..., tuple[int, pd.DataFrame]]
@@ -166,7 +167,7 @@ def test_the_recipes_files_score_as_in_the_recipe(
     from clarity.enhancer.compressor import Compressor
     from clarity.enhancer.nalr import NALR
     from clarity.evaluator.haaqi import compute_haaqi
-    from clarity.utils.flac_encoder import read_flac_signal, save_flac_signal
+    from clarity.utils.flac_encoder import save_flac_signal
     from clarity.utils.signal_processing import compute_rms, resample
     from recipes.cad_icassp_2024.baseline import enhance, evaluate
 
@@ -185,7 +186,7 @@ def test_the_recipes_files_score_as_in_the_recipe(
     path.parent.mkdir(parents=True)
     save_flac_signal(output, path, RATE, 32_000, do_scale_signal=True)
     assert path.with_suffix(".txt").exists()
-    handed_in, _ = read_flac_signal(path)
+    handed_in = read_by_pyclarity(path)
     evaluate.set_song_seed(scene.id)
     expected = {}
     for ear, audiogram in enumerate((listener.audiogram_left, listener.audiogram_right)):
