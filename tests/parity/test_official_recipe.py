@@ -184,7 +184,11 @@ def decomposed(separator: Any, mixture: torch.Tensor) -> dict[str, Array]:
 
 @pytest.mark.parametrize(
     ("separator", "prescription"),
-    [("oracle", "nalr"), ("mixture", "nalr"), ("oracle", "nalr-compressor")],
+    [
+        ("oracle", "nalr"),
+        pytest.param("mixture", "nalr", marks=pytest.mark.slow),
+        ("oracle", "nalr-compressor"),
+    ],
 )
 def test_a_demo_pair_scores_as_in_the_official_recipe(
     small_set: Path, tmp_path: Path, separator: str, prescription: str

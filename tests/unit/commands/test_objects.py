@@ -96,7 +96,8 @@ print("ran", found.outcome.ok, len(found.to_frame()))
 """
 
 
-@pytest.mark.parametrize("way", [pytest.param("file", marks=pytest.mark.slow), "standard input"])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["file", "standard input"])
 def test_a_program_without_a_guard_may_use_several_processes(
     way: str, suite: Path, tmp_path: Path
 ) -> None:

@@ -112,7 +112,9 @@ PROFOUND = Audiogram(
 )
 
 
-@pytest.mark.parametrize("audiograms", ["moderate", "profound", "one ear each"])
+@pytest.mark.parametrize(
+    "audiograms", [pytest.param("moderate", marks=pytest.mark.slow), "profound", "one ear each"]
+)
 def test_with_the_recipes_noise_haaqi_is_the_official_score_to_1e_8(audiograms: str) -> None:
     left = LISTENER.audiogram_left if audiograms == "moderate" else PROFOUND
     right = PROFOUND if audiograms == "profound" else LISTENER.audiogram_right

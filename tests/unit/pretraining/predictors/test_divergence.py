@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from clarity.utils.audiogram import Audiogram
 
@@ -11,6 +12,7 @@ from bench.plugins.front_ends import load_predictor
 from bench.pretraining.predictors.labels import RATE, Shard
 
 
+@pytest.mark.slow
 def test_steps_along_its_gradient_raise_the_prediction_and_not_the_truth(shard: Shard) -> None:
     net, rows = load_predictor("spectral"), slice(0, 2)
     audiogram = torch.from_numpy(shard.audiogram[rows]).float()

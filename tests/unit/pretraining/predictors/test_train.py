@@ -60,6 +60,7 @@ def test_the_table_holds_what_the_model_would_say(shard: Shard) -> None:
     np.testing.assert_allclose(predict(model, table), direct, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_train_writes_weights_that_load_and_are_the_same_again(
     bench: Bench, tmp_path: Path, shard: Shard, capsys: pytest.CaptureFixture[str]
 ) -> None:

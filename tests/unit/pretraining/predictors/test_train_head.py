@@ -28,6 +28,7 @@ def learnable(song: int) -> BandLabels:
     )
 
 
+@pytest.mark.slow
 def test_the_head_learns_and_its_figures_are_of_songs_held_out(tmp_path: Path) -> None:
     shards = {}
     for song in range(8):
