@@ -12,7 +12,7 @@ PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 # The default tests' files lie in memory where there is room: much of their time would be a disk's.
-IN_MEMORY := $(if $(TMPDIR),,$(shell grep -s ' /dev/shm ' /proc/mounts | grep -qv noexec && test -w /dev/shm && \
+IN_MEMORY = $(if $(TMPDIR),,$(shell grep -s ' /dev/shm ' /proc/mounts | grep -qv noexec && test -w /dev/shm && \
   df -Pm /dev/shm | awk 'NR == 2 && $$4 >= 1024 {print "TMPDIR=/dev/shm"}'))
 
 # Packages of their own, each with its own dependencies and tests.

@@ -34,8 +34,10 @@ class GuardedDataset(Guarded):
         known = self._ask("listeners", split)
         seen: set[str] = set()
         for scene in found:
-            twice = f"two scenes have the id '{scene.id}'" if scene.id in seen else ""
-            if fault := twice or fault_of_scene(scene, known):
+            fault = fault_of_scene(scene, known)
+            if not fault and scene.id in seen:
+                fault = f"two scenes have the id '{scene.id}'"
+            if fault:
                 raise BenchError(fault, where=f"{self._who}, split {split}")
             seen.add(scene.id)
         return found
